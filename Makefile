@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+# The front door. Each target is one line to tools/rig/xe-unplug; `make help` lists them.
+
+RIG := tools/rig/xe-unplug
+export BASE STATE WAY ORDER KERNEL IOMMU GPU REPEAT SIDE TESTS CACHE BASE_SRC V
+
+.DEFAULT_GOAL := help
+
+##@ The main job
+hotunplug: ## default state x way table, unpatched beside patched, one verdict line [BASE=6.12]
+	@$(RIG) hotunplug
+test: ## everything CI checks: unit, KUnit, static checks, meta-tests, smoke matrix
+	@$(RIG) test
+setup: ## host packages, root filesystem, kernel sources; idempotent
+	@$(RIG) setup
+
+##@ Pieces of it
+matrix: ## any subset: BASE= STATE= WAY= ORDER= KERNEL=plain|debug IOMMU=on|off GPU= REPEAT= (comma lists, all)
+	@$(RIG) matrix
+kunit: ## KUnit suites on UML and in the x86 guest [BASE=]
+	@$(RIG) kunit
+check: ## checkpatch --strict, sparse, W=1, kernel-doc, per-patch build [BASE=]
+	@$(RIG) check
+vgpu: ## build the virtual GPU and run its unit tests
+	@$(MAKE) --no-print-directory -C tools/vgpu check
+shell: ## an interactive guest with the GPU [BASE= SIDE=base|patched]
+	@$(RIG) shell
+report: ## HTML page of the last runs
+	@$(RIG) report
+
+##@ Working on the series
+tree: ## out/tree/BASE: git tree of the base, one commit a patch
+	@$(RIG) tree
+refresh: ## write out/tree/BASE back to patches/BASE
+	@$(RIG) refresh
+series: ## mailable series with cover letter in out/series/BASE
+	@$(RIG) series
+
+##@ Other
+help: ## this list
+	@awk 'BEGIN { FS = ":.*## " } \
+	      /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	      /^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@printf '\nBASE=6.12|7.3  CACHE=dir  BASE_SRC=dir  V=1 shows commands\n'
+
+.PHONY: hotunplug test setup matrix kunit check vgpu shell report tree refresh series help

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""One module a sub-command; see xerig.cli."""
