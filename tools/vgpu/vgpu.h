@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vgpu.h - what the two halves of the virtual GPU know about each other.
+ *
+ * The front half (transport, vfio-user, DMA table, PCI, witness, control) and
+ * the hardware half (registers, interrupts, GuC, engines) meet only here.
+ *
+ * Threads: one loop thread runs transport and control and makes every call
+ * from front to hardware.  Engine threads belong to the hardware half and may
+ * call everything in the section "front half".
+ */
+#ifndef VGPU_H
+#define VGPU_H
+
+#include <jansson.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define VGPU_PAGE_SHIFT		12
+#define VGPU_PAGE_SIZE		(1u << VGPU_PAGE_SHIFT)
+
+/* BAR0 of every Xe2 part: registers, a hole, the GGTT page table. */
+#define VGPU_BAR0_SIZE		(16u << 20)
+#define VGPU_GGTT_OFFSET	(8u << 20)
+#define VGPU_GGTT_SIZE		(8u << 20)
+
+struct vgpu_dma;
+struct vgpu_pci;
+struct vgpu_witness;
+struct vgpu_hw;
+
+/* Power-on value of one register; everything not listed starts as 0. */
+struct reg_init {
+	uint32_t off;
+	uint32_t val;
+};
+
+/*
+ * What tells one GPU model from another; constant data, one object each
+ * (personality_lnl.c, ...).
+ */
+struct personality {
+	const char *name;		/* value of --personality */
+	const char *description;	/* one line for the log */
+	uint16_t vendor, device;
+	uint16_t subvendor, subdevice;
+	uint32_t class_code;		/* 24 bits, 0x038000 = other display */
+	uint8_t revision;
+	uint16_t gmch_ctrl;		/* config word 0x50 (GSM size) */
+	uint64_t bar_size[6];		/* bytes, power of two; 0 = absent; 64-bit BARs use an even index */
+	bool bar_prefetch[6];
+	const struct reg_init *regs;	/* power-on values of BAR0 registers */
+	size_t nregs;
+	const void *hw;			/* more constants, hardware half only */
+};
+
+extern const struct personality personality_lnl;
+
+/*
+ * The whole device.  A process has one; tests make as many as they like.
+ * Members of a block live in that block's own struct.
+ */
+struct vgpu {
+	const struct personality *personality;
+	struct vgpu_dma *dma;		/* dma.c */
+	struct vgpu_pci *pci;		/* pci.c */
+	struct vgpu_witness *witness;	/* witness.c */
+	struct vgpu_hw *hw;		/* hardware half: set by vgpu_hw_init() */
+
+	atomic_bool dead;		/* surprise-removed; change with vgpu_set_dead() */
+	atomic_bool gone;		/* remove() has returned; vgpu_set_gone() */
+	atomic_bool connected;		/* a vfio-user client is there */
+
+	atomic_ullong mmio_reads, mmio_writes;	/* BAR0 accesses that trapped */
+	atomic_ullong mmio_dead;		/* ... of these while dead */
+
+	void *ggtt;			/* front half's view of the GGTT table */
+	void *ggtt_snapshot;		/* copy made when gone was switched on */
+};
+
+/* ---- life of a device (vgpu.c) ------------------------------------------ */
+
+/*
+ * vgpu_new - make a device and power it on (calls vgpu_hw_init()).
+ * Returns NULL with errno set when memory or a thread cannot be had.
+ */
+struct vgpu *vgpu_new(const struct personality *p);
+/* vgpu_free - stop everything and free the device; NULL is allowed. */
+void vgpu_free(struct vgpu *g);
+/* vgpu_power_cycle - client left: engines stop, DMA table empty, power-on state. Loop thread. */
+void vgpu_power_cycle(struct vgpu *g);
+/* vgpu_function_reset - PCIe FLR or vfio reset; DMA mappings stay. Ignored while dead. Loop thread. */
+void vgpu_function_reset(struct vgpu *g);
+/*
+ * vgpu_set_dead - surprise removal (@on) or a new card in the slot (!@on).
+ * When it returns with @on, no DMA access and no MSI is under way. Loop thread.
+ */
+void vgpu_set_dead(struct vgpu *g, bool on);
+/* vgpu_set_gone - open or close the window in which the driver must not touch the device. Loop thread. */
+void vgpu_set_gone(struct vgpu *g, bool on);
+/* vgpu_gone_check - witness GGTT page-table writes done through the mapped BAR while gone. Loop thread. */
+void vgpu_gone_check(struct vgpu *g);
+
+/*
+ * vgpu_is_dead - true after surprise removal: BAR and config reads give all
+ * ones, writes are dropped, no DMA, no MSI.  The front half enforces this at
+ * the edges; engines stop on it too.  Any thread.
+ */
+bool vgpu_is_dead(const struct vgpu *g);
+
+/* ---- front half, callable from any thread --------------------------------- */
+
+/* Who does a DMA access; goes into the witness. */
+struct dma_origin {
+	const char *engine;	/* "bcs0", "guc", ...; copied */
+	int guc_id;		/* context, -1 if none */
+};
+
+enum dma_status {
+	DMA_OK,
+	DMA_NEVER_MAPPED,	/* also: mapped by the client without memory behind it */
+	DMA_AFTER_UNMAP,
+	DMA_READ_ONLY,		/* the mapping does not permit this direction */
+	DMA_NO_BUS_MASTER,	/* COMMAND.BME is 0 */
+	DMA_DEAD,
+};
+
+/* dma_status_name - short lower-case name of @s for messages. */
+const char *dma_status_name(enum dma_status s);
+
+/*
+ * vgpu_dma_read, vgpu_dma_write - move @len bytes between @buf and guest
+ * memory at bus address @iova.  Any length, any alignment, pages need not be
+ * neighbours on the host.  A part that fails reads as 0 or is dropped, the
+ * rest is still done; each failing page run is counted and witnessed (but for
+ * DMA_DEAD, which is only counted).
+ *
+ * Returns DMA_OK or the first failure.  Takes the table's lock for reading
+ * once per piece of at most 64 KiB, so an unmap never waits longer than that.
+ * Must not be called with a lock held that a call from the loop thread takes.
+ */
+enum dma_status vgpu_dma_read(struct vgpu *g, uint64_t iova, void *buf,
+			      size_t len, const struct dma_origin *who);
+enum dma_status vgpu_dma_write(struct vgpu *g, uint64_t iova, const void *buf,
+			       size_t len, const struct dma_origin *who);
+
+/*
+ * Single-copy atomic accesses, for rings, fences and descriptors: reads
+ * acquire, writes release.  @iova should be naturally aligned; if it is not,
+ * they fall back to the byte-wise functions.  *@val is 0 after a failed read.
+ */
+enum dma_status vgpu_dma_read32(struct vgpu *g, uint64_t iova, uint32_t *val,
+				const struct dma_origin *who);
+enum dma_status vgpu_dma_read64(struct vgpu *g, uint64_t iova, uint64_t *val,
+				const struct dma_origin *who);
+enum dma_status vgpu_dma_write32(struct vgpu *g, uint64_t iova, uint32_t val,
+				 const struct dma_origin *who);
+enum dma_status vgpu_dma_write64(struct vgpu *g, uint64_t iova, uint64_t val,
+				 const struct dma_origin *who);
+
+/*
+ * vgpu_msi - send MSI vector 0.  Returns false if it was not sent: not
+ * enabled, bus master off, dead, or no client.  Never blocks.
+ */
+bool vgpu_msi(struct vgpu *g);
+
+enum witness_kind {
+	WITNESS_DMA_AFTER_UNMAP,
+	WITNESS_DMA_NEVER_MAPPED,
+	WITNESS_DMA_READ_ONLY,
+	WITNESS_DMA_NO_BUS_MASTER,
+	WITNESS_MMIO_AFTER_REMOVE,
+	WITNESS_DMA_AFTER_REMOVE,
+	WITNESS_MMIO_BAD_ACCESS,
+	WITNESS_CTB_PROTOCOL,
+	WITNESS_UNKNOWN_COMMAND,
+	WITNESS_PPGTT_FAULT,
+	WITNESS_GGTT_FAULT,
+	WITNESS_KINDS
+};
+
+/*
+ * vgpu_witness - record that the driver did something it must not do.
+ * @who may be NULL.  @addr and @len: bus address, GPU address or register
+ * offset, whatever fits @kind; 0 if nothing does.  @fmt: one line for people,
+ * truncated at 200 bytes.  DMA faults are recorded by the vgpu_dma_*()
+ * functions themselves, do not record them again.  While the device is dead
+ * the event is only counted.
+ */
+void vgpu_witness(struct vgpu *g, enum witness_kind kind,
+		  const struct dma_origin *who, uint64_t addr, uint64_t len,
+		  bool write, const char *fmt, ...)
+	__attribute__((format(printf, 7, 8)));
+
+/* Log levels: -v on the command line shows LOG_DEBUG too. */
+enum vgpu_log_level { VGPU_LOG_ERROR, VGPU_LOG_INFO, VGPU_LOG_DEBUG };
+extern enum vgpu_log_level vgpu_log_level;
+/* vgpu_log - write one line (no newline in @fmt) to the log. */
+void vgpu_log(enum vgpu_log_level level, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+#define log_error(...)	vgpu_log(VGPU_LOG_ERROR, __VA_ARGS__)
+#define log_info(...)	vgpu_log(VGPU_LOG_INFO, __VA_ARGS__)
+/* Arguments are not evaluated unless debug messages are wanted. */
+#define log_debug(...) \
+	do { \
+		if (vgpu_log_level >= VGPU_LOG_DEBUG) \
+			vgpu_log(VGPU_LOG_DEBUG, __VA_ARGS__); \
+	} while (0)
+
+/* ---- hardware half, called by the loop thread ------------------------------- */
+
+/*
+ * BAR0 below 8 MiB.  @size is 1, 2, 4 or 8 and @off is aligned to it: the
+ * front half splits anything else and witnesses mmio_bad_access.  Never called
+ * while dead.
+ */
+uint64_t vgpu_mmio_read(struct vgpu *g, uint32_t off, unsigned int size);
+void vgpu_mmio_write(struct vgpu *g, uint32_t off, uint64_t val, unsigned int size);
+/* vgpu_mmio_name - name of the register at @off for messages, NULL if unknown. */
+const char *vgpu_mmio_name(const struct vgpu *g, uint32_t off);
+
+enum vgpu_reset {
+	VGPU_RESET_POWER_ON,
+	VGPU_RESET_FLR,		/* PCIe FLR or vfio reset */
+	VGPU_RESET_DRIVER_FLR,	/* GU_CNTL; hardware half only */
+};
+
+/* vgpu_hw_init - allocate blocks, start engine threads. Returns 0 or -errno. */
+int vgpu_hw_init(struct vgpu *g, const struct personality *p);
+/* vgpu_hw_reset - back to the state @why leaves behind; contexts and jobs are dropped. */
+void vgpu_hw_reset(struct vgpu *g, enum vgpu_reset why);
+/* vgpu_hw_quiesce - @on: returns once every engine stands still at a command boundary. */
+void vgpu_hw_quiesce(struct vgpu *g, bool on);
+/* vgpu_hw_fini - stop threads, free blocks; works after a failed vgpu_hw_init() too. */
+void vgpu_hw_fini(struct vgpu *g);
+/*
+ * vgpu_hw_stats - add to the object @out at least the integers "contexts",
+ * "jobs_running", "jobs_done" and the object "unknown_registers".
+ */
+void vgpu_hw_stats(struct vgpu *g, json_t *out);
+/* vgpu_ggtt_fd - memfd of VGPU_GGTT_SIZE bytes behind BAR0 8..16 MiB; valid from vgpu_hw_init() to vgpu_hw_fini(). */
+int vgpu_ggtt_fd(struct vgpu *g);
+
+#endif
