@@ -18,6 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "personality.h"	/* hardware half: PCI ids, BAR sizes, register values */
+
 #define VGPU_PAGE_SHIFT		12
 #define VGPU_PAGE_SIZE		(1u << VGPU_PAGE_SHIFT)
 
@@ -30,33 +32,6 @@ struct vgpu_dma;
 struct vgpu_pci;
 struct vgpu_witness;
 struct vgpu_hw;
-
-/* Power-on value of one register; everything not listed starts as 0. */
-struct reg_init {
-	uint32_t off;
-	uint32_t val;
-};
-
-/*
- * What tells one GPU model from another; constant data, one object each
- * (personality_lnl.c, ...).
- */
-struct personality {
-	const char *name;		/* value of --personality */
-	const char *description;	/* one line for the log */
-	uint16_t vendor, device;
-	uint16_t subvendor, subdevice;
-	uint32_t class_code;		/* 24 bits, 0x038000 = other display */
-	uint8_t revision;
-	uint16_t gmch_ctrl;		/* config word 0x50 (GSM size) */
-	uint64_t bar_size[6];		/* bytes, power of two; 0 = absent; 64-bit BARs use an even index */
-	bool bar_prefetch[6];
-	const struct reg_init *regs;	/* power-on values of BAR0 registers */
-	size_t nregs;
-	const void *hw;			/* more constants, hardware half only */
-};
-
-extern const struct personality personality_lnl;
 
 /*
  * The whole device.  A process has one; tests make as many as they like.
@@ -166,7 +141,7 @@ enum dma_status vgpu_dma_write64(struct vgpu *g, uint64_t iova, uint64_t val,
  */
 bool vgpu_msi(struct vgpu *g);
 
-enum witness_kind {
+enum vgpu_witness_kind {
 	WITNESS_DMA_AFTER_UNMAP,
 	WITNESS_DMA_NEVER_MAPPED,
 	WITNESS_DMA_READ_ONLY,
@@ -189,7 +164,7 @@ enum witness_kind {
  * functions themselves, do not record them again.  While the device is dead
  * the event is only counted.
  */
-void vgpu_witness(struct vgpu *g, enum witness_kind kind,
+void vgpu_witness(struct vgpu *g, enum vgpu_witness_kind kind,
 		  const struct dma_origin *who, uint64_t addr, uint64_t len,
 		  bool write, const char *fmt, ...)
 	__attribute__((format(printf, 7, 8)));
