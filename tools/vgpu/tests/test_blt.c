@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: MIT
+/* Blitter commands over a flat memory of 1 MiB; everything outside it faults. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "../cmd_blt.h"
+
+#define MEM_SIZE (1u << 20)
+
+struct flat {
+	uint8_t *bytes;
+	unsigned int pieces, cancel_after;
+	size_t longest;
+};
+
+static bool flat_read(void *ctx, uint64_t addr, void *buf, size_t len)
+{
+	struct flat *f = ctx;
+
+	if (len > f->longest)
+		f->longest = len;
+	memset(buf, 0, len);
+	if (addr >= MEM_SIZE || len > MEM_SIZE - addr)
+		return false;
+	memcpy(buf, f->bytes + addr, len);
+	return true;
+}
+
+static bool flat_write(void *ctx, uint64_t addr, const void *buf, size_t len)
+{
+	struct flat *f = ctx;
+
+	f->pieces++;
+	if (len > f->longest)
+		f->longest = len;
+	if (addr >= MEM_SIZE || len > MEM_SIZE - addr)
+		return false;
+	memcpy(f->bytes + addr, buf, len);
+	return true;
+}
+
+static bool flat_cancelled(void *ctx)
+{
+	struct flat *f = ctx;
+
+	return f->cancel_after && f->pieces >= f->cancel_after;
+}
+
+static struct flat flat;
+static const struct blt_mem mem = { flat_read, flat_write, flat_cancelled, &flat };
+
+static int setup(void **state)
+{
+	(void)state;
+	flat = (struct flat){ .bytes = malloc(MEM_SIZE) };
+	for (size_t i = 0; flat.bytes && i < MEM_SIZE; i++)
+		flat.bytes[i] = i * 7 + (i >> 8);
+	return flat.bytes ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	free(flat.bytes);
+	return 0;
+}
+
+static void fast_copy_cmd(uint32_t *c, uint64_t dst, uint64_t src, unsigned int pitch,
+			  unsigned int width, unsigned int rows)
+{
+	memset(c, 0, 10 * 4);
+	c[0] = 0x50800008;
+	c[1] = 3u << 24 | pitch;
+	c[3] = rows << 16 | width;
+	c[4] = dst;
+	c[5] = dst >> 32;
+	c[7] = pitch;
+	c[8] = src;
+	c[9] = src >> 32;
+}
+
+static void fast_copy_copies_rows_and_leaves_gaps(void **state)
+{
+	uint32_t c[10];
+	uint8_t *before = malloc(MEM_SIZE);
+
+	(void)state;
+	memcpy(before, flat.bytes, MEM_SIZE);
+	fast_copy_cmd(c, 0x80000, 0x1000, 256, 16, 4); /* 64 of 256 bytes a row */
+	assert_int_equal(blt_execute(c, 10, &mem), BLT_DONE);
+	for (int y = 0; y < 4; y++) {
+		assert_memory_equal(flat.bytes + 0x80000 + y * 256, before + 0x1000 + y * 256, 64);
+		assert_memory_equal(flat.bytes + 0x80000 + y * 256 + 64,
+				    before + 0x80000 + y * 256 + 64, 192);
+	}
+	free(before);
+}
+
+static void fast_copy_starts_at_the_given_corner(void **state)
+{
+	uint32_t c[10];
+	uint8_t want[8];
+
+	(void)state;
+	fast_copy_cmd(c, 0x80000, 0x1000, 256, 7, 3);
+	c[2] = 2u << 16 | 5;  /* destination x 5..7, y 2..3 */
+	c[6] = 1u << 16 | 10; /* source corner (10, 1) */
+	memcpy(want, flat.bytes + 0x1000 + 256 + 40, 8);
+	assert_int_equal(blt_execute(c, 10, &mem), BLT_DONE);
+	assert_memory_equal(flat.bytes + 0x80000 + 2 * 256 + 20, want, 8);
+}
+
+static void fast_copy_large_goes_in_pieces(void **state)
+{
+	uint32_t c[10];
+
+	(void)state;
+	fast_copy_cmd(c, 0x80000, 0, 4096, 1024, 64); /* 256 KiB without gaps */
+	assert_int_equal(blt_execute(c, 10, &mem), BLT_DONE);
+	assert_memory_equal(flat.bytes + 0x80000, flat.bytes, 64 * 4096);
+	assert_int_equal(flat.longest, 65536);
+	assert_int_equal(flat.pieces, 4);
+}
+
+static void fast_copy_empty_or_inverted_rectangle_does_nothing(void **state)
+{
+	uint32_t c[10];
+
+	(void)state;
+	fast_copy_cmd(c, 0x80000, 0, 256, 0, 4);
+	assert_int_equal(blt_execute(c, 10, &mem), BLT_DONE);
+	fast_copy_cmd(c, 0x80000, 0, 256, 4, 1);
+	c[2] = 8;
+	assert_int_equal(blt_execute(c, 10, &mem), BLT_DONE);
+	assert_int_equal(flat.pieces, 0);
+}
+
+static void fast_copy_refuses_tiling_and_unknown_depth(void **state)
+{
+	uint32_t c[10];
+
+	(void)state;
+	fast_copy_cmd(c, 0x80000, 0, 256, 4, 4);
+	c[0] |= 1u << 13;
+	assert_int_equal(blt_execute(c, 10, &mem), BLT_BAD);
+	fast_copy_cmd(c, 0x80000, 0, 256, 4, 4);
+	c[1] |= 7u << 24;
+	assert_int_equal(blt_execute(c, 10, &mem), BLT_BAD);
+	assert_int_equal(flat.pieces, 0);
+}
+
+static void fast_copy_negative_pitch_walks_up(void **state)
+{
+	uint32_t c[10];
+	uint8_t row1[16];
+
+	(void)state;
+	fast_copy_cmd(c, 0x80000, 0x2000, 0, 4, 2);
+	c[1] = 3u << 24 | 0x0100;
+	c[7] = 0xff00; /* -256 */
+	memcpy(row1, flat.bytes + 0x2000 - 256, 16);
+	assert_int_equal(blt_execute(c, 10, &mem), BLT_DONE);
+	assert_memory_equal(flat.bytes + 0x80100, row1, 16);
+}
+
+static void mem_set_linear_ignores_height(void **state)
+{
+	uint32_t c[7] = { 0x56c00005, 99, 50, 1023, 0x40000, 0, 0xa5000000 };
+	uint8_t next = flat.bytes[0x40000 + 100];
+
+	(void)state;
+	assert_int_equal(blt_execute(c, 7, &mem), BLT_DONE);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(flat.bytes[0x40000 + i], 0xa5);
+	assert_int_equal(flat.bytes[0x40000 + 100], next);
+}
+
+static void mem_set_matrix_fills_each_row(void **state)
+{
+	uint32_t c[7] = { 0x56c20005, 15, 2, 511, 0x40000, 0, 0x5a000000 };
+	uint8_t gap = flat.bytes[0x40010];
+
+	(void)state;
+	assert_int_equal(blt_execute(c, 7, &mem), BLT_DONE);
+	assert_int_equal(flat.bytes[0x40000 + 2 * 512 + 15], 0x5a);
+	assert_int_equal(flat.bytes[0x40010], gap);
+	assert_int_equal(flat.pieces, 3);
+}
+
+static void mem_copy_modes(void **state)
+{
+	uint32_t c[10] = { 0x56800008, 299, 9, 0, 0, 0x1000, 0, 0x90000, 0, 0 };
+
+	(void)state;
+	assert_int_equal(blt_execute(c, 10, &mem), BLT_DONE);
+	assert_memory_equal(flat.bytes + 0x90000, flat.bytes + 0x1000, 300);
+
+	c[0] |= 1u << 19; /* page mode: 4 units of 256 bytes */
+	c[1] = 3;
+	assert_int_equal(blt_execute(c, 10, &mem), BLT_DONE);
+	assert_memory_equal(flat.bytes + 0x90000, flat.bytes + 0x1000, 1024);
+
+	c[0] = 0x56800008 | 1u << 17;
+	c[1] = 7;
+	c[2] = 1;
+	c[3] = 63;
+	c[4] = 127;
+	assert_int_equal(blt_execute(c, 10, &mem), BLT_DONE);
+	assert_memory_equal(flat.bytes + 0x90000 + 128, flat.bytes + 0x1000 + 64, 8);
+}
+
+static void fast_color_repeats_the_pixel(void **state)
+{
+	uint32_t c[16] = { 0x5110000e, 255, 0, 2u << 16 | 3, 0x40000, 0, 0, 0x11223344 };
+	uint32_t got;
+
+	(void)state;
+	assert_int_equal(blt_execute(c, 16, &mem), BLT_DONE);
+	memcpy(&got, flat.bytes + 0x40000 + 256 + 8, 4);
+	assert_int_equal(got, 0x11223344);
+	assert_int_equal(flat.pieces, 2);
+	c[0] = 0x51000000 | 6u << 19 | 14;
+	assert_int_equal(blt_execute(c, 16, &mem), BLT_BAD);
+}
+
+static void fault_is_reported_and_the_rest_is_done(void **state)
+{
+	uint32_t c[7] = { 0x56c20005, 15, 3, 511, MEM_SIZE - 1024, 0, 0x5a000000 };
+
+	(void)state;
+	assert_int_equal(blt_execute(c, 7, &mem), BLT_FAULT);
+	assert_int_equal(flat.bytes[MEM_SIZE - 512], 0x5a);
+	assert_int_equal(flat.pieces, 4);
+}
+
+static void address_wrap_and_huge_sizes_only_fault(void **state)
+{
+	uint32_t c[10] = { 0x56800008 | 1u << 17, 0xffffff, 0x3ffff, 0x3ffff, 0x3ffff,
+			   0xfffff000, 0xffffffff, 0xfffff000, 0xffffffff, 0 };
+
+	(void)state;
+	flat.cancel_after = 1000;
+	assert_int_equal(blt_execute(c, 10, &mem), BLT_CANCELLED);
+}
+
+static void cancel_ends_between_pieces(void **state)
+{
+	uint32_t c[10];
+
+	(void)state;
+	flat.cancel_after = 2;
+	fast_copy_cmd(c, 0x80000, 0, 4096, 1024, 64);
+	assert_int_equal(blt_execute(c, 10, &mem), BLT_CANCELLED);
+	assert_int_equal(flat.pieces, 2);
+}
+
+static void truncated_or_foreign_commands_touch_nothing(void **state)
+{
+	uint32_t c[16] = { 0 };
+
+	(void)state;
+	assert_int_equal(blt_execute(c, 0, &mem), BLT_UNKNOWN);
+	assert_int_equal(blt_execute(c, 16, &mem), BLT_UNKNOWN); /* MI_NOOP */
+	c[0] = 0x50800008;
+	assert_int_equal(blt_execute(c, 9, &mem), BLT_BAD);
+	c[0] = 0x7a000004; /* right opcode bits, wrong client */
+	assert_int_equal(blt_execute(c, 16, &mem), BLT_UNKNOWN);
+	assert_null(blt_name(0x7a000004));
+	assert_string_equal(blt_name(0x56c20005), "MEM_SET");
+	assert_int_equal(blt_length(0x56c20005), 7);
+	assert_int_equal(flat.pieces, 0);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(fast_copy_copies_rows_and_leaves_gaps),
+		T(fast_copy_starts_at_the_given_corner),
+		T(fast_copy_large_goes_in_pieces),
+		T(fast_copy_empty_or_inverted_rectangle_does_nothing),
+		T(fast_copy_refuses_tiling_and_unknown_depth),
+		T(fast_copy_negative_pitch_walks_up),
+		T(mem_set_linear_ignores_height),
+		T(mem_set_matrix_fills_each_row),
+		T(mem_copy_modes),
+		T(fast_color_repeats_the_pixel),
+		T(fault_is_reported_and_the_rest_is_done),
+		T(address_wrap_and_huge_sizes_only_fault),
+		T(cancel_ends_between_pieces),
+		T(truncated_or_foreign_commands_touch_nothing),
+	};
+
+	return cmocka_run_group_tests_name("blt", tests, NULL, NULL);
+}
