@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define BATCH 128
@@ -79,11 +80,13 @@ void kmsg_start(void)
 
 int kmsg_write(const char *text)
 {
+	/* A record without its newline stays open for continuation and is shown to nobody. */
+	struct iovec v[] = { { (void *)text, strlen(text) }, { "\n", 1 } };
 	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC), ret = 0;
 
 	if (fd < 0)
 		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
+	if (writev(fd, v, 2) < 0)
 		ret = -errno;
 	close(fd);
 	return ret;

@@ -79,9 +79,6 @@ void setup_mounts(void)
 	mount_shares();
 	/* Without this the kernel prints the first DMA-API error of a boot and hides the rest. */
 	write_file("/sys/kernel/debug/dma-api/all_errors", "1");
-	/* Programs of the tests may die by design; the log would be cut by rate limits. */
-	write_file("/proc/sys/kernel/printk_ratelimit", "0");
-	write_file("/proc/sys/kernel/printk_devkmsg", "on");
 	setenv("PATH", "/bin:/sbin:/usr/bin:/usr/sbin", 1);
 	setenv("HOME", "/", 1);
 }

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: MIT
+"""One virtual machine with the virtual GPU in a hot-plug slot, and its end."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import agent, errors, initramfs, procs, vgpu
+
+BOOT_TIME = 60.0  # seconds until the agent must have spoken; a loaded machine needs ten
+BDF = "0000:01:00.0"
+# No HuC and GSC on the virtual GPU; empty names are how xe is told (rig-facts).
+XE_OPTIONS = ("xe.force_probe=*", "xe.huc_firmware_path=", "xe.gsc_firmware_path=")
+
+
+@dataclass
+class Machine:
+    """What a guest is made of. Paths are the host's; shares: (9p tag, directory, path in guest, read-only)."""
+
+    qemu: list
+    bzimage: Path
+    initrd: Path
+    vgpu: Path
+    iommu: bool = True
+    personality: str = "lnl"
+    accel: str = "tcg,thread=multi"
+    memory_mib: int = 1024
+    cpus: int = 2
+    shares: list = field(default_factory=list)
+    kernel_args: tuple = ()
+
+
+def runtime_dir():
+    """A fresh private directory with a path short enough for unix sockets (108 bytes)."""
+    base = os.environ.get("XDG_RUNTIME_DIR") or "/tmp"
+    if len(base) > 60 or not os.access(base, os.W_OK):
+        base = "/tmp"
+    return Path(tempfile.mkdtemp(prefix="xeu-", dir=base))
+
+
+def qemu_argv(m, gpu_socket, serial, agent_fd=None, qmp_fd=None):
+    """QEMU's command line for machine m; serial: the argument of -serial."""
+    cmdline = ["console=ttyS0", "panic=-1", "tsc=unstable", "printk.devkmsg=on", "printk.time=1", "kasan_multi_shot",
+               *XE_OPTIONS, *m.kernel_args]
+    if m.shares:
+        cmdline.append("XE_UNPLUG_9P=" + ",".join(f"{t}:{g}{':ro' if ro else ''}" for t, _, g, ro in m.shares))
+    argv = [*map(str, m.qemu), "-machine", "q35,memory-backend=mem0,sata=off,smbus=off",
+            "-accel", m.accel, "-cpu", "max", "-smp", str(m.cpus), "-m", f"{m.memory_mib}M",
+            "-object", f"memory-backend-memfd,id=mem0,size={m.memory_mib}M,share=on",
+            "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
+            "-kernel", str(m.bzimage), "-initrd", str(m.initrd), "-append", " ".join(cmdline),
+            "-serial", serial]
+    if m.iommu:
+        argv += ["-device", "intel-iommu,caching-mode=on,intremap=on"]
+    if agent_fd is not None:
+        argv += ["-device", "virtio-serial-pci,id=vser",
+                 "-chardev", f"socket,id=agent,fd={agent_fd}",
+                 "-device", "virtserialport,chardev=agent,name=xe-unplug.agent"]
+    if qmp_fd is not None:
+        argv += ["-chardev", f"socket,id=qmp,fd={qmp_fd}", "-mon", "chardev=qmp,mode=control"]
+    for tag, directory, _, ro in m.shares:
+        argv += ["-virtfs", f"local,path={directory},mount_tag={tag},security_model=none,multidevs=remap"
+                 + (",readonly=on" if ro else "")]
+    if gpu_socket is not None:
+        device = {"driver": "vfio-user-pci", "id": "gpu0", "bus": "rp0",
+                  "socket": {"path": str(gpu_socket), "type": "unix"}}
+        argv += ["-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off",
+                 "-device", "pcie-root-port,id=rp0,bus=pcie.0,chassis=1,slot=1",
+                 "-device", json.dumps(device, separators=(",", ":"))]
+    return argv
+
+
+class Boot:
+    """A running guest: .agent, .gpu (None without one), .console (path). Use as a context manager."""
+
+    def __init__(self, machine, log_dir, gpu=True):
+        self.machine = machine
+        self.log_dir = log_dir
+        self.console = log_dir / "console.log"
+        self.agent = self.gpu = self._qemu = self._qmp = None
+        self.boot_seconds = None
+        self._dir = runtime_dir()
+        log_dir.mkdir(parents=True, exist_ok=True)
+        began = time.monotonic()
+        try:
+            self._start(gpu)
+            self.agent.wait_ready(BOOT_TIME)
+        except (agent.GuestGone, agent.GuestTimeout) as e:
+            why = self._why_dead() or str(e)
+            self.stop()
+            raise errors.InfraError(f"the guest did not come up: {why}") from None
+        except BaseException:
+            self.stop()
+            raise
+        self.boot_seconds = time.monotonic() - began
+
+    def _start(self, gpu):
+        if gpu:
+            self.gpu = vgpu.Vgpu(self.machine.vgpu, self._dir, self.log_dir / "vgpu.log", self.machine.personality)
+        ours, theirs = socket.socketpair()
+        qours, qtheirs = socket.socketpair()
+        argv = qemu_argv(self.machine, self.gpu and self.gpu.socket_path, f"file:{self.console}",
+                         theirs.fileno(), qtheirs.fileno())
+        (self.log_dir / "qemu.cmd").write_text(" ".join(argv) + "\n")
+        with theirs, qtheirs, open(self.log_dir / "qemu.log", "wb") as log:
+            self._qemu = procs.Child(argv, stdout=log, stderr=log, pass_fds=(theirs.fileno(), qtheirs.fileno()))
+        self.agent = agent.Agent(ours)
+        self._qmp = qours
+
+    def _why_dead(self):
+        text = (self.log_dir / "qemu.log").read_text("utf-8", "replace").strip() if self._qemu else ""
+        if self._qemu and not self._qemu.running() and text:
+            return text.splitlines()[-1]
+        for line in reversed(self.console_lines()):
+            if re.search(r"Kernel panic|BUG:|Oops", line):
+                return line
+        return None
+
+    def console_lines(self):
+        """Lines of the serial console so far; the only voice of a kernel that has panicked."""
+        try:
+            return self.console.read_text("utf-8", "replace").splitlines()
+        except FileNotFoundError:
+            return []
+
+    def qemu_running(self):
+        return self._qemu is not None and self._qemu.running()
+
+    def load_xe(self, timeout=60.0):
+        """modprobe xe; returns its seconds in the guest, raises InfraError when no render node comes."""
+        began = time.monotonic()
+        self.agent.run(["modprobe", "xe"], timeout)
+        seconds = time.monotonic() - began
+        if self.render_node() is None:
+            raise errors.InfraError("xe did not probe the virtual GPU: " + self._last_words())
+        return seconds
+
+    def _last_words(self):
+        with_xe = [r.text for r in self.agent.records if r.level <= 4 and "xe" in r.text]
+        return with_xe[-1] if with_xe else "no word from xe in the kernel log"
+
+    def render_node(self):
+        """Path of the GPU's render node in the guest, or None when no driver is bound."""
+        try:
+            names = self.agent.call("list", path=f"/sys/bus/pci/devices/{BDF}/drm")["names"]
+        except agent.AgentError:
+            return None
+        nodes = [n for n in names if n.startswith("renderD")]
+        return f"/dev/dri/{nodes[0]}" if nodes else None
+
+    def stop(self):
+        """Ends QEMU and the virtual GPU; the guest is not asked. May be called twice."""
+        if self._qemu:
+            self._qemu.stop(grace=0)
+        if self.agent:
+            self.agent.close()
+        if self._qmp:
+            self._qmp.close()
+        if self.gpu:
+            self.gpu.stop()
+        shutil.rmtree(self._dir, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exc):
+        self.stop()
+
+
+def choose_accel(cache_dir, machine, probe_dir):
+    """'kvm' if a guest with this kernel really comes up under it, else TCG. Asked once per QEMU and host kernel."""
+    tcg = "tcg,thread=multi"
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return tcg
+    key = f"{machine.qemu[-1]} {os.uname().release}"
+    note = cache_dir / "accel.json"
+    with contextlib.suppress(OSError, ValueError):
+        known = json.loads(note.read_text())
+        if known.get("key") == key:
+            return known["accel"]
+    accel = tcg
+    ours, theirs = socket.socketpair()
+    trial = Machine(machine.qemu, machine.bzimage, machine.initrd, machine.vgpu, iommu=False,
+                    accel="kvm,kernel-irqchip=split", memory_mib=512)
+    probe_dir.mkdir(parents=True, exist_ok=True)
+    argv = qemu_argv(trial, None, f"file:{probe_dir / 'kvm-probe.log'}", theirs.fileno())
+    with theirs:
+        child = procs.Child(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, pass_fds=(theirs.fileno(),))
+    probe = agent.Agent(ours)
+    try:
+        probe.wait_ready(6.0)
+        accel = "kvm,kernel-irqchip=split"
+    except (agent.GuestGone, agent.GuestTimeout):
+        pass
+    finally:
+        child.stop(grace=0)
+        probe.close()
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    note.write_text(json.dumps({"key": key, "accel": accel}))
+    return accel
