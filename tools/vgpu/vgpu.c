@@ -26,7 +26,7 @@ struct vgpu *vgpu_new(const struct personality *p)
 	err = g->pci ? vgpu_hw_init(g, p) : -errno;
 	if (!err) {
 		g->ggtt = mmap(NULL, VGPU_GGTT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
-			       vgpu_ggtt_fd(g), 0);
+			       vgpu_ggtt_fd(g), VGPU_GGTT_OFFSET);
 		if (g->ggtt == MAP_FAILED)
 			err = -errno;
 	}

@@ -215,7 +215,10 @@ void vgpu_hw_fini(struct vgpu *g);
  * "jobs_running", "jobs_done" and the object "unknown_registers".
  */
 void vgpu_hw_stats(struct vgpu *g, json_t *out);
-/* vgpu_ggtt_fd - memfd of VGPU_GGTT_SIZE bytes behind BAR0 8..16 MiB; valid from vgpu_hw_init() to vgpu_hw_fini(). */
+/*
+ * vgpu_ggtt_fd - memfd laid out like BAR0 (VGPU_BAR0_SIZE bytes, the table at
+ * VGPU_GGTT_OFFSET, nothing below it); valid from vgpu_hw_init() to vgpu_hw_fini().
+ */
 int vgpu_ggtt_fd(struct vgpu *g);
 
 #endif

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+/* The program: options, the loop over all sockets, the way out. */
+#define _GNU_SOURCE
+#include <argp.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "log.h"
+#include "transport.h"
+#include "vgpu.h"
+
+const char *argp_program_version = "vgpu 1";
+
+struct options {
+	const char *socket, *control, *personality, *log;
+};
+
+static const struct argp_option options[] = {
+	{ "socket", 's', "PATH", 0, "listen here for a vfio-user client such as QEMU (required)", 0 },
+	{ "control", 'c', "PATH", 0, "listen here for control requests, one JSON object a line", 0 },
+	{ "personality", 'p', "NAME", 0, "GPU model (default: lnl)", 0 },
+	{ "log", 'l', "FILE", 0, "write the log to FILE, not to stderr", 0 },
+	{ "verbose", 'v', NULL, 0, "log what the driver does, too", 0 },
+	{ 0 },
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+
+	switch (key) {
+	case 's':
+		o->socket = arg;
+		return 0;
+	case 'c':
+		o->control = arg;
+		return 0;
+	case 'p':
+		o->personality = arg;
+		return 0;
+	case 'l':
+		o->log = arg;
+		return 0;
+	case 'v':
+		vgpu_log_level = VGPU_LOG_DEBUG;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "unexpected argument: %s", arg);
+		return 0;
+	case ARGP_KEY_END:
+		if (!o->socket)
+			argp_error(state, "--socket is required");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.doc = "Virtual Intel Xe2 GPU behind a vfio-user socket.\v"
+	       "Ends on SIGTERM, SIGINT or the control request \"shutdown\". Exit status: 0 after an "
+	       "orderly end, 1 if the device cannot be set up, 2 wrong use.",
+};
+
+/* Runs until somebody wants the end. */
+static void loop(struct transport *t, struct control *c, int sig_fd)
+{
+	struct pollfd p[3 + CONTROL_CLIENTS];
+
+	while (!c->shutdown) {
+		nfds_t n = 2;
+
+		p[0] = (struct pollfd){ .fd = sig_fd, .events = POLLIN };
+		p[1] = (struct pollfd){ .fd = transport_fd(t), .events = POLLIN };
+		if (c->listen_fd >= 0)
+			n += control_poll(c, p + 2);
+		if (poll(p, n, -1) < 0) {
+			if (errno == EINTR)
+				continue;
+			log_error("poll: %s", strerror(errno));
+			return;
+		}
+		if (p[0].revents)
+			return;
+		if (p[1].revents)
+			transport_ready(t);
+		if (n > 2)
+			control_ready(c, p + 2, n - 2);
+	}
+}
+
+static int start(const struct options *o, const struct personality *p, int sig_fd)
+{
+	struct control control = { .listen_fd = -1 };
+	struct transport transport = { .listen_fd = -1 };
+	struct vgpu *g;
+	int err;
+
+	g = vgpu_new(p);
+	if (!g) {
+		log_error("cannot set the device up: %s", strerror(errno));
+		return 1;
+	}
+	err = o->control ? control_open(&control, g, o->control) : 0;
+	if (err) {
+		fprintf(stderr, "vgpu: %s: %s\n", o->control, strerror(-err));
+	} else {
+		err = transport_open(&transport, g, o->socket);
+		if (err)
+			fprintf(stderr, "vgpu: %s: %s\n", o->socket, strerror(-err));
+	}
+	if (!err) {
+		fprintf(stderr, "vgpu: listening on %s\n", o->socket);
+		loop(&transport, &control, sig_fd);
+		log_info("shutting down");
+	}
+	control_close(&control);
+	transport_close(&transport);
+	vgpu_free(g);
+	return err ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { .personality = "lnl" };
+	const struct personality *p;
+	sigset_t set;
+	int err, sig_fd;
+
+	argp_err_exit_status = 2;
+	argp_parse(&argp, argc, argv, 0, NULL, &o);
+	p = personality_find(o.personality);
+	if (!p) {
+		fprintf(stderr, "vgpu: unknown personality: %s\n", o.personality);
+		return 2;
+	}
+	err = o.log ? vgpu_log_open(o.log) : 0;
+	if (err) {
+		fprintf(stderr, "vgpu: %s: %s\n", o.log, strerror(-err));
+		return 2;
+	}
+	/* before any thread exists, so that all of them inherit it */
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	sig_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (sig_fd < 0) {
+		fprintf(stderr, "vgpu: signalfd: %s\n", strerror(errno));
+		return 1;
+	}
+	return start(&o, p, sig_fd);
+}
