@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+"""Expectation files: which cells are known not to be clean, why, and which oracle says so.
+
+expect/<base>-<side>.txt, a line each:  fail|flake|skip  state/way/order  [key=value ...]  oracle[,oracle]  reason
+State, way and order are shell patterns. A cell that is listed as fail and is clean must leave the list.
+"""
+
+import fnmatch
+import re
+from dataclasses import dataclass
+
+from . import errors, oracles, paths
+from .orders import ORDERS
+from .states import STATES
+from .ways import WAYS
+
+FOLDER = paths.RIG / "expect"
+VERBS = ("fail", "flake", "skip")
+
+
+@dataclass
+class Line:
+    """One expectation; used is set once a cell matched it."""
+
+    verb: str
+    pattern: str
+    conditions: dict
+    oracles: frozenset
+    reason: str
+    where: str
+    used: bool = False
+
+    def applies(self, facts):
+        name = f"{facts['state']}/{facts['way']}/{facts['order']}"
+        return fnmatch.fnmatchcase(name, self.pattern) and \
+            all(str(facts.get(k)) in v.split(",") for k, v in self.conditions.items())
+
+
+def parse(text, where):
+    """Lines of an expectation file; a bad one is a UsageError that names file and line."""
+    out = []
+    known = set(oracles.names())
+    every = [f"{s}/{w}/{o}" for s in STATES for w in WAYS for o in ORDERS]
+    for number, raw in enumerate(text.splitlines(), 1):
+        words = raw.split()
+        if not words or raw.lstrip().startswith("#"):
+            continue
+        at = f"{where}:{number}"
+        if words[0] not in VERBS or len(words) < 4:
+            raise errors.UsageError(f"{at}: want: fail|flake|skip state/way/order [key=value ...] oracles reason")
+        verb, pattern, rest = words[0], words[1], words[2:]
+        if not fnmatch.filter(every, pattern):
+            raise errors.UsageError(f"{at}: no cell is called {pattern}")
+        conditions = {}
+        while rest and re.fullmatch(r"\w+=\S+", rest[0]):
+            key, value = rest.pop(0).split("=", 1)
+            conditions[key] = value
+        names = frozenset()
+        if verb != "skip":
+            names = frozenset(rest.pop(0).split(",")) if rest else names
+            if not names or names - known:
+                raise errors.UsageError(f"{at}: oracles are {', '.join(sorted(known))}")
+        if not rest:
+            raise errors.UsageError(f"{at}: a reason is missing")
+        out.append(Line(verb, pattern, conditions, names, " ".join(rest), at))
+    return out
+
+
+def load(base, side):
+    """The list for a base and side; empty where there is no file."""
+    path = FOLDER / f"{base}-{side}.txt"
+    return parse(path.read_text(), path.name) if path.exists() else []
+
+
+def skipped(lines, facts):
+    """Reason why a cell is not to be run at all, or None."""
+    for line in lines:
+        if line.verb == "skip" and line.applies(facts):
+            line.used = True
+            return line.reason
+    return None
+
+
+def apply(lines, result):
+    """Sets result.expected: "expected", "unexpected", "must-leave" or "flake", and result.reason.
+
+    infra is never expected. Several lines may apply; their oracles add up.
+    """
+    match = [e for e in lines if e.verb != "skip" and e.applies(result.facts)]
+    for e in match:
+        e.used = True
+    fails = [e for e in match if e.verb == "fail"]
+    allowed = frozenset().union(*(e.oracles for e in match)) if match else frozenset()
+    result.reason = "; ".join(dict.fromkeys(e.reason for e in match)) or None
+    spoke = set(result.oracles())
+    if result.verdict in ("clean", "skip"):
+        result.expected = "must-leave" if fails and result.verdict == "clean" else "expected"
+    elif result.verdict == "infra" or spoke - allowed or not match:
+        result.expected = "unexpected"
+    else:
+        result.expected = "expected" if fails else "flake"
+    return result.expected

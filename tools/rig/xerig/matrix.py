@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""Cells of the product state x way x order, and how a user selects them."""
+
+from dataclasses import dataclass
+
+from . import errors
+from .orders import ORDERS
+from .states import STATES
+from .ways import WAYS
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One test. repeat counts from 0."""
+
+    state: str
+    way: str
+    order: str
+    repeat: int = 0
+
+    @property
+    def name(self):
+        tail = f"#{self.repeat + 1}" if self.repeat else ""
+        return f"{self.state}/{self.way}/{self.order}{tail}"
+
+
+def select(what, text, known, default):
+    """Names of a comma list, in the order of known; `all` is everything; a wrong one is a UsageError."""
+    if not text:
+        return list(default)
+    wanted = [t.strip() for t in text.split(",") if t.strip()]
+    if "all" in wanted:
+        return list(known)
+    for name in wanted:
+        if name not in known:
+            raise errors.UsageError(f"{what} {name} is unknown; known: {', '.join(known)}, all")
+    if not wanted:
+        raise errors.UsageError(f"{what} is empty; known: {', '.join(known)}, all")
+    return [n for n in known if n in wanted]
+
+
+def choice(what, text, known, default):
+    """One name out of known, default where text is empty."""
+    if not text:
+        return default
+    if text not in known:
+        raise errors.UsageError(f"{what} {text} is unknown; known: {', '.join(known)}")
+    return text
+
+
+def count(what, text, default=1, most=10000):
+    """A positive number."""
+    if not text:
+        return default
+    if not text.isdigit() or not 1 <= int(text) <= most:
+        raise errors.UsageError(f"{what} must be a number from 1 to {most}, not {text}")
+    return int(text)
+
+
+def cells(states, ways, orders, repeat=1):
+    """The product; munmap-after only where a state has memory to unmap."""
+    return [Cell(s, w, o, r) for r in range(repeat) for o in orders for w in ways for s in states
+            if o != "munmap-after" or STATES[s].munmap]
+
+
+def default():
+    """The table of `make hotunplug`: every state and way, closed after; userptr also unmapped after."""
+    return cells(STATES, WAYS, ["close-after", "munmap-after"])
+
+
+def smoke():
+    """The few cells `make test` runs on each base."""
+    return cells(["idle-fd", "bo-bound", "userptr", "queue-idle"], ["unbind", "remove"], ["close-after"]) + \
+        cells(["userptr"], ["remove"], ["munmap-after"]) + cells(["idle-fd"], ["surprise"], ["close-after"])

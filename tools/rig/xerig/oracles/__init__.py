@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""Oracles: each looks at the evidence of one cell and returns its findings, none when it is content.
+
+A module has NAME and check(evidence) -> list of Finding. A cell is clean only if all are silent;
+an exit status alone never decides.
+"""
+
+import importlib
+import pkgutil
+from dataclasses import asdict, dataclass, field
+
+
+@dataclass
+class Finding:
+    """What an oracle has to say: one line, and text to look at."""
+
+    oracle: str
+    summary: str
+    detail: str = ""
+
+    def as_dict(self):
+        return asdict(self)
+
+
+@dataclass
+class Sample:
+    """Memory of the guest at one moment. KiB, and live mappings known to DMA-API debugging (None: unknown)."""
+
+    free_kib: int
+    available_kib: int
+    dma_mappings: int | None
+
+
+@dataclass
+class Evidence:
+    """All that was seen of one cell, before anybody judged it."""
+
+    facts: dict  # base, side, kernel, iommu ("on"/"off"), gpu, state, way, order
+    entries: list = field(default_factory=list)  # klog.Entry, whole cell
+    bad_entries: list = field(default_factory=list)  # those the allow-list does not know
+    kernel_died: str | None = None  # first line that said the kernel is broken
+    samples: dict = field(default_factory=dict)  # "before", "held", "removed", "closed", "after" -> Sample
+    own_mappings: int = 0  # mappings of other devices, known from before xe was loaded
+    held: dict = field(default_factory=dict)  # facts the program printed with "held"
+    replies: list = field(default_factory=list)  # (command, answer, seconds)
+    stderr: list = field(default_factory=list)
+    exit_status: int | None = None
+    exit_signal: int | None = None
+    killed: bool = False  # the order killed the program on purpose
+    ended: bool = False  # the program's end was seen
+    skip: str | None = None
+    gone: dict | None = None  # reply of the witness at the moment remove() had returned
+    witness: list = field(default_factory=list)  # its events during the cell
+    stuck: list = field(default_factory=list)  # what did not answer in time
+    infra: list = field(default_factory=list)  # what failed in the rig itself
+    reprobe: str | None = None  # None: came back; else why not
+    kmemleak: str | None = None
+
+
+def modules():
+    """All oracle modules, in a fixed order."""
+    return [importlib.import_module(f"{__name__}.{m.name}")
+            for m in sorted(pkgutil.iter_modules(__path__), key=lambda m: m.name)]
+
+
+def names():
+    """Names of the oracles."""
+    return [m.NAME for m in modules()]
+
+
+def judge(evidence):
+    """Every oracle's findings, in the order of modules()."""
+    return [f for m in modules() for f in m.check(evidence)]

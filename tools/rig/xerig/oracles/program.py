@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: MIT
+"""The program in the guest: the answers it gave to each command, its end, and whether it lived as it should."""
+
+from . import Finding
+
+NAME = "program"
+
+
+def check(ev):
+    out = []
+    said = "\n".join(ev.stderr[-40:])
+    for command, answer, _seconds in ev.replies:
+        if answer is None:
+            out.append(Finding(NAME, f"{command}: the program ended without an answer", said))
+        elif answer.startswith("fail"):
+            out.append(Finding(NAME, f"{command}: {answer[4:].strip()}", said))
+        elif not answer.startswith(("ok", "held", "skip")):
+            out.append(Finding(NAME, f"{command}: not an answer: {answer[:200]}", said))
+    if ev.skip or not ev.ended:
+        return out
+    if ev.exit_signal is not None and not ev.killed:
+        out.append(Finding(NAME, f"the program was killed by signal {ev.exit_signal}", said))
+    elif ev.exit_status and not out:
+        out.append(Finding(NAME, f"the program ended with status {ev.exit_status}", said))
+    return out

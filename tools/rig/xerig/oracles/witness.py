@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT
+"""The GPU's own view: what it was asked to do that no living driver may ask, and what it was left with."""
+
+import json
+
+from . import Finding
+
+NAME = "witness"
+
+
+def check(ev):
+    out = []
+    kinds = {}
+    for event in ev.witness:
+        kinds.setdefault(event["kind"], []).append(event)
+    for kind, events in kinds.items():
+        first = events[0]
+        where = f" at {first['iova']:#x}" if first.get("iova") is not None and "dma" in kind else ""
+        out.append(Finding(NAME, f"{kind}: {len(events)} x, first{where} {first.get('detail', '')}".rstrip(),
+                           "\n".join(json.dumps(e) for e in events[:50])))
+    gone = ev.gone or {}
+    # Without a vIOMMU the whole memory of the guest is one mapping that is not the driver's.
+    if ev.facts["iommu"] == "on" and gone.get("live_dma_pages"):
+        out.append(Finding(NAME, f"{gone['live_dma_pages']} pages still mapped for the device after remove()"))
+    if ev.facts["way"] != "surprise":
+        # A dead device cannot be told to stop; what it still believes to run is not the driver's fault.
+        if gone.get("jobs_running"):
+            out.append(Finding(NAME, f"{gone['jobs_running']} jobs still running after remove()"))
+        if gone.get("contexts"):
+            out.append(Finding(NAME, f"{gone['contexts']} contexts still registered after remove()"))
+        if gone.get("bus_master"):
+            out.append(Finding(NAME, "bus mastering still on after remove()"))
+    return out

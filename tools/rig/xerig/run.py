@@ -1,0 +1,420 @@
+# SPDX-License-Identifier: MIT
+"""Runs cells in guests: the steps of one cell, and a worker that spreads cells over boots."""
+
+import json
+import re
+import threading
+import time
+from dataclasses import dataclass, field
+
+from . import agent, boot, errors, klog, oracles, procs
+from .oracles import dma_debug, memory
+from .orders import ORDERS
+from .states import STATES
+from .ways import WAYS
+
+ANSWER_TIME = 20.0  # seconds for one command of the protocol
+EXIT_TIME = 20.0
+SETTLE_TIME = 0.6  # how long deferred freeing (RCU, workqueues) may take
+DMA_API = "/sys/kernel/debug/dma-api"
+
+
+@dataclass
+class Result:
+    """One cell on one side, judged."""
+
+    cell: object
+    facts: dict
+    verdict: str = "clean"
+    findings: list = field(default_factory=list)
+    leaked: int | None = None
+    splats: int = 0
+    remove_ns: int | None = None
+    seconds: float = 0.0
+    times: dict = field(default_factory=dict)
+    boot: str = ""
+    log: list = field(default_factory=list)
+    entries: list = field(default_factory=list)
+    witness: list = field(default_factory=list)
+    samples: dict = field(default_factory=dict)
+    replies: list = field(default_factory=list)
+    held: dict = field(default_factory=dict)
+    skip: str | None = None
+    broken: bool = False  # the boot proves nothing any more
+    expected: str | None = None  # set by expect.apply()
+    reason: str | None = None
+
+    def oracles(self):
+        """Names of the oracles that spoke, in order, once each."""
+        return list(dict.fromkeys(f.oracle for f in self.findings))
+
+
+def sample(guest):
+    """Memory and mapping counters of the guest now."""
+    paths = ("/proc/meminfo", f"{DMA_API}/nr_total_entries", f"{DMA_API}/num_free_entries")
+    asked = [guest.begin("read", path=p) for p in paths]
+    texts = []
+    for ident in asked:
+        try:
+            texts.append(guest.end(ident, "read")["data"])
+        except agent.AgentError:
+            texts.append("")
+    info = dict(re.findall(r"^(\w+):\s+(\d+)", texts[0], re.M))
+    mappings = int(texts[1]) - int(texts[2]) if texts[1].strip() and texts[2].strip() else None
+    return oracles.Sample(int(info.get("MemFree", 0)), int(info.get("MemAvailable", 0)), mappings)
+
+
+class CellRun:
+    """One cell on a running boot. run() never raises for what the driver or the guest does."""
+
+    def __init__(self, machine, cell, facts, rules, own_mappings):
+        self.boot, self.cell, self.rules = machine, cell, rules
+        self.guest, self.gpu = machine.agent, machine.gpu
+        self.state, self.way = STATES[cell.state], WAYS[cell.way]
+        self.ev = oracles.Evidence({**facts, "state": cell.state, "way": cell.way, "order": cell.order})
+        self.ev.own_mappings = own_mappings
+        self.result = Result(cell, self.ev.facts)
+        self.pid = None
+        self._window = False
+        self._dead = False
+        self._left = False
+
+    def run(self):
+        """All steps, the verdict, and whether the boot may go on."""
+        began = time.monotonic()
+        begin_text = f"xe-unplug: {self.cell.name}: begin"
+        first, since = 0, 0
+        try:
+            first = self.guest.mark(begin_text)
+            since = self.gpu.command("witness", since=1 << 62)["next"]
+            self.gpu.command("mark", name=self.cell.name)
+            self._steps()
+        except agent.GuestOops as e:
+            self.ev.kernel_died = str(e)
+        except agent.GuestTimeout as e:
+            self.ev.stuck.append(str(e))
+            self._show_blocked()
+        except agent.GuestGone as e:
+            self._guest_gone(e)
+        except agent.AgentError as e:
+            self.ev.infra.append(str(e))
+        except errors.InfraError as e:
+            self.ev.infra.append(str(e))
+        self._collect(first, since, begin_text)
+        self._judge()
+        self.result.seconds = time.monotonic() - began
+        return self.result
+
+    # -- the steps ---------------------------------------------------------
+
+    def _steps(self):
+        self.ev.samples["before"] = sample(self.guest)
+        if not self._hold():
+            return
+        self.say("verify")
+        self.ev.samples["held"] = sample(self.guest)
+        self.way.prepare(self.boot)
+        self._dead = self.cell.way == "surprise"
+        self.result.remove_ns = self.way.leave(self.boot)
+        self._left = True
+        self.ev.gone = self.gpu.command("gone", on=True)
+        self._window = True
+        self.ev.samples["removed"] = sample(self.guest)
+        ORDERS[self.cell.order](self)
+        self._settle()
+
+    def _hold(self):
+        node = self.boot.render_node()
+        if node is None:
+            raise errors.InfraError("no render node before the test")
+        began = time.monotonic()
+        self.pid = self.guest.spawn([f"/scenarios/{self.state.name}", "--device", node, *self.state.options])
+        line = self.guest.next_line(self.pid, self.state.held_seconds)
+        self.result.times["hold"] = time.monotonic() - began
+        if line is not None and line.startswith("skip"):
+            self.ev.skip = line[4:].strip() or "no reason given"
+            self.wait_exit()
+            return False
+        self.ev.replies.append(("hold", line, self.result.times["hold"]))
+        if line is None or not line.startswith("held"):
+            self.wait_exit()
+            return False
+        try:
+            self.ev.held = json.loads(line[4:] or "{}")
+        except ValueError:
+            self.ev.infra.append(f"the program's facts are no JSON: {line[:200]}")
+        return True
+
+    def say(self, command):
+        """One command to the program and its answer; nothing once the program has ended."""
+        if self.guest.child(self.pid).ended:
+            return
+        began = time.monotonic()
+        try:
+            self.guest.call("send", pid=self.pid, line=command)
+        except agent.AgentError:
+            return  # it has ended in between; its exit tells
+        if command == "exit":
+            return
+        line = self.guest.next_line(self.pid, ANSWER_TIME)
+        took = time.monotonic() - began
+        self.result.times[command] = took
+        self.ev.replies.append((command, line, took))
+
+    def kill(self):
+        """SIGKILL to the program."""
+        self.ev.killed = True
+        try:
+            self.guest.call("signal", pid=self.pid, sig=9)
+        except agent.AgentError:
+            pass
+
+    def wait_exit(self):
+        """Waits for the program's end and looks at what is still mapped then."""
+        child = self.guest.wait_exit(self.pid, EXIT_TIME)
+        self.ev.ended, self.ev.exit_status, self.ev.exit_signal = True, child.status, child.signal
+        if not self._left:
+            return
+        end = time.monotonic() + SETTLE_TIME
+        while True:
+            now = sample(self.guest)
+            self.ev.samples["closed"] = now
+            if now.dma_mappings is None or now.dma_mappings <= self.ev.own_mappings or time.monotonic() > end:
+                return
+            time.sleep(0.02)
+
+    def back(self):
+        """Ends the time in which the device must be left alone, and binds the driver again."""
+        self.gpu.command("gone", on=False)
+        self._window = False
+        began = time.monotonic()
+        try:
+            self.way.back(self.boot)
+        except agent.AgentError as e:
+            self.ev.reprobe = str(e)
+        self._dead = False
+        self.result.times["reprobe"] = time.monotonic() - began
+        if self.ev.reprobe is None and self.boot.render_node() is None:
+            self.ev.reprobe = "no render node"
+
+    def _settle(self):
+        """The idle state again; memory freed late is waited for, and only then counted as lost."""
+        before = self.ev.samples["before"]
+        end = time.monotonic() + SETTLE_TIME
+        dropped = False
+        while True:
+            now = sample(self.guest)
+            self.ev.samples["after"] = now
+            if before.free_kib - now.free_kib <= memory.NOISE_KIB:
+                return
+            if not dropped:
+                # Page cache and slabs are no leak; asked for only when it matters, since it takes its time.
+                self.guest.write("/proc/sys/vm/drop_caches", "3")
+                dropped = True
+            elif time.monotonic() > end:
+                return
+            else:
+                time.sleep(0.03)
+
+    # -- when it goes wrong ------------------------------------------------
+
+    def _show_blocked(self):
+        try:
+            self.guest.call("write", 2.0, watch=False, path="/proc/sysrq-trigger", data="w")
+        except (agent.AgentError, agent.GuestTimeout, agent.GuestGone):
+            pass
+
+    def _guest_gone(self, e):
+        for line in self.boot.console_lines()[-400:]:
+            if re.search(r"Kernel panic|BUG: |Oops", line):
+                self.ev.kernel_died = re.sub(r"^\[[^]]*\]\s*", "", line)
+                return
+        self.ev.infra.append(f"the guest is gone ({e})")
+
+    def _collect(self, first, since, begin_text):
+        guest, ev = self.guest, self.ev
+        healthy = not (ev.kernel_died or ev.stuck or ev.infra)
+        last = None
+        try:
+            if ev.kernel_died:
+                guest.settle_log(0.1, 1.0)
+            last = guest.mark(f"xe-unplug: {self.cell.name}: end", 5.0 if healthy else 1.0, watch=False)
+        except (agent.GuestGone, agent.GuestTimeout, agent.AgentError):
+            if healthy:
+                ev.stuck.append("the guest does not answer after the test")
+        records = guest.slice(first + 1, last)
+        if guest.closed():
+            records = self._from_console(begin_text) or records
+        if guest.lost:
+            ev.infra.append("the kernel log overran its buffer: lines are lost")
+        self.result.log = [str(r) for r in records]
+        ev.entries = klog.entries(records)
+        if self.pid is not None:
+            child = guest.child(self.pid)
+            ev.stderr = list(child.err)
+        try:
+            if self._window:
+                self.gpu.command("gone", on=False)
+            if self._dead:
+                self.gpu.command("dead", on=False)
+            ev.witness = self.gpu.command("witness", since=since)["events"]
+        except errors.InfraError as e:
+            if healthy:
+                ev.infra.append(str(e))
+
+    def _from_console(self, begin_text):
+        lines = self.boot.console_lines()
+        for i in range(len(lines) - 1, -1, -1):
+            if begin_text in lines[i]:
+                return klog.parse_console(lines[i + 1:])
+        return []
+
+    def _judge(self):
+        ev, res = self.ev, self.result
+        ev.bad_entries = klog.judge(ev.entries, self.rules, ev.facts)
+        res.findings = oracles.judge(ev)
+        res.entries, res.witness, res.samples = ev.entries, ev.witness, ev.samples
+        res.replies, res.held, res.skip = ev.replies, ev.held, ev.skip
+        res.leaked = dma_debug.leaked(ev)
+        res.splats = sum(e.kind in klog.SPLATS for e in ev.bad_entries)
+        if ev.infra:
+            res.verdict = "infra"
+        elif ev.stuck:
+            res.verdict = "hang"
+        elif res.findings:
+            res.verdict = "dirty"
+        elif ev.skip:
+            res.verdict = "skip"
+        # lockdep and DMA-API debugging switch themselves off or stay wrong after a report.
+        worst = {e.kind for e in ev.entries} & {"lockdep", "panic", "hung"}
+        after = ev.samples.get("after")
+        lingering = after and ev.samples["before"].dma_mappings is not None and \
+            after.dma_mappings > ev.samples["before"].dma_mappings + 64
+        res.broken = bool(ev.kernel_died or ev.stuck or ev.infra or ev.reprobe or worst or lingering)
+
+
+class Stop(Exception):
+    """The user asked for the end."""
+
+
+@dataclass
+class Job:
+    """Cells for one worker: one machine, one side."""
+
+    facts: dict
+    machine: boot.Machine
+    cells: list
+    log_dir: object
+    label: str
+
+
+class Worker(threading.Thread):
+    """Runs a job's cells, over as many boots as it takes. sink(result) is called on this thread.
+
+    The thread outlives the processes it starts (procs.Child needs that): run() ends each boot itself.
+    """
+
+    def __init__(self, job, rules, sink, note, stop):
+        super().__init__(name=job.label)
+        self.job, self.rules, self.sink, self.note, self.stop_event = job, rules, sink, note, stop
+        self.boots = []
+        self.error = None
+
+    def run(self):
+        try:
+            self._run()
+        except Stop:
+            pass
+        except BaseException as e:
+            if not self.stop_event.is_set():
+                self.error = e
+
+    def _run(self):
+        left, failed = list(self.job.cells), 0
+        while left:
+            done, why = self._one_boot(left)
+            left = left[done:]
+            if why is None:
+                failed = 0
+                continue
+            failed = failed + 1 if not done else 1
+            if failed >= 2:
+                for cell in left:
+                    res = Result(cell, {**self.job.facts, "state": cell.state, "way": cell.way, "order": cell.order},
+                                 verdict="infra", findings=[oracles.Finding("rig", f"infra: {why}")])
+                    self.sink(res)
+                return
+
+    def _check(self):
+        if self.stop_event.is_set():
+            raise Stop
+
+    def _one_boot(self, cells):
+        """Runs cells until the boot is used up; returns (how many are done, None or why the boot failed)."""
+        self._check()
+        name = f"boot-{len(self.boots) + 1}"
+        where = self.job.log_dir / name
+        self.note(f"{self.job.label}: booting")
+        done = 0
+        try:
+            with boot.Boot(self.job.machine, where) as vm:
+                own = sample(vm.agent).dma_mappings or 0
+                probe = vm.load_xe()
+                self.boots.append({"name": name, "seconds": vm.boot_seconds, "probe_seconds": probe})
+                for cell in cells:
+                    self._check()
+                    self.note(f"{self.job.label}: {cell.name}")
+                    res = CellRun(vm, cell, self.job.facts, self.rules, own).run()
+                    self._check()
+                    res.boot = name
+                    done += 1
+                    if self.job.facts["kernel"] == "debug" and (res.broken or done == len(cells)):
+                        self._kmemleak(vm, res)
+                    self.sink(res)
+                    if res.broken:
+                        break
+                self._keep_log(vm, where)
+        except (errors.InfraError, agent.GuestGone, agent.GuestTimeout, agent.GuestOops, agent.AgentError) as e:
+            self._check()
+            return done, str(e)
+        return done, None
+
+    def _kmemleak(self, vm, res):
+        """Scans once a boot: the scanner only believes in objects that are five seconds old."""
+        try:
+            if vm.agent.closed() or vm.agent.fatal:
+                return
+            time.sleep(5)
+            vm.agent.write("/sys/kernel/debug/kmemleak", "scan", 60)
+            text = vm.agent.read("/sys/kernel/debug/kmemleak", 30)
+        except (agent.AgentError, agent.GuestTimeout, agent.GuestGone, agent.GuestOops):
+            return
+        if text.strip():
+            res.findings.append(oracles.Finding("memory", "kmemleak, since boot: " + text.strip().splitlines()[0], text))
+            res.verdict = "dirty" if res.verdict in ("clean", "skip") else res.verdict
+
+    @staticmethod
+    def _keep_log(vm, where):
+        (where / "kernel.log").write_text("\n".join(map(str, vm.agent.slice(0))) + "\n")
+
+
+def run_jobs(jobs, rules, sink, note):
+    """Runs the jobs side by side, a thread each; returns the boots by label. Interrupts end everything."""
+    stop = threading.Event()
+    workers = [Worker(j, rules, sink, note, stop) for j in jobs]
+    for w in workers:
+        w.start()
+    try:
+        for w in workers:
+            while w.is_alive():
+                w.join(0.2)
+    except BaseException:
+        stop.set()
+        procs.stop_all()
+        for w in workers:
+            w.join(15)
+        raise
+    for w in workers:
+        if w.error:
+            raise w.error
+    return {w.job.label: w.boots for w in workers}
