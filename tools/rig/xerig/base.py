@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+"""A base: a kernel the series is for, described by patches/NAME/base.
+
+That file has `key value` lines: package (Debian package with the sources), version (of that
+package, pinned), sha256 (of its .deb), suites (where Debian offers it).
+"""
+
+import dataclasses
+import re
+from pathlib import Path
+
+from . import errors, paths
+
+
+@dataclasses.dataclass(frozen=True)
+class Base:
+    """name "6.12", version "6.12.117-1", sha256 of the .deb, dir patches/NAME."""
+
+    name: str
+    version: str
+    package: str
+    sha256: str
+    suites: tuple
+    dir: Path
+
+    def patches(self):
+        """The patch files in order."""
+        return sorted(self.dir.glob("[0-9][0-9][0-9][0-9]-*.patch"))
+
+
+def names():
+    """Names of all bases, oldest first."""
+    found = [p.parent.name for p in (paths.REPO / "patches").glob("*/base")]
+    return sorted(found, key=lambda n: [int(x) for x in re.findall(r"\d+", n)])
+
+
+def load(name):
+    """The base called name; UsageError where there is none or its file is not in order."""
+    if name not in names():
+        raise errors.UsageError(f"unknown BASE {name!r}: there is {', '.join(names()) or 'none'}")
+    path = paths.REPO / "patches" / name / "base"
+    fields = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        line = line.split("#", 1)[0].split(None, 1)
+        if line:
+            fields[line[0]] = line[1].strip() if len(line) > 1 else ""
+    lacks = [k for k in ("package", "version", "sha256", "suites") if not fields.get(k)]
+    if lacks:
+        raise errors.UsageError(f"patches/{name}/base lacks {', '.join(lacks)}")
+    return Base(name, fields["version"], fields["package"], fields["sha256"],
+                tuple(fields["suites"].split()), path.parent)
+
+
+def load_list(text):
+    """Bases of a comma list, `all` or nothing meaning every base."""
+    if not text or text == "all":
+        return [load(n) for n in names()]
+    return [load(n.strip()) for n in text.split(",")]

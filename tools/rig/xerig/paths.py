@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: MIT
+"""Where things are: the repository, its out/ folder, and the cache with everything that is big.
+
+The cache (CACHE=, else the XDG cache folder) holds only what can be made again. Each entry is
+made under a name ending in ".partial" and renamed when complete, so that an interrupted run
+leaves nothing that looks finished.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+
+from . import errors, ui
+
+REPO = Path(__file__).resolve().parents[3]
+OUT = REPO / "out"
+RIG = REPO / "tools" / "rig"
+
+
+class Cache:
+    """The cache folder: attributes are its sub-folders, made on first use."""
+
+    FOLDERS = ("dl", "src", "root", "git", "build", "kernels", "state", "apt", "tmp", "check")
+
+    def __init__(self, root=None):
+        """root: the folder, default $CACHE, else $XDG_CACHE_HOME/xe-unplug."""
+        if root is None:
+            root = os.environ.get("CACHE")
+        if not root:
+            xdg = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+            root = Path(xdg) / "xe-unplug"
+        self.path = Path(root).expanduser().absolute()
+
+    def __getattr__(self, name):
+        if name not in self.FOLDERS:
+            raise AttributeError(name)
+        folder = self.path / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as e:
+            raise errors.UsageError(f"cannot use the cache folder {self.path}: {e.strerror}") from e
+        return folder
+
+    def environ(self):
+        """Environment for compilers: their temporary files stay off a small /tmp."""
+        return dict(os.environ, TMPDIR=str(self.tmp), LC_ALL="C.UTF-8")
+
+    @contextlib.contextmanager
+    def lock(self, name):
+        """Hold state/NAME.lock; says once when another run holds it. Released on any exit."""
+        with open(self.state / f"{name}.lock", "a+", encoding="ascii") as f:
+            try:
+                fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                f.seek(0)
+                ui.say(f"waiting for another run ({name}, process {f.read().strip() or '?'})")
+                fcntl.flock(f, fcntl.LOCK_EX)
+            f.truncate(0)
+            f.write(str(os.getpid()))
+            f.flush()
+            yield
+
+    def read_state(self, name):
+        """state/NAME.json as a dict; empty where it is missing or damaged."""
+        try:
+            data = json.loads((self.state / f"{name}.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return data if isinstance(data, dict) else {}
+
+    def write_state(self, name, data):
+        """Replace state/NAME.json in one step."""
+        write_atomic(self.state / f"{name}.json", json.dumps(data, indent=1, sort_keys=True) + "\n")
+
+
+def write_atomic(path, text):
+    """Write a text or bytes file so that a reader sees the old or the new one, never a part."""
+    path = Path(path)
+    data = text if isinstance(text, bytes) else text.encode()
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial.write_bytes(data)
+    partial.replace(path)
+
+
+def remove(path):
+    """Remove a file or a tree if it is there."""
+    path = Path(path)
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def sha256(path):
+    """Hex SHA-256 of a file."""
+    with open(path, "rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def age(path):
+    """Seconds since the file was last written."""
+    return time.time() - path.stat().st_mtime
