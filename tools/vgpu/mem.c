@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* Accessors by GPU address. Every access walks; nothing is cached from one to the next. */
+#include "mem.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "device.h"
+#include "ppgtt.h"
+
+struct span {
+	uint64_t iova;
+	size_t len;
+	bool null;
+};
+
+static const char *const why[] = {
+	[PPGTT_NOT_PRESENT] = "not present",
+	[PPGTT_READ_ONLY] = "read-only",
+	[PPGTT_TABLE_ERROR] = "page table not readable",
+};
+
+/* Translates the start of [addr, addr + len) and says how far the result reaches. */
+static int translate(struct vgpu_hw *h, const struct dma_origin *who, struct mem_space sp,
+		     uint64_t addr, size_t len, bool write, bool quiet, struct span *s)
+{
+	struct ppgtt_leaf leaf;
+	enum ppgtt_status st;
+	size_t page = 4096 - (addr & 4095);
+
+	s->len = page < len ? page : len;
+	s->null = false;
+	if (sp.ggtt) {
+		if (ggtt_walk(&h->ggtt, addr, &s->iova))
+			return 0;
+		h->ggtt_faults++;
+		if (!quiet)
+			vgpu_witness(h->g, WITNESS_GGTT_FAULT, who, addr, len, write,
+				     "GGTT entry not valid");
+		return -EFAULT;
+	}
+	st = ppgtt_walk(h, who, sp.root, addr, write, &leaf);
+	if (st != PPGTT_OK) {
+		h->ppgtt_faults++;
+		if (!quiet)
+			vgpu_witness(h->g, WITNESS_PPGTT_FAULT, who, addr & PPGTT_VA_MASK, len,
+				     write, "%s", why[st]);
+		return -EFAULT;
+	}
+	s->iova = leaf.iova;
+	s->null = leaf.null;
+	s->len = leaf.bytes < len ? leaf.bytes : len;
+	return 0;
+}
+
+int mem_read(struct vgpu_hw *h, const struct dma_origin *who, struct mem_space sp, uint64_t addr,
+	     void *buf, size_t len)
+{
+	char *p = buf;
+	int ret = 0;
+
+	pthread_rwlock_rdlock(&h->xlat);
+	while (len) {
+		struct span s;
+		int err = translate(h, who, sp, addr, len, false, ret == -EFAULT, &s);
+
+		if (err || s.null)
+			memset(p, 0, s.len);
+		else if (vgpu_dma_read(h->g, s.iova, p, s.len, who) != DMA_OK)
+			err = -EIO;
+		if (err && ret != -EFAULT)
+			ret = err;
+		p += s.len;
+		addr += s.len;
+		len -= s.len;
+	}
+	pthread_rwlock_unlock(&h->xlat);
+	return ret;
+}
+
+int mem_write(struct vgpu_hw *h, const struct dma_origin *who, struct mem_space sp, uint64_t addr,
+	      const void *buf, size_t len)
+{
+	const char *p = buf;
+	int ret = 0;
+
+	pthread_rwlock_rdlock(&h->xlat);
+	while (len) {
+		struct span s;
+		int err = translate(h, who, sp, addr, len, true, ret == -EFAULT, &s);
+
+		if (!err && !s.null && vgpu_dma_write(h->g, s.iova, p, s.len, who) != DMA_OK)
+			err = -EIO;
+		if (err && ret != -EFAULT)
+			ret = err;
+		p += s.len;
+		addr += s.len;
+		len -= s.len;
+	}
+	pthread_rwlock_unlock(&h->xlat);
+	return ret;
+}
+
+int mem_read32(struct vgpu_hw *h, const struct dma_origin *who, struct mem_space sp, uint64_t addr,
+	       uint32_t *val)
+{
+	struct span s;
+	int err;
+
+	*val = 0;
+	if (addr & 3)
+		return mem_read(h, who, sp, addr, val, sizeof(*val));
+	pthread_rwlock_rdlock(&h->xlat);
+	err = translate(h, who, sp, addr, 4, false, false, &s);
+	if (!err && !s.null && vgpu_dma_read32(h->g, s.iova, val, who) != DMA_OK)
+		err = -EIO;
+	pthread_rwlock_unlock(&h->xlat);
+	return err;
+}
+
+int mem_write32(struct vgpu_hw *h, const struct dma_origin *who, struct mem_space sp, uint64_t addr,
+		uint32_t val)
+{
+	struct span s;
+	int err;
+
+	if (addr & 3)
+		return mem_write(h, who, sp, addr, &val, sizeof(val));
+	pthread_rwlock_rdlock(&h->xlat);
+	err = translate(h, who, sp, addr, 4, true, false, &s);
+	if (!err && !s.null && vgpu_dma_write32(h->g, s.iova, val, who) != DMA_OK)
+		err = -EIO;
+	pthread_rwlock_unlock(&h->xlat);
+	return err;
+}
+
+int mem_write64(struct vgpu_hw *h, const struct dma_origin *who, struct mem_space sp, uint64_t addr,
+		uint64_t val)
+{
+	struct span s;
+	int err;
+
+	if (addr & 7)
+		return mem_write(h, who, sp, addr, &val, sizeof(val));
+	pthread_rwlock_rdlock(&h->xlat);
+	err = translate(h, who, sp, addr, 8, true, false, &s);
+	if (!err && !s.null && vgpu_dma_write64(h->g, s.iova, val, who) != DMA_OK)
+		err = -EIO;
+	pthread_rwlock_unlock(&h->xlat);
+	return err;
+}

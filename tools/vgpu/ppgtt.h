@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* Per-process GTT: the 5-level page walk of Xe2. */
+#ifndef VGPU_PPGTT_H
+#define VGPU_PPGTT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vgpu.h"
+
+#define PPGTT_VA_MASK 0xffffffffffffull
+
+struct vgpu_hw;
+
+enum ppgtt_status { PPGTT_OK, PPGTT_NOT_PRESENT, PPGTT_READ_ONLY, PPGTT_TABLE_ERROR };
+
+struct ppgtt_leaf {
+	uint64_t iova;	/* of the address asked for */
+	uint64_t bytes; /* from there to the end of the leaf */
+	bool null;	/* reads give 0, writes are dropped; iova has no meaning */
+};
+
+/*
+ * Walks from the table at IOVA @root; nothing is cached. @who is charged with the table reads.
+ * Caller holds h->xlat shared for as long as it uses the result.
+ */
+enum ppgtt_status ppgtt_walk(struct vgpu_hw *h, const struct dma_origin *who, uint64_t root,
+			     uint64_t va, bool write, struct ppgtt_leaf *leaf);
+
+#endif
