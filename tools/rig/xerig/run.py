@@ -309,20 +309,22 @@ class Job:
 
 
 class Worker(threading.Thread):
-    """Runs a job's cells, over as many boots as it takes. sink(result) is called on this thread.
+    """Runs jobs one after the other, each over as many boots as it takes. sink(result) runs on this thread.
 
     The thread outlives the processes it starts (procs.Child needs that): run() ends each boot itself.
     """
 
-    def __init__(self, job, rules, sink, note, stop):
-        super().__init__(name=job.label)
-        self.job, self.rules, self.sink, self.note, self.stop_event = job, rules, sink, note, stop
-        self.boots = []
+    def __init__(self, jobs, rules, sink, note, stop):
+        super().__init__(name=jobs[0].label)
+        self.jobs, self.rules, self.sink, self.note, self.stop_event = jobs, rules, sink, note, stop
+        self.job = None
+        self.boots = {}
         self.error = None
 
     def run(self):
         try:
-            self._run()
+            for self.job in self.jobs:
+                self._run()
         except Stop:
             pass
         except BaseException as e:
@@ -352,7 +354,8 @@ class Worker(threading.Thread):
     def _one_boot(self, cells):
         """Runs cells until the boot is used up; returns (how many are done, None or why the boot failed)."""
         self._check()
-        name = f"boot-{len(self.boots) + 1}"
+        boots = self.boots.setdefault(self.job.label, [])
+        name = f"boot-{len(boots) + 1}"
         where = self.job.log_dir / name
         self.note(f"{self.job.label}: booting")
         done = 0
@@ -360,7 +363,7 @@ class Worker(threading.Thread):
             with boot.Boot(self.job.machine, where) as vm:
                 own = sample(vm.agent).dma_mappings or 0
                 probe = vm.load_xe()
-                self.boots.append({"name": name, "seconds": vm.boot_seconds, "probe_seconds": probe})
+                boots.append({"name": name, "seconds": vm.boot_seconds, "probe_seconds": probe})
                 for cell in cells:
                     self._check()
                     self.note(f"{self.job.label}: {cell.name}")
@@ -398,10 +401,10 @@ class Worker(threading.Thread):
         (where / "kernel.log").write_text("\n".join(map(str, vm.agent.slice(0))) + "\n")
 
 
-def run_jobs(jobs, rules, sink, note):
-    """Runs the jobs side by side, a thread each; returns the boots by label. Interrupts end everything."""
+def run_jobs(lanes, rules, sink, note):
+    """Runs lists of jobs side by side, a thread each; returns the boots by label. An interrupt ends everything."""
     stop = threading.Event()
-    workers = [Worker(j, rules, sink, note, stop) for j in jobs]
+    workers = [Worker(jobs, rules, sink, note, stop) for jobs in lanes if jobs]
     for w in workers:
         w.start()
     try:
@@ -417,4 +420,4 @@ def run_jobs(jobs, rules, sink, note):
     for w in workers:
         if w.error:
             raise w.error
-    return {w.job.label: w.boots for w in workers}
+    return {label: boots for w in workers for label, boots in w.boots.items()}

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: MIT
+"""`make matrix`: any subset of the product of states, ways, orders and configurations."""
+
+from .. import errors
+from ..cli import env
+
+HELP = "any subset of states, ways and orders, with a verdict each"
+
+
+def add_arguments(parser):
+    parser.add_argument("--base", default=env("BASE", "6.12"), help="kernel base (6.12)")
+    for name in ("state", "way", "order"):
+        parser.add_argument(f"--{name}", default=env(name.upper()), help="comma list, or all")
+    parser.add_argument("--side", default=env("SIDE"), help="base, patched or both (base,patched)")
+    parser.add_argument("--kernel", default=env("KERNEL"), help="plain or debug")
+    parser.add_argument("--iommu", default=env("IOMMU"), help="on, off, or on,off (on)")
+    parser.add_argument("--gpu", default=env("GPU"), help="virtual GPU (lnl)")
+    parser.add_argument("--repeat", default=env("REPEAT"), help="how often each cell is run (1)")
+
+
+def run(args):
+    from .. import matrix, session, show
+
+    states = matrix.select("STATE", args.state, matrix.STATES, matrix.STATES)
+    ways = matrix.select("WAY", args.way, matrix.WAYS, matrix.WAYS)
+    orders = matrix.select("ORDER", args.order, matrix.ORDERS, ["close-after"])
+    sides = matrix.select("SIDE", args.side, ("base", "patched"), ("base", "patched"))
+    iommus = matrix.select("IOMMU", args.iommu, ("on", "off"), ("on",))
+    kernel = matrix.choice("KERNEL", args.kernel, session.VARIANTS, "plain")
+    gpu = matrix.choice("GPU", args.gpu, session.GPUS, "lnl")
+    cells = matrix.cells(states, ways, orders, matrix.count("REPEAT", args.repeat))
+    if not cells:
+        raise errors.UsageError("nothing to run: ORDER=munmap-after needs a userptr STATE")
+    s = session.Session("matrix", args.base, kernel, gpu).prepare(sides)
+    if not s.sides:
+        return errors.SKIPPED
+    s.run([(iommu, cells) for iommu in iommus])
+    return show.verdict(s)

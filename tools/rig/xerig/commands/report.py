@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT
+"""`make report`: the HTML page of the last runs."""
+
+import json
+
+from .. import errors, paths
+
+HELP = "HTML page of the last runs"
+LAST = 30
+
+
+def add_arguments(parser):
+    parser.add_argument("--last", type=int, default=LAST, help=f"how many runs ({LAST})")
+
+
+def run(args):
+    from .. import html
+
+    runs = []
+    for path in sorted(paths.OUT.glob("*/results.json"), key=lambda p: p.stat().st_mtime, reverse=True):
+        if path.parent.is_symlink():
+            continue
+        try:
+            runs.append((path.parent.name, json.loads(path.read_text())))
+        except ValueError:
+            continue  # a run that was interrupted while it wrote
+        if len(runs) == args.last:
+            break
+    if not runs:
+        raise errors.UsageError("there is no run yet: `make hotunplug` makes one")
+    for name, data in runs:
+        html.write_run(paths.OUT / name, data)
+    print(html.write_index(paths.OUT, runs))
+    return errors.OK

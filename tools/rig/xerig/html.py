@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+"""The HTML pages: one self-contained file a run, and an index of the last runs."""
+
+import json
+from pathlib import Path
+
+import jinja2
+
+TEMPLATES = Path(__file__).parent / "templates"
+LOG_LIMIT = 60000  # characters of a log slice in the page; the file has all
+
+
+def _environment():
+    env = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True,
+                             trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    env.filters["ms"] = lambda v: "–" if v is None else f"{v:.0f}"
+    env.filters["dash"] = lambda v: "–" if v is None else v
+    return env
+
+
+def _slice(run_dir, res, name):
+    path = run_dir / res["files"] / name
+    text = path.read_text("utf-8", "replace") if path.exists() else ""
+    return text if len(text) <= LOG_LIMIT else text[:LOG_LIMIT] + "\n... (cut, see the file)\n"
+
+
+def grid(results):
+    """Rows for the matrix: one a (iommu, order, state), cells by (side, way)."""
+    sides = [s for s in ("base", "patched") if any(r["side"] == s for r in results)]
+    ways = list(dict.fromkeys(r["way"] for r in results))
+    rows = {}
+    for r in results:
+        rows.setdefault((r["iommu"], r["order"], r["state"]), {}).setdefault((r["side"], r["way"]), []).append(r)
+    return sides, ways, rows
+
+
+def write_run(run_dir, data):
+    """Writes report.html from results.json's data and the files of the cells; returns its path."""
+    results = data["results"]
+    for number, r in enumerate(results):
+        r["id"] = number
+    sides, ways, rows = grid(results)
+    detail = [{"log": _slice(run_dir, r, "klog.txt"), "witness": _slice(run_dir, r, "witness.json"), **r}
+              for r in results]
+    text = json.dumps(detail).replace("</", "<\\/")
+    page = _environment().get_template("run.html.j2").render(
+        data=data, sides=sides, ways=ways, rows=rows, detail=text,
+        names={"base": "unpatched", "patched": "patched"})
+    out = run_dir / "report.html"
+    out.write_text(page)
+    for r in results:
+        del r["id"]
+    return out
+
+
+def write_index(out_dir, runs):
+    """Writes out/report.html: the last runs, newest first. runs: (directory name, results.json data)."""
+    rows = []
+    for name, data in runs:
+        for side in dict.fromkeys(r["side"] for r in data["results"]):
+            mine = [r for r in data["results"] if r["side"] == side]
+            rows.append({
+                "run": name, "what": data["what"], "when": data["when"], "base": data["base"], "side": side,
+                "cells": len(mine), "seconds": data["seconds"],
+                **{v: sum(r["verdict"] == v for r in mine) for v in ("clean", "dirty", "hang", "infra", "skip")},
+                "leaked": sum(r["leaked_mappings"] or 0 for r in mine), "splats": sum(r["splats"] for r in mine),
+                "unexpected": sum(r["expected"] in ("unexpected", "must-leave") for r in mine)})
+    out = out_dir / "report.html"
+    out.write_text(_environment().get_template("index.html.j2").render(rows=rows))
+    return out

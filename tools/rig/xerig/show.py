@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: MIT
+"""What a session prints at its end, and the exit status that follows from it."""
+
+from . import errors, paths, results, table, ui
+
+
+def verdict(session):
+    """Prints the table, what was not expected, and one verdict line; returns the exit status.
+
+    0: every side is what its expectation file says. The patched side decides where there is one;
+    a deviation of the unpatched side fails too, because then the table proves something else.
+    """
+    con = table.console()
+    s = session
+    con.print(table.matrix(s.results, f"xe hot-unplug, {s.base.name} ({s.versions['linux-source']}), {s.variant} kernel"))
+    table.findings(s.results, con)
+    passed, failed, skipped = results.counts(s.results)
+    parts = [f"{'unpatched' if side == 'base' else 'patched'}: {results.summary(s.results, side)}" for side in s.sides]
+    for text in s.notes:
+        con.print(text, markup=False)
+    where = s.run_dir.relative_to(paths.REPO)
+    con.print(f"{where}/report.html, {ui.duration(s.seconds)}")
+    word = "as expected" if not failed else f"{failed} NOT as expected"
+    con.print(f"verdict {s.base.name}: {'; '.join(parts)}; {word}", markup=False, soft_wrap=True)
+    return errors.CHECK_FAILED if failed else errors.OK
