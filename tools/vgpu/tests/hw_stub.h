@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* Stands in for the hardware half when the front half is tested: records what it is asked. */
+#ifndef VGPU_TESTS_HW_STUB_H
+#define VGPU_TESTS_HW_STUB_H
+
+#include "vgpu.h"
+
+#define STUB_LOG 256
+
+struct stub_access {
+	uint32_t off;
+	uint64_t val;
+	unsigned int size;
+	bool write;
+};
+
+struct vgpu_hw {
+	int ggtt_fd;
+	unsigned int n; /* accesses, the first STUB_LOG of them kept */
+	struct stub_access log[STUB_LOG];
+	uint8_t regs[4096]; /* what reads give, by offset modulo the size */
+	unsigned int resets[3];
+	int quiesced;		/* calls with on minus calls with off */
+	bool reset_while_running; /* a reset came while engines were not stopped */
+};
+
+#endif
