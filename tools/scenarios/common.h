@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Frame of a guest program: options, the line protocol on stdin/stdout, the
+ * watchdog, and how failures and facts are reported.
+ *
+ * One program holds one state. Everything here is process-wide on purpose: a
+ * program has one device, one state, one step at a time. Only the main thread
+ * may call these functions.
+ */
+#ifndef SCENARIOS_COMMON_H
+#define SCENARIOS_COMMON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* Exit statuses of the contract. */
+#define SCN_PASS	0
+#define SCN_FAIL	1
+#define SCN_USAGE	2
+#define SCN_SKIP	77
+
+/*
+ * One option of a program besides the common ones: "--name VALUE".
+ * A number may end in K, M or G. @max includes.
+ */
+struct scn_option {
+	const char *name;
+	uint64_t *value;
+	uint64_t min, max;
+	const char *help;
+};
+
+/*
+ * A state. Each callback returns 0, SCN_SKIP (setup only), or -1 after it has
+ * said why with scn_fail(). A check that fails need not return: scn_fail()
+ * collects, and the step fails if it was called at all.
+ */
+struct scenario {
+	const char *name;
+	const char *summary;
+	const struct scn_option *options;	/* ends with a NULL name, may be NULL */
+	int (*setup)(const char *device);
+	int (*verify)(void);
+	int (*gone)(void);
+	int (*unmap)(void);
+	int (*close)(void);
+};
+
+/* Run @scn as the whole program. Returns the exit status. */
+int scn_main(int argc, char **argv, const struct scenario *scn);
+
+/* Add a failure to the running step. Returns -1, so `return scn_fail(..)`. */
+int scn_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* As scn_fail(), with ": NAME (text)" of @err (an errno value) at the end. */
+int scn_fail_errno(int err, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* The state cannot be set up on this machine. Returns SCN_SKIP. */
+int scn_skip(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Facts of the running step; they go into the JSON of its answer. */
+void scn_fact(const char *name, uint64_t value);
+void scn_fact_str(const char *name, const char *value);
+
+/*
+ * Name what is done now, for the watchdog's line; the watchdog starts anew.
+ * A step that takes longer than the watchdog's time ends the program with
+ * `fail watchdog: ...` and status 1.
+ */
+void scn_step(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Symbolic name of an errno value ("ENODEV"), never NULL. */
+const char *scn_errname(int err);
+
+/* Milliseconds and nanoseconds of CLOCK_MONOTONIC. */
+uint64_t scn_now_ms(void);
+uint64_t scn_now_ns(void);
+
+/* Sleep @ms milliseconds, whole, whatever signals come. */
+void scn_sleep_ms(unsigned int ms);
+
+#endif

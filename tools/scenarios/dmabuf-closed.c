@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+/*
+ * State dmabuf-closed: a BO exported as dma-buf, its last GEM handle closed.
+ *
+ * What every well-behaved client does after passing an fd on. The DRM core then
+ * forgets obj->dma_buf, so a driver that asks "is it exported?" through that takes
+ * the BO for private and throws its pages away at removal (audit, F18).
+ */
+#include "dmabuf.h"
+
+int main(int argc, char **argv)
+{
+	return dmabuf_main(argc, argv, "dmabuf-closed",
+			   "a BO exported as dma-buf, its last GEM handle closed", false);
+}

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Exported BOs, see dmabuf.h.
+ *
+ * `gone` asks: the mapping made before still shows the data; DMA_BUF_IOCTL_SYNC
+ * returns 0 or ENODEV; a new mmap of the dma-buf shows the data or fails with
+ * ENODEV.
+ */
+#include "dmabuf.h"
+
+#include <errno.h>
+#include <linux/dma-buf.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "common.h"
+#include "gone.h"
+#include "mem.h"
+#include "work.h"
+
+#define SEED 40
+
+static struct xe xe = { .fd = -1 };
+static struct work work;
+static struct xe_bo bo, copy;
+static int fd = -1;
+static void *map;		/* of the dma-buf */
+static uint64_t bytes = 1 << 20;
+static bool with_handle;
+
+static const struct scn_option options[] = {
+	{ "bo-size", &bytes, 4096, 64 << 20, "bytes of the BO, whole pages" },
+	{ 0 }
+};
+
+/* One SYNC ioctl; returns 0 or an errno value. */
+static int sync_raw(uint64_t flags)
+{
+	struct dma_buf_sync s = { .flags = flags | DMA_BUF_SYNC_RW };
+
+	return xe_ioctl_raw(fd, DMA_BUF_IOCTL_SYNC, &s);
+}
+
+static int write_data(void)
+{
+	int err = sync_raw(DMA_BUF_SYNC_START);
+
+	if (!err) {
+		mem_fill(map, bytes, SEED);
+		err = sync_raw(DMA_BUF_SYNC_END);
+	}
+	return err ? scn_fail_errno(err, "ioctl DMA_BUF_IOCTL_SYNC") : 0;
+}
+
+/* A handle for the dma-buf again, as another process would get one. */
+static int import(struct xe_bo *b)
+{
+	struct drm_prime_handle p = { .fd = fd };
+
+	if (XE_IOCTL(&xe, PRIME_FD_TO_HANDLE, &p))
+		return -1;
+	b->handle = p.handle;
+	return 0;
+}
+
+/* The GPU reads what the CPU wrote through the dma-buf. */
+static int verify(void)
+{
+	struct xe_bo b = bo;
+	struct drm_xe_vm_bind_op op;
+	int ret;
+
+	if (!with_handle && import(&b))
+		return -1;
+	op = xe_op_map(&xe, &b);
+	ret = xe_vm_bind(&xe, work.vm, &op, 1, NULL);
+	if (!ret && copy.map)
+		ret = work_copy(&xe, &work, copy.va, b.va, bytes, "copy of an exported BO") ||
+		      mem_check(copy.map, bytes, SEED, "copy of an exported BO");
+	if (!with_handle) {
+		/* Back to the state: nobody but the dma-buf holds the BO. */
+		op = xe_op_unmap(b.va, bytes);
+		ret |= xe_vm_bind(&xe, work.vm, &op, 1, NULL);
+		ret |= xe_bo_close(&xe, &b);
+	}
+	if (!ret && map)
+		ret = mem_check(map, bytes, SEED, "mapping of the dma-buf");
+	return ret ? -1 : 0;
+}
+
+static int export(void)
+{
+	scn_step("export of a BO");
+	if (xe_bo_create(&xe, &bo, bytes, 0) || xe_prime_export(&xe, &bo, &fd))
+		return -1;
+	bo.va = xe_va(&xe, bytes);
+	map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED) {
+		map = NULL;
+		return scn_fail_errno(errno, "mmap of the dma-buf");
+	}
+	return write_data();
+}
+
+static int setup(const char *device)
+{
+	int ret = xe_open(&xe, device);
+
+	if (ret)
+		return ret;
+	if (work_open(&xe, &work, DRM_XE_ENGINE_CLASS_COPY) ||
+	    xe_bo_make(&xe, &copy, bytes, work.vm) ||
+	    export())
+		return -1;
+	if (!with_handle && xe_bo_close(&xe, &bo))
+		return -1;
+	if (verify())
+		return -1;
+	scn_fact("bo_bytes", bytes + copy.size + work.batch.size);
+	scn_fact("exported_bytes", bytes);
+	scn_fact("jobs", work.jobs);
+	return 0;
+}
+
+static void gone_sync(uint64_t flags, const char *what)
+{
+	int err;
+
+	scn_step("DMA_BUF_IOCTL_SYNC %s after removal", what);
+	err = sync_raw(flags);
+	scn_fact_str(what, err ? scn_errname(err) : "ok");
+	if (err && err != ENODEV)
+		scn_fail_errno(err, "DMA_BUF_IOCTL_SYNC %s after removal", what);
+}
+
+static void gone_new_mmap(void)
+{
+	void *p;
+
+	scn_step("new mmap of the dma-buf after removal");
+	p = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
+	if (p != MAP_FAILED) {
+		gone_intact(p, bytes, SEED, "new mapping of the dma-buf");
+		munmap(p, bytes);
+		return;
+	}
+	scn_fact_str("new mapping of the dma-buf", scn_errname(errno));
+	if (errno != ENODEV)
+		scn_fail_errno(errno, "new mmap of the dma-buf after removal");
+}
+
+static int gone(void)
+{
+	gone_ioctls(&xe, &work, with_handle ? &bo : &copy);
+	if (map)
+		gone_intact(map, bytes, SEED, "mapping of the dma-buf");
+	gone_sync(DMA_BUF_SYNC_START, "sync start");
+	gone_sync(DMA_BUF_SYNC_END, "sync end");
+	if (map)
+		gone_intact(map, bytes, SEED, "mapping of the dma-buf after sync");
+	gone_new_mmap();
+	if (copy.map)
+		gone_readable(copy.map, copy.size, SEED, "copy");
+	return 0;
+}
+
+static int unmap(void)
+{
+	int ret = xe_bo_munmap(&copy);
+	void *p = map;
+
+	map = NULL;
+	if (p && munmap(p, bytes))
+		ret |= scn_fail_errno(errno, "munmap of the dma-buf");
+	return ret;
+}
+
+/* The dma-buf outlives the device's fd: it is closed last. */
+static int close_all(void)
+{
+	int ret = work_close(&xe, &work);
+
+	ret |= xe_bo_munmap(&copy);
+	ret |= xe_bo_close(&xe, &copy);
+	ret |= xe_bo_close(&xe, &bo);
+	ret |= xe_close(&xe);
+	if (map && xe.gone)
+		gone_intact(map, bytes, SEED, "mapping of the dma-buf after close of the device");
+	ret |= unmap();
+	scn_step("close of the dma-buf");
+	if (fd >= 0 && close(fd))
+		ret |= scn_fail_errno(errno, "close of the dma-buf");
+	fd = -1;
+	return ret;
+}
+
+int dmabuf_main(int argc, char **argv, const char *name, const char *summary,
+		bool keep_handle)
+{
+	const struct scenario scn = {
+		.name = name,
+		.summary = summary,
+		.options = options,
+		.setup = setup,
+		.verify = verify,
+		.gone = gone,
+		.unmap = unmap,
+		.close = close_all,
+	};
+
+	with_handle = keep_handle;
+	return scn_main(argc, argv, &scn);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Checks after the removal of the device: what the teardown contract
+ * (Documentation/gpu/xe/xe_unplug.rst of the series, DRM uAPI "Device
+ * Hot-Unplug") promises to who still holds file descriptors and mappings.
+ * Failures are reported with scn_fail(); all checks run whatever fails.
+ */
+#ifndef SCENARIOS_GONE_H
+#define SCENARIOS_GONE_H
+
+#include "work.h"
+
+/* Time in which fences and waiters must have ended once remove() returned. */
+#define GONE_MS 2000
+
+/*
+ * Every kind of ioctl on the held fd gives -ENODEV, and so does mmap. @w and @bo
+ * give them objects which were valid; either may be NULL.
+ */
+void gone_ioctls(struct xe *xe, const struct work *w, const struct xe_bo *bo);
+
+/*
+ * The mapping can be read and written without a signal. Its content is free
+ * and goes into the fact @name ("data", "zero", "other").
+ */
+void gone_readable(void *map, uint64_t bytes, uint32_t seed, const char *name);
+
+/* The mapping still holds the pattern of @seed. */
+void gone_intact(const void *map, uint64_t bytes, uint32_t seed, const char *name);
+
+#endif

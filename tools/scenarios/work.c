@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Address space, queue and copies, see work.h.
+ */
+#include "work.h"
+
+#include <string.h>
+
+#include "mem.h"
+
+#define BATCH_BYTES (64u << 10)
+
+int work_open(struct xe *xe, struct work *w, int class)
+{
+	memset(w, 0, sizeof(*w));
+	w->class = class;
+	scn_step("set-up of VM and queue");
+	if (xe_vm_create(xe, 0, &w->vm) ||
+	    xe_bo_make(xe, &w->batch, BATCH_BYTES, w->vm) ||
+	    xe_queue_create(xe, w->vm, class, &w->queue) ||
+	    xe_syncobj_create(xe, &w->syncobj))
+		return -1;
+	return 0;
+}
+
+int work_run(struct xe *xe, struct work *w, struct batch *b, const char *what)
+{
+	struct drm_xe_sync sync = xe_sync_syncobj(w->syncobj);
+
+	scn_step("%s", what);
+	batch_end(b);
+	if (batch_check(b) ||
+	    xe_syncobj_reset(xe, w->syncobj) ||
+	    xe_exec(xe, w->queue, b->va, &sync) ||
+	    xe_syncobj_wait(xe, w->syncobj, WORK_JOB_MS, what))
+		return -1;
+	w->jobs++;
+	return 0;
+}
+
+int work_copy(struct xe *xe, struct work *w, uint64_t dst, uint64_t src,
+	      uint64_t bytes, const char *what)
+{
+	struct batch b;
+
+	batch_begin(&b, w->batch.map, w->batch.size, w->batch.va);
+	if (w->class == DRM_XE_ENGINE_CLASS_COPY)
+		batch_copy_blit(&b, dst, src, bytes);
+	else
+		batch_copy_dwords(&b, dst, src, bytes);
+	return work_run(xe, w, &b, what);
+}
+
+int work_copy_check(struct xe *xe, struct work *w, struct xe_bo *dst,
+		    struct xe_bo *src, uint32_t seed, const char *what)
+{
+	mem_fill(src->map, src->size, seed);
+	memset(dst->map, 0, dst->size);
+	if (work_copy(xe, w, dst->va, src->va, src->size, what))
+		return -1;
+	return mem_check(dst->map, dst->size, seed, what);
+}
+
+int work_close(struct xe *xe, struct work *w)
+{
+	int ret = 0;
+
+	xe->closing = true;
+	scn_step("close of VM and queue");
+	if (w->queue)
+		ret |= xe_queue_destroy(xe, w->queue);
+	if (w->syncobj)
+		ret |= xe_syncobj_destroy(xe, w->syncobj);
+	ret |= xe_bo_munmap(&w->batch);
+	ret |= xe_bo_close(xe, &w->batch);
+	if (w->vm)
+		ret |= xe_vm_destroy(xe, w->vm);
+	memset(w, 0, sizeof(*w));
+	return ret ? -1 : 0;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What most states need beside what they hold: an address space, a queue, a
+ * command buffer, and copies whose end is waited for.
+ */
+#ifndef SCENARIOS_WORK_H
+#define SCENARIOS_WORK_H
+
+#include "batch.h"
+#include "xe.h"
+
+#define WORK_JOB_MS 10000	/* time a job may take; the virtual GPU is slow */
+
+struct work {
+	uint32_t vm;
+	uint32_t queue;
+	uint32_t syncobj;
+	int class;		/* DRM_XE_ENGINE_CLASS_* */
+	unsigned int jobs;	/* finished ones */
+	struct xe_bo batch;
+};
+
+/* VM, queue on the first engine of @class, command buffer. 0 or -1, reported. */
+int work_open(struct xe *xe, struct work *w, int class);
+
+/* Run what @b holds and wait for its end; @what names it in failures. */
+int work_run(struct xe *xe, struct work *w, struct batch *b, const char *what);
+
+/*
+ * Copy between GPU addresses of the VM and wait. On copy engines by the blitter,
+ * whole pages or less than one; elsewhere by dwords.
+ */
+int work_copy(struct xe *xe, struct work *w, uint64_t dst, uint64_t src,
+	      uint64_t bytes, const char *what);
+
+/*
+ * Fill @src by the CPU with the pattern of @seed, copy it to @dst by the GPU,
+ * check @dst by the CPU. Both are mapped, bound and of one size.
+ */
+int work_copy_check(struct xe *xe, struct work *w, struct xe_bo *dst,
+		    struct xe_bo *src, uint32_t seed, const char *what);
+
+/* Unmap and destroy all of it; -ENODEV is fine. */
+int work_close(struct xe *xe, struct work *w);
+
+#endif
