@@ -22,6 +22,7 @@
 #define LOAD_REG_REG   0x2a
 #define COPY_MEM_MEM   0x2e
 #define BATCH_START    0x31
+#define ATOMIC	       0x2f
 #define COND_BATCH_END 0x36
 
 #define BIT_GGTT     (1u << 22)
@@ -44,9 +45,9 @@
 
 /* commands that change nothing the model has */
 static const uint64_t skipped = 1ull << NOOP | 1ull << ARB_CHECK | 1ull << 0x03 | 1ull << 0x04 |
-				1ull << 0x07 | 1ull << 0x08 | 1ull << 0x0b | 1ull << 0x0c |
-				1ull << 0x0d | 1ull << 0x0e | 1ull << 0x1b | 1ull << 0x1d |
-				1ull << 0x23 | 1ull << 0x2f;
+				1ull << 0x07 | 1ull << 0x08 | 1ull << 0x09 | 1ull << 0x0b |
+				1ull << 0x0c | 1ull << 0x0d | 1ull << 0x0e | 1ull << 0x1b |
+				1ull << 0x1d | 1ull << 0x23;
 
 uint32_t cmd_length(uint32_t dw0)
 {
@@ -80,9 +81,12 @@ static uint64_t addr64(const uint32_t *dw)
 	return dw[0] | (uint64_t)dw[1] << 32;
 }
 
+/* The GGTT is for the ring and batches that run from it: a batch in the PPGTT has no privileges. */
 static struct mem_space space(const struct guc_ctx *c, bool ggtt)
 {
-	return ggtt ? MEM_GGTT : (struct mem_space){ .root = c->root };
+	if (ggtt && (!c->depth || c->batch[c->depth - 1].ggtt))
+		return MEM_GGTT;
+	return (struct mem_space){ .root = c->root };
 }
 
 static enum step done(int err)
@@ -286,8 +290,9 @@ static enum step semaphore(struct engine *e, struct guc_ctx *c, const uint32_t *
 
 static enum step batch_start(struct guc_ctx *c, const uint32_t *dw)
 {
-	struct lrc_level to = { .ip = addr64(dw + 1) & ~3ull, .ggtt = !(dw[0] & BB_PPGTT) };
+	struct lrc_level to = { .ip = addr64(dw + 1) & ~3ull };
 
+	to.ggtt = !(dw[0] & BB_PPGTT) && (!c->depth || c->batch[c->depth - 1].ggtt);
 	if (c->depth == 0 || (c->depth == 1 && dw[0] & BB_SECOND))
 		c->depth++;
 	else if (to.ip <= c->batch[c->depth - 1].ip)
@@ -346,6 +351,52 @@ static enum step copy_dword(struct engine *e, struct guc_ctx *c, const uint32_t 
 				val));
 }
 
+/* DW operations; those with an operand take it from dw3 (inline data). */
+static enum step atomic_op(struct engine *e, struct guc_ctx *c, const uint32_t *dw, uint32_t n)
+{
+	struct mem_space sp = space(c, dw[0] & BIT_GGTT);
+	uint32_t val, arg = n > 3 ? dw[3] : 0;
+	uint64_t addr;
+
+	if (n < 3)
+		return STEP_NEXT;
+	addr = addr64(dw + 1) & ~3ull;
+	if (mem_read32(e->h, &c->who, sp, addr, &val))
+		return STEP_FAULT;
+	switch (dw[0] >> 8 & 0xff) {
+	case 0x04:
+		val = arg;
+		break;
+	case 0x05:
+		val++;
+		break;
+	case 0x06:
+		val--;
+		break;
+	case 0x07:
+		val += arg;
+		break;
+	case 0x08:
+		val -= arg;
+		break;
+	case 0x10:
+		val &= arg;
+		break;
+	case 0x11:
+		val |= arg;
+		break;
+	case 0x12:
+		val ^= arg;
+		break;
+	default:
+		e->unknown_commands++;
+		vgpu_witness(e->h->g, WITNESS_UNKNOWN_COMMAND, &c->who, addr, 4, true,
+			     "MI_ATOMIC 0x%08x skipped", dw[0]);
+		return STEP_NEXT;
+	}
+	return done(mem_write32(e->h, &c->who, sp, addr, val));
+}
+
 static enum step user_interrupt(struct engine *e, struct guc_ctx *c)
 {
 	e->jobs_done++;
@@ -386,6 +437,8 @@ enum step cmd_mi(struct engine *e, struct guc_ctx *c, const uint32_t *dw, uint32
 		return flush_dw(e, c, dw, n);
 	case COPY_MEM_MEM:
 		return copy_dword(e, c, dw, n);
+	case ATOMIC:
+		return atomic_op(e, c, dw, n);
 	case BATCH_START:
 		return n >= 3 ? batch_start(c, dw) : STEP_NEXT;
 	case COND_BATCH_END:

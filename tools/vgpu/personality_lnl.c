@@ -70,11 +70,17 @@ static const struct reg_range lnl_ranges[] = {
 
 /* Key, length, value. Numbers agree with the fuses above. */
 static const uint32_t lnl_hwconfig[] = {
-	1,  1, 1, /* slices */
-	2,  1, 4, /* dual subslices */
-	3,  1, 8, /* EUs per dual subslice */
-	5,  1, 0, /* geometry pipes, deprecated */
-	70, 1, 4, /* subslices */
+	1,  1, 1,  /* slices */
+	2,  1, 4,  /* dual subslices */
+	3,  1, 8,  /* EUs per dual subslice */
+	4,  1, 1,  /* pixel pipes */
+	15, 1, 8,  /* threads per EU */
+	23, 1, 1,  /* render engines */
+	24, 1, 1,  /* compute engines */
+	25, 1, 0,  /* video decode engines */
+	26, 1, 0,  /* video enhancement engines */
+	27, 1, 2,  /* copy engines */
+	70, 1, 4,  /* subslices */
 };
 
 #define NR(a) (sizeof(a) / sizeof((a)[0]))
