@@ -86,7 +86,8 @@ def _title(lines, kind):
     pattern = dict(KINDS).get(kind)
     for text in lines:
         if kind != "warn" and pattern is not None and pattern.search(text):
-            return text
+            rip = next((m[1] for t in lines if (m := re.match(r"RIP: \S+:([\w.]+)\+", t))), None)
+            return f"{text} in {rip}" if kind == "oops" and rip else text
     body = [t for t in lines if not _CUT.match(t) and not _RULE.match(t)]
     where = next((t for t in body if t.startswith("WARNING: ")), None)
     if where is None:

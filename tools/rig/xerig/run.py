@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Runs cells in guests: the steps of one cell, and a worker that spreads cells over boots."""
 
+import contextlib
 import json
 import re
 import threading
@@ -67,14 +68,16 @@ def sample(guest):
 class CellRun:
     """One cell on a running boot. run() never raises for what the driver or the guest does."""
 
-    def __init__(self, machine, cell, facts, rules, own_mappings):
+    def __init__(self, machine, cell, facts, rules, lingering):
+        """lingering: (mappings, pages) that stood for other devices, or that earlier cells left for ever."""
         self.boot, self.cell, self.rules = machine, cell, rules
         self.guest, self.gpu = machine.agent, machine.gpu
         self.state, self.way = STATES[cell.state], WAYS[cell.way]
         self.ev = oracles.Evidence({**facts, "state": cell.state, "way": cell.way, "order": cell.order})
-        self.ev.own_mappings = own_mappings
+        self.ev.own_mappings, self.ev.own_pages = lingering
         self.result = Result(cell, self.ev.facts)
         self.pid = None
+        self.lingering = lingering
         self._window = False
         self._dead = False
         self._left = False
@@ -180,8 +183,10 @@ class CellRun:
             now = sample(self.guest)
             self.ev.samples["closed"] = now
             if now.dma_mappings is None or now.dma_mappings <= self.ev.own_mappings or time.monotonic() > end:
-                return
+                break
             time.sleep(0.02)
+        if self._window:
+            self.lingering = (now.dma_mappings, self.gpu.stats()["live_dma_pages"])
 
     def back(self):
         """Ends the time in which the device must be left alone, and binds the driver again."""
@@ -209,7 +214,8 @@ class CellRun:
                 return
             if not dropped:
                 # Page cache and slabs are no leak; asked for only when it matters, since it takes its time.
-                self.guest.write("/proc/sys/vm/drop_caches", "3")
+                with contextlib.suppress(agent.AgentError):
+                    self.guest.write("/proc/sys/vm/drop_caches", "3")
                 dropped = True
             elif time.monotonic() > end:
                 return
@@ -287,10 +293,7 @@ class CellRun:
             res.verdict = "skip"
         # lockdep and DMA-API debugging switch themselves off or stay wrong after a report.
         worst = {e.kind for e in ev.entries} & {"lockdep", "panic", "hung"}
-        after = ev.samples.get("after")
-        lingering = after and ev.samples["before"].dma_mappings is not None and \
-            after.dma_mappings > ev.samples["before"].dma_mappings + 64
-        res.broken = bool(ev.kernel_died or ev.stuck or ev.infra or ev.reprobe or worst or lingering)
+        res.broken = bool(ev.kernel_died or ev.stuck or ev.infra or ev.reprobe or worst)
 
 
 class Stop(Exception):
@@ -361,13 +364,15 @@ class Worker(threading.Thread):
         done = 0
         try:
             with boot.Boot(self.job.machine, where) as vm:
-                own = sample(vm.agent).dma_mappings or 0
+                lingering = (sample(vm.agent).dma_mappings, 0)
                 probe = vm.load_xe()
                 boots.append({"name": name, "seconds": vm.boot_seconds, "probe_seconds": probe})
                 for cell in cells:
                     self._check()
                     self.note(f"{self.job.label}: {cell.name}")
-                    res = CellRun(vm, cell, self.job.facts, self.rules, own).run()
+                    cell_run = CellRun(vm, cell, self.job.facts, self.rules, lingering)
+                    res = cell_run.run()
+                    lingering = cell_run.lingering
                     self._check()
                     res.boot = name
                     done += 1

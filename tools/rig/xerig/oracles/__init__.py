@@ -40,7 +40,10 @@ class Evidence:
     bad_entries: list = field(default_factory=list)  # those the allow-list does not know
     kernel_died: str | None = None  # first line that said the kernel is broken
     samples: dict = field(default_factory=dict)  # "before", "held", "removed", "closed", "after" -> Sample
-    own_mappings: int = 0  # mappings of other devices, known from before xe was loaded
+    # Mappings and pages that stood before the cell without the driver: of other devices, or leaked for
+    # ever by earlier cells of the boot. None where DMA-API debugging is absent.
+    own_mappings: int | None = None
+    own_pages: int = 0
     held: dict = field(default_factory=dict)  # facts the program printed with "held"
     replies: list = field(default_factory=list)  # (command, answer, seconds)
     stderr: list = field(default_factory=list)

@@ -20,8 +20,9 @@ def check(ev):
                            "\n".join(json.dumps(e) for e in events[:50])))
     gone = ev.gone or {}
     # Without a vIOMMU the whole memory of the guest is one mapping that is not the driver's.
-    if ev.facts["iommu"] == "on" and gone.get("live_dma_pages"):
-        out.append(Finding(NAME, f"{gone['live_dma_pages']} pages still mapped for the device after remove()"))
+    pages = gone.get("live_dma_pages", 0) - ev.own_pages
+    if ev.facts["iommu"] == "on" and pages > 0:
+        out.append(Finding(NAME, f"{pages} pages still mapped for the device after remove()"))
     if ev.facts["way"] != "surprise":
         # A dead device cannot be told to stop; what it still believes to run is not the driver's fault.
         if gone.get("jobs_running"):
