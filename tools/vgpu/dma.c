@@ -50,14 +50,12 @@ static void on_sigbus(int sig)
 	signal(sig, SIG_DFL);
 }
 
-static void catch_sigbus(void)
+void vgpu_dma_catch_sigbus(void)
 {
 	struct sigaction sa = { .sa_handler = on_sigbus, .sa_flags = SA_NODEFER };
 
 	sigaction(SIGBUS, &sa, NULL);
 }
-
-static pthread_once_t sigbus_once = PTHREAD_ONCE_INIT;
 
 /*
  * Moves @len bytes; a naturally aligned 4 or 8 byte move is a single access.
@@ -110,7 +108,7 @@ struct vgpu_dma *vgpu_dma_new(void)
 		return NULL;
 	}
 	d->nfiles = 1;
-	pthread_once(&sigbus_once, catch_sigbus);
+	vgpu_dma_catch_sigbus();
 	/* engines read without pause; an unmap must get its turn at once */
 	pthread_rwlockattr_init(&attr);
 	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);

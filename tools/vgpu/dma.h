@@ -28,6 +28,13 @@ struct vgpu_dma_stats {
 	uint64_t faults;	 /* page runs that failed, dead ones included */
 };
 
+/*
+ * vgpu_dma_catch_sigbus - handle SIGBUS, so that an access to a file the client
+ * has cut short fails like one to an address without memory. vgpu_dma_new()
+ * does it; again only for who changed the handler since.
+ */
+void vgpu_dma_catch_sigbus(void);
+
 /* vgpu_dma_new - empty table. NULL with errno set if there is no memory. */
 struct vgpu_dma *vgpu_dma_new(void);
 /* vgpu_dma_free - NULL is allowed. No access may be under way. */

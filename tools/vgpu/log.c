@@ -44,7 +44,7 @@ int vgpu_log_open(const char *path)
 
 void vgpu_log(enum vgpu_log_level level, const char *fmt, ...)
 {
-	static const char *const names[] = { "error", "info", "debug" };
+	static const char *const names[] = { "", "error", "info", "debug" };
 	char line[512];
 	va_list ap;
 	uint64_t us;

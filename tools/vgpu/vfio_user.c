@@ -196,6 +196,7 @@ static int run_region_info(struct request *r)
 	struct {
 		struct vu_region_info info;
 		struct vu_sparse_mmap cap;
+		struct vu_area areas[2];
 	} *out;
 
 	if (in.index >= VU_REGIONS)
@@ -210,7 +211,10 @@ static int run_region_info(struct request *r)
 	if (in.index != VU_REGION_BAR0)
 		return 0;
 
-	/* the GGTT table is plain memory; the client may map it and need not trap */
+	/*
+	 * The GGTT table is plain memory; the client may map it and need not trap. So is a page
+	 * that Lunar Lake writes four times before it reads any register (15015404425).
+	 */
 	out->info.flags |= VU_REGION_F_MMAP | VU_REGION_F_CAPS;
 	out->info.argsz = sizeof(*out);
 	out->info.cap_offset = sizeof(out->info);
@@ -218,9 +222,9 @@ static int run_region_info(struct request *r)
 		return 0;
 	out->cap.id = VU_CAP_SPARSE_MMAP;
 	out->cap.version = 1;
-	out->cap.nr_areas = 1;
-	out->cap.offset = VGPU_GGTT_OFFSET;
-	out->cap.size = VGPU_GGTT_SIZE;
+	out->cap.nr_areas = 2;
+	out->areas[0] = (struct vu_area){ VGPU_DUMMY_OFFSET, VGPU_PAGE_SIZE };
+	out->areas[1] = (struct vu_area){ VGPU_GGTT_OFFSET, VGPU_GGTT_SIZE };
 	r->out_len = sizeof(*out);
 	r->out_fd = vgpu_ggtt_fd(r->v->g);
 	return 0;

@@ -93,13 +93,18 @@ static_assert(sizeof(struct vu_region_info) == 32, "region info");
 
 #define VU_CAP_SPARSE_MMAP 1u
 
-/* Capability after the region info: one area the client may map. */
+struct vu_area {
+	uint64_t offset, size;
+};
+static_assert(sizeof(struct vu_area) == 16, "area");
+
+/* Capability after the region info: areas the client may map. */
 struct vu_sparse_mmap {
 	uint16_t id, version;
 	uint32_t next, nr_areas, reserved;
-	uint64_t offset, size;
+	/* areas */
 };
-static_assert(sizeof(struct vu_sparse_mmap) == 32, "sparse mmap");
+static_assert(sizeof(struct vu_sparse_mmap) == 16, "sparse mmap");
 
 #define VU_IRQ_F_EVENTFD  1u
 #define VU_IRQ_F_NORESIZE 8u

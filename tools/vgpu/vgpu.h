@@ -27,6 +27,8 @@
 #define VGPU_BAR0_SIZE		(16u << 20)
 #define VGPU_GGTT_OFFSET	(8u << 20)
 #define VGPU_GGTT_SIZE		(8u << 20)
+/* Page that a workaround writes without meaning; clients map it and do not trap. */
+#define VGPU_DUMMY_OFFSET	0x130000u
 
 struct vgpu_dma;
 struct vgpu_pci;
@@ -170,7 +172,7 @@ void vgpu_witness(struct vgpu *g, enum vgpu_witness_kind kind,
 	__attribute__((format(printf, 7, 8)));
 
 /* Log levels: -v on the command line shows LOG_DEBUG too. */
-enum vgpu_log_level { VGPU_LOG_ERROR, VGPU_LOG_INFO, VGPU_LOG_DEBUG };
+enum vgpu_log_level { VGPU_LOG_NONE, VGPU_LOG_ERROR, VGPU_LOG_INFO, VGPU_LOG_DEBUG };
 extern enum vgpu_log_level vgpu_log_level;
 /* vgpu_log - write one line (no newline in @fmt) to the log. */
 void vgpu_log(enum vgpu_log_level level, const char *fmt, ...)
@@ -217,7 +219,7 @@ void vgpu_hw_fini(struct vgpu *g);
 void vgpu_hw_stats(struct vgpu *g, json_t *out);
 /*
  * vgpu_ggtt_fd - memfd laid out like BAR0 (VGPU_BAR0_SIZE bytes, the table at
- * VGPU_GGTT_OFFSET, nothing below it); valid from vgpu_hw_init() to vgpu_hw_fini().
+ * VGPU_GGTT_OFFSET, nothing of use below it); valid from vgpu_hw_init() to vgpu_hw_fini().
  */
 int vgpu_ggtt_fd(struct vgpu *g);
 

@@ -146,7 +146,7 @@ void vgpu_witness(struct vgpu *g, enum vgpu_witness_kind kind, const struct dma_
 	copy_text(e->engine, sizeof(e->engine), who && who->engine ? who->engine : "");
 	memcpy(e->mark, w->mark, sizeof(e->mark));
 	copy_text(e->detail, sizeof(e->detail), detail);
-	log_debug("witness %s: %s: addr %#llx len %llu (%s %d) [%s]", kind_names[kind], detail,
+	log_info("witness %s: %s: addr %#llx len %llu (%s %d) [%s]", kind_names[kind], detail,
 		  (unsigned long long)addr, (unsigned long long)len, e->engine, e->guc_id, e->mark);
 out:
 	pthread_mutex_unlock(&w->lock);

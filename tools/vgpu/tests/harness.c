@@ -21,7 +21,7 @@ struct harness *harness_new(void)
 	assert_non_null(h);
 	/* tests provoke errors on purpose; -v of the program has no counterpart here */
 	if (!getenv("VGPU_TEST_LOG"))
-		vgpu_log_level = (enum vgpu_log_level)-1;
+		vgpu_log_level = VGPU_LOG_NONE;
 	h->g = vgpu_new(&personality_lnl);
 	assert_non_null(h->g);
 	h->ram_fd = memfd_create("ram", MFD_CLOEXEC);
