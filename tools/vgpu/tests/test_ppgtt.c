@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/* The page walk: leaf sizes, NULL, read-only, and what a hostile table may say. */
+#include "gpu.h"
+
+#include <errno.h>
+
+#include "ppgtt.h"
+
+static const struct dma_origin who = { .engine = "test", .guc_id = 1 };
+
+#define LEVEL(n) (OFF_PT + 4096 * (4 - (n))) /* table of that level */
+
+static struct ppgtt_leaf leaf;
+
+static enum ppgtt_status walk(struct harness *h, uint64_t va, bool write)
+{
+	memset(&leaf, 0, sizeof(leaf));
+	return ppgtt_walk(h->g->hw, &who, HARNESS_RAM_IOVA + OFF_PT, va, write, &leaf);
+}
+
+static void small_page(void **state)
+{
+	struct harness *h = *state;
+
+	ppgtt_make(h);
+	assert_int_equal(walk(h, 0x3123, true), PPGTT_OK);
+	assert_int_equal(leaf.iova, HARNESS_RAM_IOVA + OFF_DATA + 0x3123);
+	assert_int_equal(leaf.bytes, 0x1000 - 0x123);
+	assert_false(leaf.null);
+}
+
+static void canonical_address(void **state)
+{
+	struct harness *h = *state;
+
+	ppgtt_make(h);
+	assert_int_equal(walk(h, 0xffff000000003123, true), PPGTT_OK);
+	assert_int_equal(leaf.iova, HARNESS_RAM_IOVA + OFF_DATA + 0x3123);
+}
+
+static void huge_2m(void **state)
+{
+	struct harness *h = *state;
+
+	ppgtt_make(h);
+	/* bit 12 is PAT[2] in a large leaf, not address */
+	ram64_set(h, LEVEL(1), (HARNESS_RAM_IOVA & ~0x1fffffull) | 0x1000 | 0x83);
+	assert_int_equal(walk(h, 0x12345, true), PPGTT_OK);
+	assert_int_equal(leaf.iova, (HARNESS_RAM_IOVA & ~0x1fffffull) + 0x12345);
+	assert_int_equal(leaf.bytes, 0x200000 - 0x12345);
+}
+
+static void huge_1g(void **state)
+{
+	struct harness *h = *state;
+
+	ppgtt_make(h);
+	ram64_set(h, LEVEL(2), 0x180000000ull | 0x1000 | 0x83);
+	assert_int_equal(walk(h, 0x3abcdef0, false), PPGTT_OK);
+	assert_int_equal(leaf.iova, 0x180000000ull + 0x3abcdef0);
+	assert_int_equal(leaf.bytes, 0x40000000 - 0x3abcdef0);
+}
+
+static void compact_64k(void **state)
+{
+	struct harness *h = *state;
+
+	ppgtt_make(h);
+	memset(h->ram + LEVEL(0), 0, 4096);
+	ram64_set(h, LEVEL(0) + 8 * 3, (HARNESS_RAM_IOVA + 0x100000) | 3);
+	ram64_set(h, LEVEL(1), (HARNESS_RAM_IOVA + LEVEL(0)) | 0x43);
+	assert_int_equal(walk(h, 0x3abcd, true), PPGTT_OK);
+	assert_int_equal(leaf.iova, HARNESS_RAM_IOVA + 0x10abcd);
+	assert_int_equal(leaf.bytes, 0x10000 - 0xabcd);
+	assert_int_equal(walk(h, 0x40000, true), PPGTT_NOT_PRESENT);
+}
+
+static void ps64_hint_is_4k(void **state)
+{
+	struct harness *h = *state;
+
+	ppgtt_make(h);
+	ram64_set(h, LEVEL(0) + 8, ram64(h, LEVEL(0) + 8) | 0x100);
+	assert_int_equal(walk(h, 0x1000, true), PPGTT_OK);
+	assert_int_equal(leaf.iova, HARNESS_RAM_IOVA + OFF_DATA + 0x1000);
+	assert_int_equal(leaf.bytes, 0x1000);
+}
+
+static void null_leaves(void **state)
+{
+	struct harness *h = *state;
+	struct mem_space sp = { .root = HARNESS_RAM_IOVA + OFF_PT };
+	uint32_t val = 9;
+
+	ppgtt_make(h);
+	ram64_set(h, LEVEL(0), 0xdead000 | 0x201); /* not writable, but NULL */
+	assert_int_equal(mem_write32(h->g->hw, &who, sp, 0x10, 1), 0);
+	assert_int_equal(mem_read32(h->g->hw, &who, sp, 0x10, &val), 0);
+	assert_int_equal(val, 0);
+	ram64_set(h, LEVEL(2), 0x283);
+	assert_int_equal(walk(h, 0x1000, true), PPGTT_OK);
+	assert_true(leaf.null);
+	assert_int_equal(leaf.bytes, 0x40000000 - 0x1000);
+	assert_int_equal(harness_witness_total(h), 0);
+}
+
+static void not_present_at_each_level(void **state)
+{
+	struct harness *h = *state;
+
+	for (int level = 0; level <= 4; level++) {
+		ppgtt_make(h);
+		ram64_set(h, LEVEL(level), ram64(h, LEVEL(level)) & ~1ull);
+		assert_int_equal(walk(h, 0, false), PPGTT_NOT_PRESENT);
+	}
+}
+
+static void read_only(void **state)
+{
+	struct harness *h = *state;
+	struct mem_space sp = { .root = HARNESS_RAM_IOVA + OFF_PT };
+	uint32_t val;
+
+	ppgtt_make(h);
+	ram64_set(h, LEVEL(0), (HARNESS_RAM_IOVA + OFF_DATA) | 1);
+	ram32_set(h, OFF_DATA, 5);
+	assert_int_equal(mem_write32(h->g->hw, &who, sp, 0, 6), -EFAULT);
+	assert_int_equal(mem_read32(h->g->hw, &who, sp, 0, &val), 0);
+	assert_int_equal(val, 5);
+	assert_int_equal(harness_witness(h, WITNESS_PPGTT_FAULT), 1);
+}
+
+static void vram_leaf(void **state)
+{
+	struct harness *h = *state;
+
+	ppgtt_make(h);
+	ram64_set(h, LEVEL(0), (HARNESS_RAM_IOVA + OFF_DATA) | 0x803);
+	assert_int_equal(walk(h, 0, false), PPGTT_NOT_PRESENT);
+}
+
+static void table_not_mapped(void **state)
+{
+	struct harness *h = *state;
+
+	ppgtt_make(h);
+	ram64_set(h, LEVEL(2), 0x10000003);
+	assert_int_equal(walk(h, 0, false), PPGTT_TABLE_ERROR);
+	assert_int_equal(harness_witness(h, WITNESS_DMA_NEVER_MAPPED), 1);
+}
+
+/* A table that points at itself gives an address after five steps, not a loop. */
+static void table_cycle(void **state)
+{
+	struct harness *h = *state;
+
+	ppgtt_make(h);
+	ram64_set(h, OFF_PT, (HARNESS_RAM_IOVA + OFF_PT) | 3);
+	assert_int_equal(walk(h, 0, false), PPGTT_OK);
+	assert_int_equal(leaf.iova, HARNESS_RAM_IOVA + OFF_PT);
+}
+
+static void all_ones_table(void **state)
+{
+	struct harness *h = *state;
+
+	ppgtt_make(h);
+	memset(h->ram + OFF_PT, 0xff, 4096);
+	walk(h, ~0ull, true); /* any answer, no crash */
+	memset(h->ram + LEVEL(0), 0xff, 4096);
+	walk(h, 0x1fffff, true);
+}
+
+static void faults_once_a_call(void **state)
+{
+	struct harness *h = *state;
+	struct mem_space sp = { .root = HARNESS_RAM_IOVA + OFF_PT };
+	static char buf[65536];
+
+	ppgtt_make(h);
+	memset(h->ram + LEVEL(0), 0, 4096);
+	assert_int_equal(mem_read(h->g->hw, &who, sp, 0, buf, sizeof(buf)), -EFAULT);
+	assert_int_equal(harness_witness(h, WITNESS_PPGTT_FAULT), 1);
+	assert_int_equal(stat_of(h, "ppgtt_faults"), 16);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(small_page),
+		TEST(canonical_address),
+		TEST(huge_2m),
+		TEST(huge_1g),
+		TEST(compact_64k),
+		TEST(ps64_hint_is_4k),
+		TEST(null_leaves),
+		TEST(not_present_at_each_level),
+		TEST(read_only),
+		TEST(vram_leaf),
+		TEST(table_not_mapped),
+		TEST(table_cycle),
+		TEST(all_ones_table),
+		TEST(faults_once_a_call),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
