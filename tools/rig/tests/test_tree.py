@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: MIT
+"""Series <-> working tree: the way there and back loses nothing and invents nothing."""
+
+import os
+import subprocess
+
+import pytest
+
+from sbkit import executable, program, world, write  # noqa: F401
+from xerig import base as bases
+from xerig import checkout, errors, git, patchfile, paths, sources, tree
+
+NEW = "drivers/gpu/drm/xe/xe_dma.c"
+DOC = "Documentation/gpu/xe/xe_unplug.rst"
+
+
+def commit(folder, message):
+    """git add and commit of everything, as a developer would."""
+    env = dict(os.environ, GIT_AUTHOR_NAME="Dev", GIT_AUTHOR_EMAIL="dev@example.org",
+               GIT_COMMITTER_NAME="Dev", GIT_COMMITTER_EMAIL="dev@example.org")
+    subprocess.run(["git", "-C", folder, "add", "--sparse", "-A"], check=True)
+    subprocess.run(["git", "-C", folder, "commit", "-q", "-m", message], check=True, env=env)
+
+
+def develop(folder, sample="drivers/gpu/drm/xe/xe.c"):
+    """Three commits: an edit; a new file with an edit; a change of the new file and a new document."""
+    file = folder / sample
+    file.write_text("/* first */\n" + file.read_text())
+    commit(folder, "drm/xe: Say what comes first\n\nA user cannot see what comes first.\n\nFixes: 0123456789ab (\"x\")")
+    write(folder / NEW, "int a;\nint b;\nint c;\n")
+    file.write_text(file.read_text() + "/* last */\n")
+    commit(folder, "drm/xe/dma: Track mappings – all of them\n\nLeaks show as oopses.\n\n  indented\n\nTail.")
+    write(folder / NEW, "int a;\nint changed;\nint c;\nint d;\n")
+    write(folder / DOC, "Unplug\n======\n")
+    write(folder / "scripts/new.sh", "#!/bin/sh\n", 0o755)
+    commit(folder, "drm/xe: Change the new file")
+
+
+def snapshot(repo):
+    """Every file below patches/ and the new files, with content."""
+    return {p.relative_to(repo).as_posix(): p.read_bytes() for p in sorted(repo.rglob("*"))
+            if p.is_file() and "out" not in p.relative_to(repo).parts}
+
+
+def test_round_trip_is_lossless_and_stable(world, monkeypatch):
+    monkeypatch.setattr(checkout, "_identity", lambda: ("Dev", "dev@example.org"))
+    checkout.make(world.base, world.source, world.cache)
+    folder = tree.checkout_folder(world.base)
+    develop(folder)
+    shape = git.Git(folder)("log", "--format=%T %s %b", "base..HEAD")
+    assert checkout.refresh(world.base, world.source, world.cache) == 3
+    first = snapshot(world.repo)
+    assert [n for n in first if n.startswith("patches/6.12/0")] == [
+        "patches/6.12/0001-drm-xe-Say-what-comes-first.patch",
+        "patches/6.12/0002-drm-xe-dma-Track-mappings-all-of-them.patch",
+        "patches/6.12/0003-drm-xe-Change-the-new-file.patch"]
+    assert first[NEW] == b"int a;\nint changed;\nint c;\nint d;\n"
+    assert first[DOC] == b"Unplug\n======\n"
+    assert executable(world.repo / "scripts/new.sh")
+    second = first["patches/6.12/0002-drm-xe-dma-Track-mappings-all-of-them.patch"].decode()
+    assert f"Adds: {NEW}\n" in second and "int b;" not in second and "Dev" not in second
+    assert "+int changed;" in first["patches/6.12/0003-drm-xe-Change-the-new-file.patch"].decode()
+    paths.remove(folder)
+    checkout.make(world.base, world.source, world.cache)
+    assert git.Git(folder)("log", "--format=%T %s %b", "base..HEAD") == shape
+    checkout.refresh(world.base, world.source, world.cache)
+    assert snapshot(world.repo) == first
+
+
+def test_overlay_is_the_series_or_the_edited_tree(world):
+    files, note = tree.overlay(world.base, world.source, world.cache)
+    assert files == {} and "no patches yet" in note
+    checkout.make(world.base, world.source, world.cache)
+    folder = tree.checkout_folder(world.base)
+    develop(folder)
+    edited, note = tree.overlay(world.base, world.source, world.cache)
+    assert "as it stands" in note and edited[NEW].endswith(b"int d;\n")
+    checkout.refresh(world.base, world.source, world.cache)
+    assert tree.overlay(world.base, world.source, world.cache) == (edited, None)
+    paths.remove(folder)
+    assert tree.overlay(world.base, world.source, world.cache) == (edited, None)
+    checkout.make(world.base, world.source, world.cache)
+    (folder / "drivers/gpu/drm/xe/untracked.c").write_text("x\n")
+    files, _ = tree.overlay(world.base, world.source, world.cache)
+    assert files["drivers/gpu/drm/xe/untracked.c"] == b"x\n"
+
+
+def test_tree_left_behind_by_newer_patches_is_not_used(world):
+    checkout.make(world.base, world.source, world.cache)
+    develop(tree.checkout_folder(world.base))
+    checkout.refresh(world.base, world.source, world.cache)
+    last = world.base.patches()[-1]
+    (world.repo / DOC).write_text("Other\n")
+    files, note = tree.overlay(world.base, world.source, world.cache)
+    assert files[DOC] == b"Other\n" and "older than" in note
+    checkout.make(world.base, world.source, world.cache)
+    assert (tree.checkout_folder(world.base) / DOC).read_text() == "Other\n"
+    assert last.exists()
+
+
+def test_unwritten_work_is_not_overwritten(world):
+    checkout.make(world.base, world.source, world.cache)
+    develop(tree.checkout_folder(world.base))
+    with pytest.raises(errors.UsageError, match="has work in it"):
+        checkout.make(world.base, world.source, world.cache)
+    (tree.checkout_folder(world.base) / "Makefile").write_text("x\n")
+    with pytest.raises(errors.UsageError, match="no commit"):
+        checkout.refresh(world.base, world.source, world.cache)
+
+
+def test_second_base_shares_a_new_file_and_may_override_it(world):
+    checkout.make(world.base, world.source, world.cache)
+    develop(tree.checkout_folder(world.base))
+    checkout.refresh(world.base, world.source, world.cache)
+    other = bases.load("7.3")
+    write(other.dir / "0001-x.patch", f"Subject: [PATCH] drm/xe: Add it\n\nWhy.\n\nAdds: {NEW}\n---\n")
+    checkout.make(other, world.source, world.cache)
+    folder = tree.checkout_folder(other)
+    assert (folder / NEW).read_bytes() == (world.repo / NEW).read_bytes()
+    write(other.dir / "files" / NEW, "int own;\n")
+    checkout.make(other, world.source, world.cache)
+    assert (folder / NEW).read_text() == "int own;\n"
+    (folder / NEW).write_text("int own2;\n")
+    subprocess.run(["git", "-C", folder, "commit", "-q", "--amend", "-a", "--no-edit"], check=True,
+                   env=dict(os.environ, GIT_COMMITTER_NAME="D", GIT_COMMITTER_EMAIL="d@e"))
+    before = (world.repo / NEW).read_bytes()
+    checkout.refresh(other, world.source, world.cache)
+    assert (other.dir / "files" / NEW).read_text() == "int own2;\n"
+    assert (world.repo / NEW).read_bytes() == before
+
+
+def test_patch_that_does_not_fit_is_named(world):
+    write(world.base.dir / "0001-bad.patch", "Subject: [PATCH] bad\n\n---\n"
+          "diff --git a/Makefile b/Makefile\n--- a/Makefile\n+++ b/Makefile\n@@ -1,2 +1,2 @@\n"
+          "-NOT THERE\n+X\n PATCHLEVEL = 12\n")
+    with pytest.raises(tree.PatchError, match="0001-bad.patch does not apply to 6.12: patch failed: Makefile:1"):
+        checkout.make(world.base, world.source, world.cache)
+
+
+def test_added_file_that_is_missing_or_in_the_base(world):
+    patch = write(world.base.dir / "0001-a.patch", f"Subject: [PATCH] a\n\nAdds: {NEW}\n---\n")
+    with pytest.raises(errors.UsageError, match=f"adds {NEW}, but the repository has no such file"):
+        checkout.make(world.base, world.source, world.cache)
+    patch.write_text("Subject: [PATCH] a\n\nAdds: Makefile\n---\n")
+    write(world.repo / "Makefile", "x\n")
+    with pytest.raises(tree.PatchError, match="has already"):
+        checkout.make(world.base, world.source, world.cache)
+
+
+def test_new_file_edited_past_a_later_patch_is_said(world):
+    checkout.make(world.base, world.source, world.cache)
+    develop(tree.checkout_folder(world.base))
+    checkout.refresh(world.base, world.source, world.cache)
+    (world.repo / NEW).write_text("nothing like it\n")
+    paths.remove(tree.checkout_folder(world.base))
+    with pytest.raises(tree.PatchError, match="cannot be taken back"):
+        checkout.make(world.base, world.source, world.cache)
+
+
+def test_someone_elses_authorship_is_kept(world):
+    patch = patchfile.Patch("0001-a.patch", "a: b\n\nBody\n", [], b"", ("Ann Öther", "ann@example.org"))
+    again = patchfile.parse(patchfile.render(patch), "0001-a.patch")
+    assert (again.author, again.message) == (patch.author, patch.message)
+
+
+def test_mail_with_footer_folded_subject_and_adds_below_the_line(world):
+    mail = (b"From 1234 Mon Sep 17 00:00:00 2001\nFrom: A <a@b>\nDate: Sat, 21 Nov 2026 10:00:00 +0000\n"
+            b"Subject: [PATCH v2 3/7] drm/xe: A title that is so long that the mail\n folds it\n\nWhy.\n\n"
+            b"Link: https://example.org\n---\nAdds: x/y.c\n f | 1 +\n\n"
+            b"diff --git a/f b/f\n--- a/f\n+++ b/f\n@@ -1 +1,2 @@\n a\n+b\n-- \n2.39.5\n\n")
+    p = patchfile.parse(mail, "m")
+    assert p.subject == "drm/xe: A title that is so long that the mail folds it"
+    assert p.adds == ["x/y.c"] and p.diff.endswith(b"+b\n") and "Adds" not in p.message
+    with pytest.raises(errors.UsageError, match="no Subject"):
+        patchfile.parse(b"nothing\n", "m")
+
+
+def test_series_applies_with_git_am_and_is_signed(world, monkeypatch):
+    checkout.make(world.base, world.source, world.cache)
+    folder = tree.checkout_folder(world.base)
+    develop(folder)
+    checkout.refresh(world.base, world.source, world.cache)
+    write(world.base.dir / "cover-letter", "drm/xe: Unplug\n\nTable.\n")
+    monkeypatch.setattr(checkout, "_identity", lambda: ("Ex Porter", "ex@example.org"))
+    out, count = checkout.series(world.base, world.source, world.cache)
+    assert count == 3
+    cover = (out / "0000-cover-letter.patch").read_text()
+    assert "[PATCH 0/3] drm/xe: Unplug" in cover and "Table." in cover
+    mails = sorted(out.glob("000[1-9]*.patch"))
+    assert all("Signed-off-by: Ex Porter <ex@example.org>" in m.read_text() for m in mails)
+    clone = world.tmp / "am"
+    subprocess.run(["git", "clone", "-q", "--no-checkout", folder, clone], check=True)
+    subprocess.run(["git", "-C", clone, "checkout", "-q", "base"], check=True)
+    subprocess.run(["git", "-C", clone, "-c", "user.name=x", "-c", "user.email=x@y", "am", "-q", *mails], check=True)
+    assert git.Git(clone)("rev-parse", "HEAD^{tree}") == git.Git(folder)("rev-parse", "HEAD^{tree}")
+    monkeypatch.setattr(checkout, "_identity", lambda: ("", ""))
+    with pytest.raises(errors.UsageError, match="user.name"):
+        checkout.series(world.base, world.source, world.cache)
+
+
+def test_stray_new_files_are_named(world):
+    write(world.repo / "drivers/gpu/drm/xe/xe_lost.c", "")
+    assert tree.strays() == ["drivers/gpu/drm/xe/xe_lost.c"]
+
+
+@pytest.mark.parametrize("name", ["6.12", "7.3"])
+def test_round_trip_on_the_real_base(name, tmp_path, monkeypatch):
+    cache = paths.Cache()
+    base = bases.load(name)
+    if not sources.present(base, cache) or os.environ.get("BASE_SRC"):
+        pytest.skip("kernel sources are not in the cache (make setup)")
+    source = sources.ensure(base, cache)
+    if not (cache.git / f"{name}-{source.key[:12]}.git").exists():
+        pytest.skip("the git base is not in the cache yet (make tree)")
+    repo = tmp_path / "repo"
+    write(repo / "patches" / name / "base", (base.dir / "base").read_bytes())
+    monkeypatch.setattr(paths, "REPO", repo)
+    monkeypatch.setattr(paths, "OUT", repo / "out")
+    monkeypatch.setattr(checkout, "SPARSE", ("drivers/gpu/drm/xe",))
+    base = bases.load(name)
+    folder, count = checkout.make(base, source, cache)
+    assert count == 0
+    develop(folder, "drivers/gpu/drm/xe/xe_bo.c")
+    checkout.refresh(base, source, cache)
+    first, shape = snapshot(repo), git.Git(folder)("log", "--format=%T", "base..HEAD")
+    paths.remove(folder)
+    checkout.make(base, source, cache)
+    assert git.Git(folder)("log", "--format=%T", "base..HEAD") == shape
+    checkout.refresh(base, source, cache)
+    assert snapshot(repo) == first

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MIT
+"""One tree per base to build kernels in: the pristine sources with the series laid over them.
+
+Both sides of a comparison share the tree and its object folders, because make then builds only
+what the series touches. The price is book-keeping: make knows a change by the file's time, and a
+file may go base -> patched -> base between two builds of one object folder. So each object folder
+remembers what it was last built from, and files that differ from that get a new time.
+"""
+
+import hashlib
+import json
+import shutil
+
+from . import cmd, paths, sources
+
+
+class BuildTree:
+    """folder/src is the tree, folder/NAME an object folder. Callers hold the lock `build-BASE`."""
+
+    def __init__(self, cache, base, source):
+        """cache, base, source (sources.Source); makes the tree if it is not there yet."""
+        name = f"own-{source.path.name}" if source.own else source.key[:12]
+        self.folder = cache.build / f"{base.name}-{name}"
+        self.folder.mkdir(exist_ok=True)
+        self.src = self.folder / "src"
+        self.pristine = source.path
+        self.state = self.folder / "overlay.json"
+        if source.own:
+            self._write({})
+            sources.sync(source.path, self.src, sources.files_of(source.path))
+        elif not self.src.exists():
+            self._link()
+
+    def _link(self):
+        partial = self.folder / "src.partial"
+        paths.remove(partial)
+        # Hard links: the tree costs folders only. Nothing writes into a linked file, see _write().
+        if cmd.run(["cp", "-al", self.pristine, partial], check=False).returncode:
+            paths.remove(partial)
+            cmd.run(["cp", "-a", "--reflink=auto", self.pristine, partial])
+        self.state.unlink(missing_ok=True)
+        partial.replace(self.src)
+
+    def objects(self, name):
+        """The object folder called name."""
+        folder = self.folder / name
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def lay(self, overlay, name):
+        """Make the tree base + overlay for a build in object folder name.
+
+        overlay: path -> bytes, or None for a file the series deletes.
+        Call built() when the build came to its end.
+        """
+        target = self._write(overlay)
+        record = self._record(name)
+        stale = {p for p in record.keys() | target.keys() if record.get(p) != target.get(p)}
+        for path in stale:
+            file = self.src / path
+            if file.exists():
+                self._own_copy(file)
+                file.touch()
+        paths.write_atomic(self.folder / f"{name}.built.json",
+                           json.dumps({**record, **{p: "unknown" for p in stale}}))
+
+    def built(self, overlay, name):
+        """Record that object folder name now stands for this overlay."""
+        paths.write_atomic(self.folder / f"{name}.built.json", json.dumps(hashes(overlay)))
+
+    def _record(self, name):
+        return _read(self.folder / f"{name}.built.json")
+
+    def _write(self, overlay):
+        target, now = hashes(overlay), _read(self.state)
+        changed = {p for p in now.keys() | target.keys() if now.get(p, "") != target.get(p, "")}
+        if changed:
+            paths.write_atomic(self.state, json.dumps({**now, **{p: "unknown" for p in changed}}))
+        for path in changed:
+            file, origin = self.src / path, self.pristine / path
+            file.unlink(missing_ok=True)
+            if path in overlay:
+                if overlay[path] is not None:
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    file.write_bytes(overlay[path])
+                    if origin.exists():
+                        shutil.copymode(origin, file)
+            elif origin.exists():
+                shutil.copyfile(origin, file)
+                shutil.copymode(origin, file)
+        if changed:
+            paths.write_atomic(self.state, json.dumps(target))
+        return target
+
+    def _own_copy(self, file):
+        """Break a hard link, so that a new time does not reach the pristine file."""
+        if file.stat().st_nlink > 1:
+            copy = file.with_name(file.name + ".partial")
+            shutil.copy2(file, copy)
+            copy.replace(file)
+
+
+def hashes(overlay):
+    """path -> content hash of an overlay, None for a deleted file."""
+    return {p: None if d is None else hashlib.sha256(d).hexdigest() for p, d in sorted(overlay.items())}
+
+
+def _read(path):
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}

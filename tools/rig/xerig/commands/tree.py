@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: MIT
+"""make tree: out/tree/BASE: git tree of the base, one commit a patch."""
+
+from .. import base as bases
+from .. import checkout, errors, paths, setup
+
+HELP = "out/tree/BASE: git tree of the base, one commit a patch"
+
+
+def add_arguments(parser):
+    from ..cli import env
+    parser.add_argument("--base", default=env("BASE", "6.12"), help="which base (default 6.12)")
+
+
+def run(args):
+    cache = paths.Cache()
+    base = bases.load(args.base)
+    _, source = setup.ensure_all(base, cache)
+    folder, count = checkout.make(base, source, cache)
+    print(f"{folder}: {base.name} ({source.version}) and {count} patches; "
+          "`git sparse-checkout disable` there shows the rest of the kernel")
+    return errors.OK

@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: MIT
+"""Guest kernels: configured, built and cached by content.
+
+The key of a kernel is made of everything that goes in: sources, series, configuration, compiler.
+A kernel that is there is found in milliseconds; after an edit of the driver only modules are made.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+
+from . import base as bases
+from . import buildtree, cmd, disk, errors, kconfig, paths, sources, tree, ui
+
+FORMAT = 1          # of kernels/<key>/; part of the key
+KEEP = 12           # kernels of one base and variant that stay in the cache
+SIDES = ("base", "patched")
+# A series that stays inside these leaves vmlinux alone: modules, or nothing built at all.
+MODULE_ONLY = ("drivers/gpu/drm/xe/", "drivers/gpu/drm/ttm/", "Documentation/", "include/uapi/drm/xe_drm.h",
+               "include/drm/ttm/", "MAINTAINERS")
+
+
+@dataclasses.dataclass(frozen=True)
+class Kernel:
+    """A kernel ready to boot.
+
+    modules: the lib/modules/<release> tree; uapi: include folder with the user-space headers of
+    this side; key: identifies the content; note: what the user should know, or None.
+    """
+
+    bzimage: Path
+    modules: Path
+    release: str
+    config: Path
+    uapi: Path
+    key: str
+    note: str | None
+
+
+def ensure(base, variant="plain", side="base", cache=None):
+    """The kernel of a base ("6.12" or a Base), variant (plain, debug) and side (base, patched).
+
+    Built if it is not in the cache, with progress on stderr; takes the lock `build-BASE` while it
+    builds. A compiler error is shown as it is and raises BuildError (status 1).
+    """
+    cache = cache or paths.Cache()
+    base = bases.load(base) if isinstance(base, str) else base
+    if side not in SIDES:
+        raise errors.UsageError(f"unknown SIDE {side!r}: there is {', '.join(SIDES)}")
+    source = sources.ensure(base, cache)
+    overlay, note = tree.overlay(base, source, cache) if side == "patched" else ({}, None)
+    asked = kconfig.options(variant, base.name, side if overlay else "base")
+    key = key_of(source.key, asked, overlay)
+    folder = cache.kernels / f"{base.name}-{variant}-{key}"
+    if not (folder / "kernel.json").exists():
+        with cache.lock(f"build-{base.name}"):
+            if not (folder / "kernel.json").exists():
+                _make(cache, base, source, variant, asked, overlay, folder)
+                _prune(cache, f"{base.name}-{variant}-", folder)
+    return _load(folder, key, note)
+
+
+def key_of(source_key, asked, overlay):
+    """Hex key over all inputs of a build."""
+    compiler = cmd.run(["gcc", "-dumpfullversion"]).stdout.strip()
+    parts = [FORMAT, source_key, asked, buildtree.hashes(overlay), compiler]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _load(folder, key, note):
+    release = json.loads((folder / "kernel.json").read_text(encoding="utf-8"))["release"]
+    os.utime(folder / "kernel.json")
+    return Kernel(folder / "bzImage", folder / "lib/modules" / release, release, folder / "config",
+                  folder / "uapi", key, note)
+
+
+class BuildError(errors.InfraError):
+    """The compiler said no; its lines were shown."""
+
+
+def _make(cache, base, source, variant, asked, overlay, folder):
+    built = buildtree.BuildTree(cache, base, source)
+    objects = built.objects(variant)
+    whole = not (objects / "vmlinux").exists() or needs_vmlinux(overlay) or needs_vmlinux(_last(objects))
+    if not (objects / "vmlinux").exists():
+        disk.require(cache.path, sources.NEEDS_GB["build"], f"the {variant} kernel {base.name}")
+    built.lay(overlay, variant)
+    _configure(built, objects, asked, overlay, cache)
+    make = Make(cache, built.src, objects)
+    make(f"kernel {base.name} {variant}" + (" with the series" if overlay else ""),
+         ["bzImage", "modules"] if whole else ["modules"])
+    built.built(overlay, variant)
+    paths.write_atomic(objects / "last-overlay", "\n".join(overlay))
+    _collect(make, objects, folder, overlay, variant, cache, base)
+
+
+def _last(objects):
+    try:
+        return (objects / "last-overlay").read_text(encoding="utf-8").split("\n")
+    except OSError:
+        return []
+
+
+def needs_vmlinux(changed):
+    """Whether a change of these files reaches the kernel image, not only modules."""
+    return any(p and not p.startswith(MODULE_ONLY) for p in changed)
+
+
+def _configure(built, objects, asked, overlay, cache):
+    kconfigs = {p: h for p, h in buildtree.hashes(overlay).items() if "Kconfig" in p}
+    stamp = hashlib.sha256(json.dumps([asked, kconfigs]).encode()).hexdigest()
+    if _read(objects / "asked.stamp") == stamp and (objects / ".config").exists():
+        return
+    kconfig.configure(built.src, objects, asked, cache.environ())
+    paths.write_atomic(objects / "asked.stamp", stamp)
+
+
+def _read(path):
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return None
+
+
+class Make:
+    """Runs make for one object folder with progress; the whole output is in objects/build.log."""
+
+    def __init__(self, cache, src, objects, arch="x86_64"):
+        self.cache, self.objects = cache, objects
+        # Fixed build marks: the same input gives the same image, and no host name in it.
+        self.argv = ["make", "-C", str(src), f"O={objects}", f"ARCH={arch}", f"-j{os.cpu_count() or 1}",
+                     "KBUILD_BUILD_USER=xe-unplug", "KBUILD_BUILD_HOST=rig", "LOCALVERSION=",
+                     "KBUILD_BUILD_TIMESTAMP=Thu Jan  1 00:00:00 UTC 1970"]
+        self.env = cache.environ()
+        # depmod is in sbin, which a user's PATH lacks on Debian.
+        self.env["PATH"] += ":/usr/sbin:/sbin"
+
+    def __call__(self, label, targets, extra=(), quiet=False):
+        """Build targets; BuildError after showing the compiler's own lines. Returns stderr's lines."""
+        argv = [*self.argv, *extra, *targets]
+        ui.show(argv)
+        times = self.cache.read_state("build-times")
+        name = f"{label} {' '.join(targets)}" + (" first" if "bzImage" in targets
+                                                 and not (self.objects / "vmlinux").exists() else "")
+        before = times.get(name, {})
+        progress = None if quiet else ui.Progress(label, before.get("objects", 0), before.get("seconds", 0))
+        said = []
+        log_path = self.objects / "build.log"
+        with open(log_path, "w", encoding="utf-8") as log:
+            p = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                 text=True, errors="replace", env=self.env, start_new_session=True)
+            reader = threading.Thread(target=_tee, args=(p.stderr, log, said), daemon=True)
+            reader.start()
+            try:
+                for line in p.stdout:
+                    log.write(line)
+                    if progress and line.startswith("  "):
+                        progress.step()
+                p.wait()
+            except BaseException:
+                _end(p)
+                raise
+            reader.join()
+        if p.returncode:
+            if progress:
+                progress.fail()
+            ui.say("\n".join(telling(said)))
+            raise BuildError(f"build of {label} failed (whole log: {log_path})")
+        if progress:
+            times = self.cache.read_state("build-times")
+            times[name] = {"objects": progress.count, "seconds": round(progress.done(), 1)}
+            self.cache.write_state("build-times", times)
+        return said
+
+
+def _tee(stream, log, said):
+    for line in stream:
+        said.append(line.rstrip("\n"))
+        log.write(line)
+
+
+def _end(p):
+    """End make and what it started: its own process group, nothing else."""
+    try:
+        os.killpg(p.pid, 15)
+        p.wait(5)
+    except (ProcessLookupError, subprocess.TimeoutExpired):
+        p.kill()
+
+
+def telling(said, limit=40):
+    """The lines of a failed build that name the cause: the compiler's, not make's own."""
+    lines = [s for s in said if s.strip() and not s.startswith("make")]
+    return (lines or said)[:limit]
+
+
+def _collect(make, objects, folder, overlay, variant, cache, base):
+    """Copy the products out of the object folder, so that the next build does not change them."""
+    partial = folder.with_name(folder.name + ".partial")
+    paths.remove(partial)
+    partial.mkdir()
+    release = (objects / "include/config/kernel.release").read_text(encoding="ascii").strip()
+    make("modules", ["modules_install"], [f"INSTALL_MOD_PATH={partial}"], quiet=True)
+    modules = partial / "lib/modules" / release
+    for link in ("build", "source"):
+        (modules / link).unlink(missing_ok=True)
+    _headers(make, objects, partial, overlay, cache, base)
+    shutil.copyfile(objects / "arch/x86/boot/bzImage", partial / "bzImage")
+    shutil.copyfile(objects / ".config", partial / "config")
+    shutil.copyfile(objects / "System.map", partial / "System.map")
+    paths.write_atomic(partial / "kernel.json", json.dumps(
+        {"release": release, "base": base.name, "variant": variant, "patched": sorted(overlay)}))
+    paths.remove(folder)
+    partial.replace(folder)
+
+
+def _headers(make, objects, partial, overlay, cache, base):
+    """User-space headers; they depend on the sources only, so they are made once for all."""
+    touched = {p: h for p, h in buildtree.hashes(overlay).items() if "include/uapi/" in p}
+    stamp = json.dumps(touched)
+    kept = objects / "uapi.stamp"
+    if _read(kept) != stamp:
+        make("headers", ["headers"], quiet=True)
+        paths.write_atomic(kept, stamp)
+    shutil.copytree(objects / "usr/include", partial / "uapi", ignore=lambda _, names: [
+        n for n in names if n.startswith(".") or n == "Makefile"])
+
+
+def _prune(cache, prefix, keep):
+    """Forget the kernels of a base and variant that were not used for longest."""
+    found = sorted(cache.kernels.glob(f"{prefix}*/kernel.json"), key=lambda p: p.stat().st_mtime, reverse=True)
+    for old in found[KEEP:]:
+        if old.parent != keep:
+            paths.remove(old.parent)
