@@ -90,10 +90,14 @@ def _make(cache, base, source, variant, asked, overlay, folder):
     if not (objects / "vmlinux").exists():
         disk.require(cache.path, sources.NEEDS_GB["build"], f"the {variant} kernel {base.name}")
     built.lay(overlay, variant)
-    _configure(built, objects, asked, overlay, cache)
+    pending = objects / "image.pending"  # outlives a build that was interrupted
+    if _configure(built, objects, asked, overlay, cache):
+        pending.touch()
+    whole = whole or pending.exists()
     make = Make(cache, built.src, objects)
     make(f"kernel {base.name} {variant}" + (" with the series" if overlay else ""),
          ["bzImage", "modules"] if whole else ["modules"])
+    pending.unlink(missing_ok=True)
     built.built(overlay, variant)
     paths.write_atomic(objects / "last-overlay", "\n".join(overlay))
     _collect(make, objects, folder, overlay, variant, cache, base)
@@ -115,9 +119,10 @@ def _configure(built, objects, asked, overlay, cache):
     kconfigs = {p: h for p, h in buildtree.hashes(overlay).items() if "Kconfig" in p}
     stamp = hashlib.sha256(json.dumps([asked, kconfigs]).encode()).hexdigest()
     if _read(objects / "asked.stamp") == stamp and (objects / ".config").exists():
-        return
+        return False
     kconfig.configure(built.src, objects, asked, cache.environ())
     paths.write_atomic(objects / "asked.stamp", stamp)
+    return True
 
 
 def _read(path):
