@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: MIT
+/* Control socket: the requests, and clients of every bad kind. */
+#define _GNU_SOURCE
+#include "harness.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "dma.h"
+#include "hw_stub.h"
+#include "pci.h"
+#include "witness.h"
+
+/* ---- requests ---------------------------------------------------------------------- */
+
+/* The reply to @line; must be ok, or an error with one line of text. */
+static json_t *ask(struct harness *h, const char *line, bool want_ok)
+{
+	bool shutdown = false;
+	json_t *r = control_execute(h->g, line, strlen(line), &shutdown);
+
+	assert_true(json_is_object(r));
+	assert_true(json_is_boolean(json_object_get(r, "ok")));
+	assert_int_equal(json_is_true(json_object_get(r, "ok")), want_ok);
+	if (!want_ok) {
+		const char *why = json_string_value(json_object_get(r, "error"));
+
+		assert_non_null(why);
+		assert_true(*why && !strchr(why, '\n'));
+	}
+	assert_false(shutdown);
+	return r;
+}
+
+static void must(struct harness *h, const char *line)
+{
+	json_decref(ask(h, line, true));
+}
+
+static void must_not(struct harness *h, const char *line)
+{
+	json_decref(ask(h, line, false));
+}
+
+static json_int_t num(const json_t *o, const char *key)
+{
+	assert_true(json_is_integer(json_object_get(o, key)));
+	return json_integer_value(json_object_get(o, key));
+}
+
+static void hello(void **state)
+{
+	json_t *r = ask(*state, "{\"cmd\":\"hello\"}", true);
+
+	assert_int_equal(num(r, "version"), 1);
+	assert_int_equal(num(r, "pid"), getpid());
+	assert_string_equal(json_string_value(json_object_get(r, "personality")), "stub");
+	json_decref(r);
+}
+
+static void stats(void **state)
+{
+	static const char *const numbers[] = { "dma_map", "dma_unmap", "mmio_reads", "mmio_writes",
+					       "msi",	  "contexts",  "jobs_running", "jobs_done" };
+	static const char *const booleans[] = { "connected", "dead", "bus_master" };
+	struct harness *h = *state;
+	uint32_t v;
+	json_t *r, *s;
+
+	vgpu_bar0_read(h->g, 0, &v, 4);
+	vgpu_msi(h->g);
+	r = ask(h, "{\"cmd\":\"stats\"}", true);
+	s = json_object_get(r, "stats");
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		num(s, numbers[i]);
+	for (size_t i = 0; i < sizeof(booleans) / sizeof(booleans[0]); i++)
+		assert_true(json_is_boolean(json_object_get(s, booleans[i])));
+	assert_true(json_is_object(json_object_get(s, "unknown_registers")));
+	assert_int_equal(num(s, "live_dma_pages"), HARNESS_RAM_SIZE / 4096);
+	assert_int_equal(num(s, "mmio_reads"), 1);
+	assert_int_equal(num(s, "msi"), 1);
+	assert_true(json_is_true(json_object_get(s, "bus_master")));
+	json_decref(r);
+}
+
+static void dead(void **state)
+{
+	struct harness *h = *state;
+
+	must(h, "{\"cmd\":\"dead\",\"on\":true}");
+	assert_true(vgpu_is_dead(h->g));
+	must(h, "{\"cmd\":\"dead\",\"on\":true}");
+	assert_int_equal(h->g->hw->quiesced, 1);
+	must(h, "{\"cmd\":\"dead\",\"on\":false}");
+	assert_false(vgpu_is_dead(h->g));
+	assert_int_equal(h->g->hw->quiesced, 0);
+}
+
+static void gone(void **state)
+{
+	struct harness *h = *state;
+	json_t *r = ask(h, "{\"cmd\":\"gone\",\"on\":true}", true);
+
+	assert_true(h->g->gone);
+	assert_int_equal(num(r, "live_dma_pages"), HARNESS_RAM_SIZE / 4096);
+	assert_int_equal(num(r, "contexts"), 3);
+	assert_int_equal(num(r, "jobs_running"), 2);
+	assert_true(json_is_true(json_object_get(r, "bus_master")));
+	json_decref(r);
+	r = ask(h, "{\"cmd\":\"gone\",\"on\":false}", true);
+	assert_false(h->g->gone);
+	assert_int_equal(json_object_size(r), 1);
+	json_decref(r);
+}
+
+static void marks_and_events(void **state)
+{
+	struct harness *h = *state;
+	uint32_t v;
+	json_t *r, *e;
+
+	must(h, "{\"cmd\":\"mark\",\"name\":\"bo-mmap/unbind\"}");
+	vgpu_dma_read32(h->g, 0x1000, &v, NULL);
+	r = ask(h, "{\"cmd\":\"witness\",\"since\":0}", true);
+	e = json_array_get(json_object_get(r, "events"), 0);
+	assert_string_equal(json_string_value(json_object_get(e, "mark")), "bo-mmap/unbind");
+	assert_int_equal(num(json_object_get(r, "counts"), "dma_never_mapped"), 1);
+	assert_int_equal(num(r, "next"), 1);
+	json_decref(r);
+	must(h, "{\"cmd\":\"witness\"}");
+	must(h, "{\"cmd\":\"accesses\"}");
+}
+
+/* Table writes through the mapped BAR are found when somebody asks. */
+static void asking_looks_at_the_table(void **state)
+{
+	struct harness *h = *state;
+	json_t *r;
+
+	must(h, "{\"cmd\":\"gone\",\"on\":true}");
+	*(uint64_t *)h->g->ggtt = 1;
+	r = ask(h, "{\"cmd\":\"witness\",\"since\":0}", true);
+	assert_int_equal(num(json_object_get(r, "counts"), "mmio_after_remove"), 1);
+	json_decref(r);
+}
+
+static void shutdown_request(void **state)
+{
+	struct harness *h = *state;
+	bool stop = false;
+
+	json_decref(control_execute(h->g, "{\"cmd\":\"shutdown\"}", 18, &stop));
+	assert_true(stop);
+}
+
+static void bad_requests(void **state)
+{
+	static const char *const bad[] = {
+		"",
+		" ",
+		"{",
+		"[]",
+		"1",
+		"null",
+		"\"hello\"",
+		"{}",
+		"{\"cmd\":5}",
+		"{\"cmd\":null}",
+		"{\"cmd\":\"\"}",
+		"{\"cmd\":\"no such thing\"}",
+		"{\"cmd\":\"hello\",\"cmd\":\"shutdown\"}",
+		"{\"cmd\":\"hello\"} x",
+		"{\"cmd\":\"dead\"}",
+		"{\"cmd\":\"dead\",\"on\":1}",
+		"{\"cmd\":\"dead\",\"on\":\"true\"}",
+		"{\"cmd\":\"gone\"}",
+		"{\"cmd\":\"gone\",\"on\":null}",
+		"{\"cmd\":\"mark\"}",
+		"{\"cmd\":\"mark\",\"name\":3}",
+		"{\"cmd\":\"witness\",\"since\":-1}",
+		"{\"cmd\":\"witness\",\"since\":\"0\"}",
+		"{\"cmd\":\"witness\",\"since\":1.5}",
+		"{\"cmd\":\"witness\",\"since\":99999999999999999999999}",
+		"{\"cmd\":\"\xff\xff\"}",
+	};
+	struct harness *h = *state;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		must_not(h, bad[i]);
+	assert_false(vgpu_is_dead(h->g));
+	assert_false(h->g->gone);
+}
+
+static void noise(void **state)
+{
+	static const char words[] = "{}[]:,\"\\ncmdeadgone-01truefals \x80\xff";
+	struct harness *h = *state;
+
+	srand(4);
+	for (int n = 0; n < 20000; n++) {
+		char line[64];
+		bool stop = false;
+		size_t len = (size_t)rand() % sizeof(line);
+		json_t *r;
+
+		for (size_t i = 0; i < len; i++)
+			line[i] = words[(size_t)rand() % sizeof(words)];
+		r = control_execute(h->g, line, len, &stop);
+		assert_true(json_is_object(r));
+		assert_false(stop);
+		json_decref(r);
+	}
+}
+
+/* ---- clients ----------------------------------------------------------------------- */
+
+struct net {
+	struct harness *h;
+	struct control c;
+	char dir[64], path[80];
+};
+
+static int setup(void **state)
+{
+	struct net *n = calloc(1, sizeof(*n));
+
+	n->h = harness_new();
+	strcpy(n->dir, "/tmp/vgpu-test-XXXXXX");
+	assert_non_null(mkdtemp(n->dir));
+	snprintf(n->path, sizeof(n->path), "%s/c", n->dir);
+	assert_int_equal(control_open(&n->c, n->h->g, n->path), 0);
+	*state = n;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct net *n = *state;
+
+	control_close(&n->c);
+	assert_int_equal(access(n->path, F_OK), -1);
+	rmdir(n->dir);
+	harness_free(n->h);
+	free(n);
+	return 0;
+}
+
+static int dial(struct net *n)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	strcpy(a.sun_path, n->path);
+	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	return fd;
+}
+
+static void turn(struct net *n)
+{
+	struct pollfd p[CONTROL_CLIENTS + 1];
+	nfds_t k;
+
+	while (k = control_poll(&n->c, p), poll(p, k, 20) > 0)
+		control_ready(&n->c, p, k);
+}
+
+static void say(int fd, const char *text)
+{
+	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+/* Lines received so far. */
+static int lines(int fd)
+{
+	char buf[65536];
+	int count = 0;
+	ssize_t n;
+
+	while ((n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT)) > 0)
+		for (ssize_t i = 0; i < n; i++)
+			count += buf[i] == '\n';
+	return count;
+}
+
+static bool closed(int fd)
+{
+	char c;
+
+	lines(fd);
+	return recv(fd, &c, 1, MSG_DONTWAIT) == 0 || errno == ECONNRESET;
+}
+
+static void several_clients(void **state)
+{
+	struct net *n = *state;
+	int a = dial(n), b = dial(n);
+
+	say(a, "{\"cmd\":\"hello\"}\n{\"cmd\":\"stats\"}\n");
+	say(b, "{\"cmd\":\"hel");
+	turn(n);
+	assert_int_equal(lines(a), 2);
+	assert_int_equal(lines(b), 0);
+	say(b, "lo\"}\n");
+	close(a);
+	turn(n);
+	assert_int_equal(lines(b), 1);
+	say(b, "nonsense\n");
+	turn(n);
+	assert_int_equal(lines(b), 1);
+	assert_false(closed(b));
+	assert_false(n->c.shutdown);
+	say(b, "{\"cmd\":\"shutdown\"}\n");
+	turn(n);
+	assert_true(n->c.shutdown);
+	assert_int_equal(lines(b), 1);
+	close(b);
+}
+
+static void too_many_clients(void **state)
+{
+	struct net *n = *state;
+	int fds[CONTROL_CLIENTS + 2];
+
+	for (int i = 0; i < CONTROL_CLIENTS + 2; i++) {
+		fds[i] = dial(n);
+		turn(n);
+	}
+	for (int i = 0; i < CONTROL_CLIENTS + 2; i++)
+		assert_int_equal(closed(fds[i]), i >= CONTROL_CLIENTS);
+	close(fds[3]);
+	turn(n);
+	fds[3] = dial(n);
+	say(fds[3], "{\"cmd\":\"hello\"}\n");
+	turn(n);
+	assert_int_equal(lines(fds[3]), 1);
+	for (int i = 0; i < CONTROL_CLIENTS + 2; i++)
+		close(fds[i]);
+	turn(n);
+}
+
+static void endless_line(void **state)
+{
+	struct net *n = *state;
+	char block[4096];
+	int a = dial(n);
+
+	memset(block, 'x', sizeof(block));
+	for (unsigned int i = 0; i < CONTROL_LINE / sizeof(block); i++) {
+		turn(n);
+		assert_false(closed(a));
+		assert_int_equal(send(a, block, sizeof(block), MSG_NOSIGNAL), sizeof(block));
+	}
+	turn(n);
+	assert_true(closed(a));
+	close(a);
+}
+
+/* Asks and asks and never reads: its replies must not grow without end, others are served. */
+static void client_that_does_not_read(void **state)
+{
+	struct net *n = *state;
+	int a = dial(n), b = dial(n);
+	size_t asked = 0;
+
+	for (int i = 0; i < 200000; i++) {
+		static const char q[] = "{\"cmd\":\"stats\"}\n";
+
+		if (send(a, q, sizeof(q) - 1, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)sizeof(q) - 1)
+			break;
+		asked++;
+		if (i % 1000 == 0)
+			turn(n);
+	}
+	turn(n);
+	assert_true(asked < 200000);
+	say(b, "{\"cmd\":\"hello\"}\n");
+	turn(n);
+	assert_int_equal(lines(b), 1);
+	close(a);
+	close(b);
+	turn(n);
+}
+
+static void empty_lines(void **state)
+{
+	struct net *n = *state;
+	int a = dial(n);
+
+	say(a, "\n\n\n");
+	turn(n);
+	assert_int_equal(lines(a), 3);
+	assert_int_equal(send(a, "\0\0\n", 3, 0), 3);
+	turn(n);
+	assert_int_equal(lines(a), 1);
+	close(a);
+	turn(n);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, harness_setup, harness_teardown)
+#define S(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(hello),
+		T(stats),
+		T(dead),
+		T(gone),
+		T(marks_and_events),
+		T(asking_looks_at_the_table),
+		T(shutdown_request),
+		T(bad_requests),
+		T(noise),
+		S(several_clients),
+		S(too_many_clients),
+		S(endless_line),
+		S(client_that_does_not_read),
+		S(empty_lines),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
