@@ -73,11 +73,17 @@ static void appendf(char *buf, size_t size, const char *fmt, ...)
 	va_end(ap);
 }
 
-static void add_failure(const char *fmt, va_list ap)
+/* The same complaint about two objects is said once. */
+static void add_failure(int err, const char *fmt, va_list ap)
 {
-	if (me.failures++)
-		appendf(me.why, sizeof(me.why), "; ");
-	append(me.why, sizeof(me.why), fmt, ap);
+	char text[800] = "";
+
+	append(text, sizeof(text), fmt, ap);
+	if (err)
+		appendf(text, sizeof(text), ": %s (%s)", scn_errname(err), strerror(err));
+	if (me.failures++ && strstr(me.why, text))
+		return;
+	appendf(me.why, sizeof(me.why), "%s%s", me.why[0] ? "; " : "", text);
 }
 
 int scn_fail(const char *fmt, ...)
@@ -85,7 +91,7 @@ int scn_fail(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	add_failure(fmt, ap);
+	add_failure(0, fmt, ap);
 	va_end(ap);
 	return -1;
 }
@@ -95,10 +101,8 @@ int scn_fail_errno(int err, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	add_failure(fmt, ap);
+	add_failure(err, fmt, ap);
 	va_end(ap);
-	appendf(me.why, sizeof(me.why), ": %s (%s)", scn_errname(err),
-		strerror(err));
 	return -1;
 }
 

@@ -7,12 +7,48 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "mem.h"
 
-static unsigned int checked;
+/* What the ioctls of this check gave instead of ENODEV: one line an errno. */
+static struct outcome {
+	int err;		/* 0: it worked */
+	unsigned int count;
+	char names[300];
+} wrong[4];
+static unsigned int checked, num_wrong;
+
+static void note_wrong(int err, const char *name)
+{
+	struct outcome *o = wrong;
+	size_t n;
+
+	while (o < wrong + num_wrong && o->err != err)
+		o++;
+	if (o == wrong + num_wrong) {
+		if (num_wrong == ARRAY_SIZE(wrong))
+			o--;
+		else
+			num_wrong++;
+	}
+	if (!o->count++)
+		o->err = err;
+	n = strlen(o->names);
+	snprintf(o->names + n, sizeof(o->names) - n, "%s%s", n ? " " : "", name);
+}
+
+static void report_wrong(void)
+{
+	for (unsigned int i = 0; i < num_wrong; i++) {
+		const struct outcome *o = &wrong[i];
+
+		scn_fail("%u of %u calls after removal %s, not ENODEV: %s", o->count, checked,
+			 o->err ? scn_errname(o->err) : "succeed", o->names);
+	}
+}
 
 static void expect_enodev(struct xe *xe, unsigned long request, const char *name,
 			  void *arg)
@@ -22,10 +58,8 @@ static void expect_enodev(struct xe *xe, unsigned long request, const char *name
 	scn_step("ioctl %s after removal", name);
 	err = xe_ioctl_raw(xe->fd, request, arg);
 	checked++;
-	if (!err)
-		scn_fail("ioctl %s works after removal", name);
-	else if (err != ENODEV)
-		scn_fail_errno(err, "ioctl %s after removal, not ENODEV", name);
+	if (err != ENODEV)
+		note_wrong(err, name);
 }
 #define EXPECT_ENODEV(xe, name, arg) \
 	expect_enodev(xe, DRM_IOCTL_##name, #name, arg)
@@ -126,9 +160,9 @@ static void gone_bo(struct xe *xe, const struct xe_bo *bo)
 	checked++;
 	if (p != MAP_FAILED) {
 		munmap(p, bo->size);
-		scn_fail("mmap of a BO works after removal");
+		note_wrong(0, "mmap");
 	} else if (errno != ENODEV) {
-		scn_fail_errno(errno, "mmap of a BO after removal, not ENODEV");
+		note_wrong(errno, "mmap");
 	}
 }
 
@@ -154,13 +188,15 @@ static void gone_fdinfo(const struct xe *xe)
 
 void gone_ioctls(struct xe *xe, const struct work *w, const struct xe_bo *bo)
 {
-	checked = 0;
+	checked = num_wrong = 0;
+	memset(wrong, 0, sizeof(wrong));
 	gone_create(xe, w ? w->vm : 0);
 	gone_wait(xe);
 	if (w)
 		gone_work(xe, w);
 	if (bo)
 		gone_bo(xe, bo);
+	report_wrong();
 	gone_fdinfo(xe);
 	xe->gone = true;
 	scn_fact("enodev_checks", checked);

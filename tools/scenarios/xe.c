@@ -31,11 +31,11 @@ int xe_ioctl(struct xe *xe, unsigned long request, const char *name, void *arg)
 {
 	int err = xe_ioctl_raw(xe->fd, request, arg);
 
-	if (err == ENODEV) {
+	if (err == ENODEV)
 		xe->gone = true;
-		if (xe->closing)
-			return 0;
-	}
+	/* What ioctls of a device that is gone return is the business of gone_ioctls(). */
+	if (xe->gone && xe->closing)
+		return 0;
 	return err ? scn_fail_errno(err, "ioctl %s", name) : 0;
 }
 
@@ -101,7 +101,7 @@ static int check_driver(struct xe *xe, const char *path)
 	int err = xe_ioctl_raw(xe->fd, DRM_IOCTL_VERSION, &v);
 
 	if (err)
-		return scn_skip("%s is not a DRM device: ioctl VERSION: %s", path,
+		return scn_skip("%s is not a DRM device (ioctl VERSION: %s)", path,
 				scn_errname(err));
 	if (strcmp(name, "xe"))
 		return scn_skip("%s is driven by %s, not by xe", path, name);

@@ -21,7 +21,7 @@
 struct xe {
 	int fd;
 	bool gone;			/* ioctls gave -ENODEV: device was removed */
-	bool closing;			/* -ENODEV is as good as success */
+	bool closing;			/* errors of a gone device do not matter */
 	bool discrete;			/* has VRAM */
 	uint32_t sysmem;		/* placement mask of system memory */
 	uint32_t min_page;		/* bytes, of system memory */

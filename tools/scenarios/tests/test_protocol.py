@@ -1,0 +1,182 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Tests of the guest programs that need no GPU: usage, skips, the line protocol, the watchdog.
+
+test_protocol.py DIR    DIR: where `make` put the programs and the test programs
+"""
+
+import json
+import os
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+OUT = Path(os.environ.get("OUT", "."))
+
+
+def states():
+    """Names of all states, as the Makefile lists them."""
+    make = ["make", "-s", "-C", str(HERE.parent), "list"]
+    return subprocess.run(make, check=True, capture_output=True, text=True).stdout.split()
+
+
+def run(name, *args, commands=()):
+    """Run a program with the commands as its stdin; returns the finished process."""
+    text = "".join(c + "\n" for c in commands)
+    return subprocess.run([OUT / name, *args], input=text, capture_output=True, text=True, timeout=30)
+
+
+def frame(*args, commands=()):
+    return run("obj/frame", "--device", "x", *args, commands=commands)
+
+
+def facts(line, word):
+    """The JSON of an answer line that starts with word."""
+    head, _, rest = line.partition(" ")
+    assert head == word, line
+    return json.loads(rest)
+
+
+class Usage(unittest.TestCase):
+    def usage(self, name, *args):
+        p = run(name, *args)
+        self.assertEqual(p.returncode, 2, p)
+        self.assertEqual(p.stdout, "")
+        self.assertEqual(p.stderr.count("\n"), 1, p.stderr)
+        self.assertTrue(p.stderr.startswith(name.split("/")[-1] + ": "))
+        return p.stderr
+
+    def test_every_state_wants_a_device(self):
+        for name in states():
+            with self.subTest(name):
+                self.assertIn("no --device", self.usage(name))
+                self.assertIn("no --device", self.usage(name, "--device", ""))
+
+    def test_bad_options(self):
+        for args, text in (
+            (["--device"], "--device needs a value"),
+            (["--device", "x", "--count"], "--count needs a value"),
+            (["--device", "x", "--frobnicate", "1"], 'unknown option "--frobnicate"'),
+            (["x"], 'unexpected "x"'),
+            (["--device", "x", "--watchdog", "0"], "not a number from 1"),
+            (["--device", "x", "--bo-size", "4095"], "not a number from 4096"),
+            (["--device", "x", "--bo-size", "4Q"], "not a number"),
+            (["--device", "x", "--bo-size", "99999999999999999999"], "not a number"),
+            (["--device", "x", "--bo-size", "17179869184G"], "not a number"),
+            (["--device", "x", "--count", "-1"], "not a number"),
+            (["--device", "x", "--count", " 1"], "not a number"),
+            (["--device", "x", "--count", ""], "not a number"),
+        ):
+            with self.subTest(args):
+                self.assertIn(text, self.usage("many-bos", *args))
+
+    def test_help(self):
+        for name in states():
+            with self.subTest(name):
+                p = run(name, "--help")
+                self.assertEqual(p.returncode, 0)
+                self.assertTrue(p.stdout.startswith(name + ": "))
+                self.assertIn("--device", p.stdout)
+
+
+class NoDevice(unittest.TestCase):
+    def skip(self, name, device, text):
+        p = run(name, "--device", device, commands=["verify", "exit"])
+        self.assertEqual(p.returncode, 77, p)
+        self.assertTrue(p.stdout.startswith("skip "), p.stdout)
+        self.assertEqual(p.stdout.count("\n"), 1)
+        self.assertIn(text, p.stdout)
+
+    def test_every_state_skips(self):
+        for name in states():
+            with self.subTest(name):
+                self.skip(name, "/nonexistent/renderD128", "No such file")
+                self.skip(name, "/dev/null", "not a DRM device")
+
+
+class Protocol(unittest.TestCase):
+    def test_good_run(self):
+        p = frame(commands=["verify", "gone", "munmap", "close", "close", "exit", "verify"])
+        lines = p.stdout.splitlines()
+        self.assertEqual(p.returncode, 0, p)
+        self.assertEqual(len(lines), 7)  # nothing after exit
+        held = facts(lines[0], "held")
+        self.assertEqual(held["fact"], 1)
+        self.assertEqual(held["text"], "a ?quoted? ? ? line")
+        self.assertIn("setup_ms", held)
+        for line in lines[1:]:
+            facts(line, "ok")
+        self.assertEqual(facts(lines[5], "ok")["already_closed"], 1)
+
+    def test_end_of_stdin_is_exit(self):
+        p = frame(commands=["verify"])
+        self.assertEqual((p.returncode, p.stdout.count("\n")), (0, 2))
+
+    def test_empty_lines_and_carriage_returns(self):
+        p = frame(commands=["", "verify\r", "exit"])
+        self.assertEqual((p.returncode, p.stdout.count("\n")), (0, 3))
+
+    def test_setup_fails(self):
+        p = frame("--fail-setup", "2", commands=["verify"])
+        self.assertEqual(p.returncode, 1)
+        self.assertEqual(p.stdout, "fail number 0: ENODEV (No such device); "
+                                   "number 1: ENODEV (No such device)\n")
+
+    def test_setup_skips(self):
+        p = frame("--skip-setup", "1")
+        self.assertEqual((p.returncode, p.stdout), (77, "skip as asked, x\n"))
+
+    def test_failed_check_goes_on_and_decides_the_status(self):
+        p = frame("--fail-verify", "2", commands=["verify", "gone", "exit"])
+        lines = p.stdout.splitlines()
+        self.assertEqual(p.returncode, 1)
+        self.assertEqual(lines[1], "fail always the same")  # said once
+        facts(lines[2], "ok")
+
+    def test_unknown_command(self):
+        p = frame(commands=["frobnicate", "verify", "exit"])
+        lines = p.stdout.splitlines()
+        self.assertEqual(p.returncode, 2)
+        self.assertEqual(lines[1], 'fail unknown command "frobnicate"')
+        facts(lines[2], "ok")
+
+    def test_nothing_after_close(self):
+        p = frame(commands=["close", "gone", "exit"])
+        self.assertEqual(p.returncode, 2)
+        self.assertEqual(p.stdout.splitlines()[2], "fail gone after close")
+
+    def test_watchdog(self):
+        p = frame("--watchdog", "1", "--sleep-gone", "20K", commands=["verify", "gone", "verify"])
+        self.assertEqual(p.returncode, 1)
+        self.assertEqual(p.stdout.splitlines()[2:], ["fail watchdog: long sleep takes too long"])
+
+    def test_waiting_for_a_command_is_no_step(self):
+        with subprocess.Popen([OUT / "obj/frame", "--device", "x", "--watchdog", "1"], text=True,
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE) as p:
+            facts(p.stdout.readline(), "held")
+            with self.assertRaises(subprocess.TimeoutExpired):
+                p.wait(1.5)
+            p.stdin.write("verify\n")
+            p.stdin.flush()
+            facts(p.stdout.readline(), "ok")
+            p.stdin.close()
+            self.assertEqual(p.wait(5), 0)
+
+
+class Static(unittest.TestCase):
+    def test_no_interpreter(self):
+        for name in states():
+            with self.subTest(name):
+                head = (OUT / name).read_bytes()[:4096]
+                self.assertEqual(head[:4], b"\x7fELF")
+                self.assertNotIn(b"ld-linux", head)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2 or not (Path(sys.argv[1]) / "obj" / "frame").exists():
+        print("test_protocol.py: give the folder of the built programs (make check does)", file=sys.stderr)
+        sys.exit(2)
+    OUT = Path(sys.argv.pop(1)).resolve()
+    unittest.main(verbosity=0)
