@@ -111,6 +111,16 @@ static void sleep_until(struct engine *e, pthread_mutex_t *lock, uint64_t ns)
 		pthread_cond_wait(&e->wake, lock);
 }
 
+void engine_pause(struct engine *e)
+{
+	struct guc_submit *s = &e->h->guc.submit;
+
+	pthread_mutex_lock(&s->lock);
+	if (!atomic_load(&e->preempt))
+		sleep_until(e, &s->lock, hw_now_ns() + WAIT_NS);
+	pthread_mutex_unlock(&s->lock);
+}
+
 /* The context is lost: tell the driver, as the hardware would. submit.lock held. */
 static void report_lost(struct vgpu_hw *h, struct guc_ctx *c, enum run_result r)
 {

@@ -89,13 +89,15 @@ void engine_queue(struct guc_ctx *c);
 void engine_unqueue(struct guc_ctx *c);
 /* Asks the engine to leave @c at the next command boundary; does not wait. submit.lock held. */
 void engine_preempt(struct engine *e);
+/* For the running context: sleeps a moment, less when the engine is wanted. No lock held. */
+void engine_pause(struct engine *e);
 /* Waits until no engine runs anything and drops what is queued. submit.lock held (and kept). */
 void engines_drain(struct vgpu_hw *h);
 
 enum run_result {
 	RUN_IDLE,  /* ring empty */
 	RUN_SLICE, /* would go on */
-	RUN_WAIT,  /* waits for memory to change: try again later */
+	RUN_WAIT,  /* waits for memory to change while others could run */
 	RUN_FAULT, /* access failed: context is lost */
 	RUN_HANG,  /* cannot be executed: context is lost */
 };

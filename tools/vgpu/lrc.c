@@ -276,14 +276,23 @@ static enum run_result run(struct engine *e, struct guc_ctx *c)
 		case STEP_NEXT:
 			break;
 		case STEP_JUMP:
-			/* an endless batch must not cost the host a CPU */
-			if (c->loops != loops && c->loops > LOOP_FREE && !(c->loops % LOOP_PACE))
-				return RUN_WAIT;
+			/*
+			 * An endless batch must not cost the host a CPU. It keeps the engine and
+			 * its time counts: the driver's job timeout measures it.
+			 */
+			if (c->loops == loops || c->loops < LOOP_FREE || c->loops % LOOP_PACE)
+				break;
+			engine_pause(e);
+			if (atomic_load(&e->others) && hw_now_ns() > end)
+				return RUN_SLICE;
 			break;
 		case STEP_AGAIN:
 			return RUN_SLICE;
 		case STEP_WAIT:
-			return RUN_WAIT;
+			if (atomic_load(&e->others))
+				return RUN_WAIT;
+			engine_pause(e);
+			break;
 		case STEP_FAULT:
 			return RUN_FAULT;
 		case STEP_HANG:
