@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""Expectation files."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from xerig import errors, expect
+
+
+def result(verdict, *oracles, name="userptr/remove/munmap-after", **facts):
+    state, way, order = name.split("/")
+    return SimpleNamespace(verdict=verdict, oracles=lambda: list(oracles), expected=None, reason=None,
+                           facts={"state": state, "way": way, "order": order, "iommu": "on", **facts})
+
+
+LINES = expect.parse("""# comment
+fail userptr/*/munmap-after klog,rig    the notifier unmaps late
+flake idle-fd/remove/kill   memory      counter moves
+skip many-bos/surprise/*                too slow here
+fail userptr/*/* iommu=off dma-debug    seen without vIOMMU only
+""", "x.txt")
+
+
+@pytest.mark.parametrize("res, want", [
+    (result("dirty", "klog"), "expected"),
+    (result("dirty", "klog", "witness"), "unexpected"),
+    (result("clean"), "must-leave"),
+    (result("hang", "rig"), "expected"),
+    (result("infra", "rig"), "unexpected"),
+    (result("dirty", "dma-debug"), "unexpected"),
+    (result("dirty", "dma-debug", iommu="off"), "expected"),
+    (result("dirty", "klog", name="bo-bound/remove/kill"), "unexpected"),
+    (result("clean", name="bo-bound/remove/kill"), "expected"),
+    (result("clean", name="idle-fd/remove/kill"), "expected"),
+    (result("dirty", "memory", name="idle-fd/remove/kill"), "flake"),
+    (result("skip"), "expected"),
+])
+def test_verdicts_against_the_list(res, want):
+    assert expect.apply(LINES, res) == want
+
+
+def test_reason_is_kept():
+    res = result("dirty", "klog")
+    expect.apply(LINES, res)
+    assert res.reason == "the notifier unmaps late"
+
+
+def test_skips():
+    assert expect.skipped(LINES, result("x", name="many-bos/surprise/kill").facts) == "too slow here"
+    assert expect.skipped(LINES, result("x").facts) is None
+
+
+@pytest.mark.parametrize("line, why", [
+    ("fails userptr/remove/kill klog reason", "want"),
+    ("fail userptr/remove/eject klog reason", "no cell"),
+    ("fail userptr/remove/kill nobody reason", "oracles are"),
+    ("fail userptr/remove/kill klog", "want"),
+    ("fail userptr/remove/kill iommu=on klog", "reason is missing"),
+    ("skip userptr/remove/kill", "want"),
+])
+def test_bad_lines_name_their_place(line, why):
+    with pytest.raises(errors.UsageError, match=f"x.txt:1: .*{why}"):
+        expect.parse(line, "x.txt")
+
+
+@pytest.mark.parametrize("path", sorted(expect.FOLDER.glob("[0-9]*-*.txt")), ids=lambda p: p.name)
+def test_the_files_of_the_repository_are_good(path):
+    expect.parse(path.read_text(), path.name)

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+"""Selection of cells."""
+
+import pytest
+
+from xerig import errors, matrix
+
+
+def test_lists_all_and_defaults():
+    assert matrix.select("STATE", None, matrix.STATES, ["userptr"]) == ["userptr"]
+    assert matrix.select("STATE", "userptr, idle-fd", matrix.STATES, []) == ["idle-fd", "userptr"]
+    assert matrix.select("WAY", "all", matrix.WAYS, []) == ["unbind", "remove", "surprise"]
+
+
+def test_unknown_name_is_one_line_with_the_known_ones():
+    with pytest.raises(errors.UsageError) as e:
+        matrix.select("WAY", "unbind,eject", matrix.WAYS, [])
+    assert "eject" in str(e.value) and "surprise" in str(e.value) and "\n" not in str(e.value)
+    assert e.value.status == 2
+
+
+@pytest.mark.parametrize("text", [",", " , "])
+def test_empty_list_is_refused(text):
+    with pytest.raises(errors.UsageError):
+        matrix.select("WAY", text, matrix.WAYS, [])
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "x", "1.5", "99999999"])
+def test_bad_repeat_is_refused(text):
+    with pytest.raises(errors.UsageError):
+        matrix.count("REPEAT", text)
+
+
+def test_munmap_after_only_where_there_is_memory_to_unmap():
+    cells = matrix.cells(matrix.STATES, ["remove"], ["munmap-after"])
+    assert {c.state for c in cells} == {"userptr", "userptr-munmapped"}
+
+
+def test_default_table_is_the_promised_one():
+    (on, cells), (off, few) = matrix.default()
+    assert (on, off) == ("on", "off")
+    assert {(c.state, c.way) for c in cells if c.order == "close-after"} == \
+        {(s, w) for s in matrix.STATES for w in matrix.WAYS}
+    assert any(c.state == "userptr" and c.order == "munmap-after" for c in cells)
+    assert "userptr" in {c.state for c in few}
+
+
+def test_names_are_unique_with_repeats():
+    cells = matrix.cells(["idle-fd"], ["remove"], ["kill"], 3)
+    assert len({c.name for c in cells}) == 3

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: MIT
+"""Every oracle speaks when it should, and is silent when it should."""
+
+import pytest
+from test_klog import DMA, OOPS, PM, records
+
+from xerig import klog, oracles
+from xerig.oracles import Evidence, Sample
+
+FACTS = {"base": "6.12", "side": "base", "kernel": "plain", "iommu": "on", "gpu": "lnl",
+         "state": "bo-bound", "way": "remove", "order": "close-after"}
+
+
+def clean(**facts):
+    """Evidence nobody can object to."""
+    ev = Evidence({**FACTS, **facts})
+    ev.own_mappings = 3
+    ev.samples = {k: Sample(900000, 800000, m) for k, m in
+                  (("before", 16), ("held", 30), ("removed", 3), ("closed", 3), ("after", 16))}
+    ev.replies = [("hold", "held {}", 0.1), ("gone", "ok {}", 0.1), ("close", "ok {}", 0.1)]
+    ev.ended, ev.exit_status = True, 0
+    ev.gone = {"live_dma_pages": 0, "contexts": 0, "jobs_running": 0, "bus_master": False}
+    return ev
+
+
+def log(ev, text):
+    ev.entries = klog.entries(records(text))
+    ev.bad_entries = klog.judge(ev.entries, [], ev.facts)
+    return ev
+
+
+def spoke(ev):
+    return [f.oracle for f in oracles.judge(ev)]
+
+
+def test_clean_evidence_is_silent():
+    assert spoke(clean()) == []
+
+
+def test_names_are_those_of_the_contract():
+    assert set(oracles.names()) == {"klog", "dma-debug", "iommu", "witness", "memory", "program", "rig"}
+
+
+def test_klog_speaks_for_a_warning_and_leaves_dma_api_to_its_own():
+    assert spoke(log(clean(), PM)) == ["klog"]
+    assert "klog" not in spoke(log(clean(), DMA))
+
+
+def test_dma_debug_counts_this_cell_only():
+    ev = log(clean(), DMA)
+    assert spoke(ev) == []  # 17 in the log are an earlier cell's: the live counter says none
+    ev.samples["removed"] = Sample(900000, 800000, 20)
+    (f,) = oracles.judge(ev)
+    assert f.summary.startswith("17 DMA mappings left") and "xe_tt_map_sg" in f.detail
+
+
+def test_dma_debug_believes_the_log_when_there_is_no_counter():
+    ev = log(clean(), DMA)
+    del ev.samples["removed"]
+    ev.own_mappings = None
+    assert spoke(ev) == ["dma-debug"]
+
+
+def test_mappings_never_undone_speak():
+    ev = clean()
+    ev.samples["closed"] = Sample(900000, 800000, 5)
+    assert spoke(ev) == ["dma-debug"]
+    ev.facts["order"] = "close-after-reprobe"  # the new instance has mappings of its own then
+    assert spoke(ev) == []
+
+
+def test_iommu_fault_speaks():
+    assert spoke(log(clean(), "<3>DMAR: [DMA Write] Request device [01:00.0] fault addr 0x1000")) == ["iommu"]
+
+
+@pytest.mark.parametrize("kind", ["dma_after_unmap", "mmio_after_remove", "dma_after_remove", "ctb_protocol"])
+def test_witness_events_speak(kind):
+    ev = clean()
+    ev.witness = [{"kind": kind, "iova": 4096, "detail": "x"}]
+    assert spoke(ev) == ["witness"]
+
+
+@pytest.mark.parametrize("key, value", [("live_dma_pages", 7), ("contexts", 1), ("jobs_running", 1), ("bus_master", True)])
+def test_what_the_device_was_left_with_speaks(key, value):
+    ev = clean()
+    ev.gone[key] = value
+    assert spoke(ev) == ["witness"]
+
+
+def test_pages_count_only_with_a_vIOMMU_and_without_what_stood_before():
+    ev = clean(iommu="off")
+    ev.gone["live_dma_pages"] = 262144
+    assert spoke(ev) == []
+    ev = clean()
+    ev.gone["live_dma_pages"], ev.own_pages = 39, 39
+    assert spoke(ev) == []
+
+
+def test_a_dead_device_is_not_blamed_on_the_driver():
+    ev = clean(way="surprise")
+    ev.gone.update(contexts=3, jobs_running=1)
+    assert spoke(ev) == []
+
+
+def test_memory_lost_for_good_speaks_and_noise_does_not():
+    ev = clean()
+    ev.samples["after"] = Sample(900000 - 3000, 0, 16)
+    assert spoke(ev) == []
+    ev.samples["after"] = Sample(900000 - 9000, 0, 16)
+    assert spoke(ev) == ["memory"]
+
+
+def test_big_buffers_must_be_freed_by_remove():
+    ev = clean(state="many-bos")
+    ev.held = {"bo_bytes": 40 << 20}
+    ev.samples["held"] = Sample(800000, 0, 16)
+    ev.samples["removed"] = Sample(801000, 0, 3)
+    assert spoke(ev) == ["memory"]
+    ev.samples["removed"] = Sample(845000, 0, 3)
+    assert spoke(ev) == []
+
+
+def test_kmemleak_speaks():
+    ev = clean()
+    ev.kmemleak = "unreferenced object 0xffff888 (size 64):"
+    assert spoke(ev) == ["memory"]
+
+
+def test_program_failures_speak_even_with_exit_status_0():
+    ev = clean()
+    ev.replies.append(("munmap", "fail data is gone", 0.1))
+    assert spoke(ev) == ["program"]
+
+
+def test_program_without_an_answer_and_bad_ends_speak():
+    ev = clean()
+    ev.replies[1] = ("gone", None, 0.1)
+    assert spoke(ev) == ["program"]
+    ev = clean()
+    ev.exit_status = 1
+    assert spoke(ev) == ["program"]
+    ev = clean()
+    ev.exit_status, ev.exit_signal = None, 11
+    assert spoke(ev) == ["program"]
+
+
+def test_killed_on_purpose_is_no_failure():
+    ev = clean(order="kill")
+    ev.exit_status, ev.exit_signal, ev.killed = None, 9, True
+    assert spoke(ev) == []
+
+
+@pytest.mark.parametrize("field, value", [("stuck", ["write: no answer"]), ("infra", ["QEMU"]),
+                                          ("kernel_died", "Oops"), ("reprobe", "no render node")])
+def test_rig_speaks(field, value):
+    ev = clean()
+    setattr(ev, field, value)
+    assert spoke(ev) == ["rig"]
+
+
+def test_oops_reaches_the_klog_oracle():
+    (f,) = oracles.judge(log(clean(), OOPS))
+    assert f.oracle == "klog" and "dma_iova_unlink" in f.summary

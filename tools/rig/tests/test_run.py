@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: MIT
+"""The steps of a cell and the spreading of cells over boots, with a guest and a GPU made of Python."""
+
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from xerig import agent, errors, run
+from xerig.matrix import Cell
+from xerig.oracles import Finding
+
+FACTS = {"base": "6.12", "side": "base", "kernel": "plain", "iommu": "on", "gpu": "lnl"}
+MEMINFO = "MemFree: 900000 kB\nMemAvailable: 800000 kB\n"
+
+
+class Gpu:
+    """Takes down the control commands."""
+
+    def __init__(self):
+        self.log = []
+        self.events = []
+
+    def command(self, cmd, **args):
+        self.log.append((cmd, *args.values()))
+        return {"next": 0, "events": self.events, "live_dma_pages": 0, "contexts": 0, "jobs_running": 0, "bus_master": False}
+
+    def stats(self):
+        return {"live_dma_pages": 0}
+
+
+class Guest:
+    """A guest whose program answers from a table; an exception as answer is raised."""
+
+    def __init__(self, answers=None, log=()):
+        self.answers = {"hold": "held {}", "verify": "ok {}", "gone": "ok {}", "munmap": "ok {}", "close": "ok {}",
+                        **(answers or {})}
+        self.steps, self.records, self.lost = [], [], False
+        self.kernel = list(log)
+        self._child = agent.GuestChild(5)
+        self.write_error = None
+
+    def mark(self, text, *_args, **_kw):
+        self.records += [agent.Record(4, 0, 0, t) for t in self.kernel]
+        self.kernel = []
+        self.records.append(agent.Record(6, 0, 0, text))
+        return len(self.records) - 1
+
+    def slice(self, begin, end=None):
+        return self.records[begin:end]
+
+    def begin(self, op, **args):
+        return args.get("path")
+
+    def end(self, path, op):
+        return {"data": MEMINFO if "meminfo" in path else "100" if "total" in path else "97"}
+
+    def spawn(self, argv, env=()):
+        self.steps.append("spawn " + argv[0])
+        self._last = "hold"
+        return 5
+
+    def child(self, _pid):
+        return self._child
+
+    def next_line(self, _pid, _timeout):
+        answer = self.answers[self._last]
+        if isinstance(answer, Exception):
+            raise answer
+        if answer is None:
+            self._child.ended, self._child.signal = True, 11
+        return answer
+
+    def call(self, op, *_a, line=None, sig=None, **_kw):
+        if op == "send":
+            self.steps.append(line)
+            self._last = line
+            if line == "exit":
+                self._child.ended, self._child.status = True, self.answers.get("status", 0)
+        if op == "signal":
+            self.steps.append(f"signal {sig}")
+            self._child.ended, self._child.signal = True, sig
+        return {"ok": True}
+
+    def wait_exit(self, _pid, _timeout):
+        self._child.ended = True
+        if self._child.status is None and self._child.signal is None:
+            self._child.status = self.answers.get("status", 0)
+        return self._child
+
+    def write(self, path, data, timeout=0):
+        self.steps.append(path.rsplit("/", 1)[1])
+        if self.write_error:
+            raise self.write_error
+        return 5_000_000
+
+    def settle_log(self, *_a):
+        pass
+
+    def closed(self):
+        return False
+
+
+def cell_run(cell, guest, gpu=None):
+    vm = SimpleNamespace(agent=guest, gpu=gpu or Gpu(), render_node=lambda: "/dev/dri/renderD128", console_lines=list)
+    return run.CellRun(vm, cell, FACTS, [], (3, 0))
+
+
+def test_close_after_is_clean_and_in_order():
+    guest, gpu = Guest(), Gpu()
+    res = cell_run(Cell("idle-fd", "remove", "close-after"), guest, gpu).run()
+    assert (res.verdict, res.broken, res.remove_ns) == ("clean", False, 5_000_000), res.findings
+    assert guest.steps == ["spawn /scenarios/idle-fd", "verify", "remove", "gone", "close", "exit", "rescan"]
+    assert [c for c in gpu.log if c[0] == "gone"] == [("gone", True), ("gone", False)]
+
+
+@pytest.mark.parametrize("order, steps", [
+    ("munmap-after", ["remove", "gone", "munmap", "close", "exit", "rescan"]),
+    ("kill", ["remove", "gone", "signal 9", "rescan"]),
+    ("close-after-reprobe", ["remove", "gone", "rescan", "close", "exit"]),
+])
+def test_orders(order, steps):
+    guest = Guest()
+    res = cell_run(Cell("userptr", "remove", order), guest).run()
+    assert guest.steps[2:] == steps and res.verdict == "clean", res.findings
+
+
+def test_surprise_kills_the_device_first_and_revives_it_before_the_driver_comes_back():
+    gpu, guest = Gpu(), Guest()
+    cell_run(Cell("idle-fd", "surprise", "close-after"), guest, gpu).run()
+    assert [c for c in gpu.log if c[0] in ("dead", "gone")] == [("dead", True), ("gone", True), ("gone", False), ("dead", False)]
+
+
+def test_exit_status_0_does_not_hide_a_kernel_warning():
+    res = cell_run(Cell("idle-fd", "remove", "close-after"), Guest(log=["something odd"])).run()
+    assert res.verdict == "clean"  # before the marker: another test's
+    guest = Guest()
+    guest.write = lambda *a, **k: guest.kernel.append("something odd") or 1
+    res = cell_run(Cell("idle-fd", "remove", "close-after"), guest).run()
+    assert (res.verdict, res.oracles()) == ("dirty", ["klog"])
+
+
+def test_witness_event_makes_a_cell_dirty():
+    gpu = Gpu()
+    gpu.events = [{"kind": "dma_after_unmap", "iova": 4096}]
+    res = cell_run(Cell("idle-fd", "remove", "close-after"), Guest(), gpu).run()
+    assert (res.verdict, res.oracles()) == ("dirty", ["witness"])
+
+
+def test_stuck_remove_is_a_hang_and_the_boot_is_given_up():
+    guest = Guest()
+    guest.write_error = agent.GuestTimeout("write: no answer in 30 s")
+    res = cell_run(Cell("idle-fd", "remove", "close-after"), guest).run()
+    assert (res.verdict, res.broken, res.oracles()) == ("hang", True, ["rig"])
+
+
+def test_oops_is_dirty_and_the_boot_is_given_up():
+    guest = Guest({"munmap": agent.GuestOops("BUG: kernel NULL pointer dereference")})
+    res = cell_run(Cell("userptr", "remove", "munmap-after"), guest).run()
+    assert (res.verdict, res.broken) == ("dirty", True) and "rig" in res.oracles()
+
+
+def test_trouble_of_the_rig_is_infra():
+    guest = Guest()
+    guest.write_error = agent.AgentError("write", {"errno": 19, "error": "No such device"})
+    res = cell_run(Cell("idle-fd", "unbind", "close-after"), guest).run()
+    assert (res.verdict, res.broken) == ("infra", True)
+
+
+def test_program_that_dies_is_dirty():
+    res = cell_run(Cell("idle-fd", "remove", "close-after"), Guest({"gone": None})).run()
+    assert (res.verdict, res.oracles()) == ("dirty", ["program"])
+
+
+def test_skip_is_a_skip():
+    guest = Guest({"hold": "skip no VRAM", "status": 77})
+    res = cell_run(Cell("idle-fd", "remove", "close-after"), guest).run()
+    assert (res.verdict, res.skip) == ("skip", "no VRAM") and "remove" not in guest.steps
+
+
+def worker(monkeypatch, outcomes, cells, boots_fail=0):
+    """Runs a Worker whose boots are fakes; outcomes: which cells break their boot. Returns (results, boots)."""
+    made, results = [], []
+
+    class FakeBoot:
+        boot_seconds = 1.0
+
+        def __init__(self, machine, where):
+            made.append(where.name)
+            if len(made) <= boots_fail:
+                raise errors.InfraError("the guest did not come up")
+            where.mkdir(parents=True, exist_ok=True)
+            self.agent = SimpleNamespace(slice=lambda b: [], records=[])
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *a):
+            pass
+
+        def load_xe(self):
+            return 0.5
+
+    class FakeCellRun:
+        lingering = (3, 0)
+
+        def __init__(self, vm, cell, facts, rules, lingering):
+            self.cell = cell
+
+        def run(self):
+            broken = self.cell.name in outcomes
+            return run.Result(self.cell, {**FACTS, "state": self.cell.state}, verdict="dirty" if broken else "clean",
+                              findings=[Finding("rig", "x")] if broken else [], broken=broken)
+
+    monkeypatch.setattr(run.boot, "Boot", FakeBoot)
+    monkeypatch.setattr(run, "CellRun", FakeCellRun)
+    monkeypatch.setattr(run, "sample", lambda a: SimpleNamespace(dma_mappings=3))
+
+    def go(tmp):
+        job = run.Job(FACTS, None, cells, tmp, "base")
+        w = run.Worker([job], [], results.append, lambda t: None, threading.Event())
+        w.run()
+        assert w.error is None, w.error
+        return results, made
+    return go
+
+
+CELLS = [Cell(s, "remove", "close-after") for s in ("idle-fd", "bo-mmap", "bo-bound", "userptr")]
+
+
+def test_cells_share_a_boot_until_one_breaks_it(monkeypatch, tmp_path):
+    results, made = worker(monkeypatch, {CELLS[1].name}, CELLS)(tmp_path)
+    assert [r.cell for r in results] == CELLS and made == ["boot-1", "boot-2"]
+    assert [r.boot for r in results] == ["boot-1", "boot-1", "boot-2", "boot-2"]
+
+
+def test_a_boot_that_fails_once_is_tried_again(monkeypatch, tmp_path):
+    results, made = worker(monkeypatch, set(), CELLS, boots_fail=1)(tmp_path)
+    assert [r.verdict for r in results] == ["clean"] * 4
+
+
+def test_boots_that_fail_for_good_make_every_cell_infra(monkeypatch, tmp_path):
+    results, made = worker(monkeypatch, set(), CELLS, boots_fail=99)(tmp_path)
+    assert [r.verdict for r in results] == ["infra"] * 4 and len(made) == 2
