@@ -58,9 +58,9 @@ def _new(folder, repo):
     partial.replace(folder)
 
 
-def _folders(here, repo, tip):
+def _folders(here, repo, tip, usual=None):
     """Folders to have on disk: the usual ones and every other one the series touches."""
-    wanted = set(SPARSE)
+    wanted = set(SPARSE if usual is None else usual)
     for path in repo("diff-tree", "-r", "--name-only", "-z", "base", tip).split("\0"):
         parent = str(Path(path).parent)
         if path and parent != "." and not any(f"{parent}/".startswith(f"{s}/") for s in wanted):
@@ -215,15 +215,31 @@ def series(base, source, cache):
     repo, tip = tree.commits(base, source, cache)
     out = paths.OUT / "series" / base.name
     paths.remove(out)
-    out.mkdir(parents=True)
+    found = mails(repo, tip, out, (name, mail), cache, "--cover-letter")
+    _cover(base, found[0])
+    return out, len(found) - 1
+
+
+def mails(repo, tip, out, who, cache, *options):
+    """The commits base..tip as mails of `who` in folder out; returns the files in order."""
+    out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache.tmp) as tmp:
-        signed = _signed(repo, tip, name, mail, Path(tmp))
+        signed = _signed(repo, tip, *who, Path(tmp))
     here = git.Git(repo.folder, bare=True)
-    here.env.update(GIT_COMMITTER_NAME=name, GIT_COMMITTER_EMAIL=mail)
-    here("format-patch", "-q", "-M", "--binary", "--zero-commit", "--signature=", "--cover-letter", "--abbrev=12",
-         "--stat=78", "-o", out, f"base..{signed}")
-    _cover(base, out / "0000-cover-letter.patch")
-    return out, len(base.patches())
+    here.env.update(GIT_COMMITTER_NAME=who[0], GIT_COMMITTER_EMAIL=who[1])
+    here("format-patch", "-q", "-M", "--binary", "--zero-commit", "--signature=", "--abbrev=12",
+         "--stat=78", "-o", out, *options, f"base..{signed}")
+    return sorted(out.glob("[0-9]*.patch"))
+
+
+def scratch(folder, repo, tip):
+    """A working tree of the base with what commit tip touches; returns its Git."""
+    _new(folder, repo)
+    here = git.Git(folder)
+    here("update-ref", "refs/tags/base", repo("rev-parse", "base^{commit}"))
+    here("sparse-checkout", "set", "--cone", *_folders(here, repo, tip, ()))
+    here("checkout", "-q", "--detach", "base")
+    return here
 
 
 def _signed(repo, tip, name, mail, tmp):

@@ -103,6 +103,16 @@ def _make(cache, base, source, variant, asked, overlay, folder):
     _collect(make, objects, folder, overlay, variant, cache, base)
 
 
+def modules(cache, built, objects, name, asked, overlay, label):
+    """Build the modules of a tree in an object folder that has a vmlinux; returns stderr's lines."""
+    built.lay(overlay, name)
+    _configure(built, objects, asked, overlay, cache)
+    whole = needs_vmlinux(overlay)
+    said = Make(cache, built.src, objects)(label, ["bzImage", "modules"] if whole else ["modules"])
+    built.built(overlay, name)
+    return said
+
+
 def _last(objects):
     try:
         return (objects / "last-overlay").read_text(encoding="utf-8").split("\n")

@@ -213,14 +213,20 @@ def overlay(base, source, cache):
     if not base.patches():
         return {}, _empty(base, {})
     repo, tip = commits(base, source, cache)
-    files = {}
-    for path in _names(repo("diff-tree", "-r", "-z", "--name-only", "--no-renames", "base", tip)):
-        entry = _entries(repo, tip, [path])
-        files[path] = repo.bytes("cat-file", "blob", entry[path][1]) if entry else None
+    files = files_at(repo, tip)
     note = None
     if work == "stale":
         note = f"out/tree/{base.name} is older than patches/{base.name} and unedited: using the patches"
     return files, note
+
+
+def files_at(repo, commit):
+    """path -> bytes, or None where deleted: what a commit of the series has different from the base."""
+    files = {}
+    for path in _names(repo("diff-tree", "-r", "-z", "--name-only", "--no-renames", "base", commit)):
+        entry = _entries(repo, commit, [path])
+        files[path] = repo.bytes("cat-file", "blob", entry[path][1]) if entry else None
+    return files
 
 
 def _empty(base, files):

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: MIT
+"""`make check`: everything about a series that can be said without running it.
+
+Each step returns its findings; none means it passed. Slow steps are cached by content.
+"""
+
+import dataclasses
+import json
+import re
+import tempfile
+import time
+from pathlib import Path
+
+from . import allow, buildtree, checkout, cmd, errors, git, kconfig, kernel, lint, paths, sources, tree, ui
+
+RULES = sorted((paths.REPO / "tools" / "check").glob("*.cocci"))
+STEPS = ("apply", "am", "checkpatch", "kernel-doc", "coccinelle", "W=1", "sparse", "each-patch-builds")
+
+
+@dataclasses.dataclass
+class Step:
+    """name; findings: lines, empty = passed; note: what was looked at; seconds."""
+
+    name: str
+    findings: list
+    note: str
+    seconds: float = 0.0
+
+    @property
+    def ok(self):
+        """Whether the step found nothing."""
+        return not self.findings
+
+
+def run(base, cache=None, steps=STEPS):
+    """Steps of one base as a list of Step; a series that is empty passes with one step saying so."""
+    cache = cache or paths.Cache()
+    source = sources.ensure(base, cache)
+    done = []
+    check = Check(base, source, cache)
+    if not base.patches():
+        return [Step("series", [], "no patches yet: nothing to check")]
+    for name in steps:
+        start = time.monotonic()
+        try:
+            found, note = getattr(check, re.sub(r"\W", "_", name.lower()))()
+        except tree.PatchError as e:
+            found, note = [str(e)], "stopped here"
+        step = Step(name, found, note, time.monotonic() - start)
+        done.append(step)
+        ui.say(f"check {base.name} {name}: {'ok' if step.ok else f'{len(found)} findings'}, {note}")
+        if name == "apply" and found:
+            break
+    return done
+
+
+class Check:
+    """The steps for one base; each returns (findings, note)."""
+
+    def __init__(self, base, source, cache):
+        self.base, self.source, self.cache = base, source, cache
+
+    def _tip(self):
+        return tree.commits(self.base, self.source, self.cache)
+
+    def _files(self):
+        repo, tip = self._tip()
+        return tree.files_at(repo, tip)
+
+    def apply(self):
+        """Patches and new files give commits, without fuzz; every new file is in the series."""
+        repo, tip = self._tip()
+        count = len(repo("rev-list", f"base..{tip}").split())
+        return [f"{p} is in no patch (line `Adds: {p}`)" for p in tree.strays()], f"{count} patches, no fuzz"
+
+    def am(self):
+        """What `make series` writes goes through git am and gives the same tree."""
+        repo, tip = self._tip()
+        with tempfile.TemporaryDirectory(dir=self.cache.tmp) as tmp:
+            mails = checkout.mails(repo, tip, Path(tmp) / "mails", ("xe-unplug", "xe-unplug@localhost"), self.cache)
+            work = Path(tmp) / "tree"
+            here = checkout.scratch(work, repo, tip)
+            try:
+                here("am", "-q", "--keep-non-patch", *mails)
+            except git.GitError as e:
+                return [f"git am: {e}"], "stopped"
+            same = here("rev-parse", "HEAD^{tree}") == repo("rev-parse", f"{tip}^{{tree}}")
+        return ([] if same else ["git am gives another tree than make tree"]), f"{len(mails)} mails"
+
+    def checkpatch(self):
+        """checkpatch.pl --strict of the base on each mail."""
+        repo, tip = self._tip()
+        allowed = allow.load("checkpatch", self.base.name)
+        found = []
+        with tempfile.TemporaryDirectory(dir=self.cache.tmp) as tmp:
+            mails = checkout.mails(repo, tip, Path(tmp), ("xe-unplug", "xe-unplug@localhost"), self.cache)
+            for mail in mails:
+                r = cmd.run(["perl", "scripts/checkpatch.pl", "--strict", "--terse", "--show-types", "--no-summary",
+                             "--color=never", mail], cwd=self.source.path, check=False)
+                found += checkpatch_findings(r.stdout, mail.name)
+        return [f for f in found if not any(a in f for a in allowed)], f"--strict, {len(mails)} mails"
+
+    def kernel_doc(self):
+        """New complaints of kernel-doc about touched and new files."""
+        files = self._files()
+        with self.cache.lock(f"build-{self.base.name}"):
+            linter = lint.Linter(self.cache, self.base, self.source)
+            before = linter.kernel_doc({}, files)
+            now = linter.kernel_doc(files, files)
+        return lint.fresh(now, before), f"{len(files)} files"
+
+    def coccinelle(self):
+        """Own rules over the whole driver against the reviewed list."""
+        with self.cache.lock(f"build-{self.base.name}"):
+            linter = lint.Linter(self.cache, self.base, self.source)
+            said = linter.coccinelle(self._files(), RULES)
+        found = []
+        for rule, lines in said.items():
+            left, idle = allow.judge(lines, allow.load(rule, self.base.name))
+            found += left + [f"{rule}.allow: nothing says any more: {i}" for i in idle]
+        return found, f"{len(RULES)} rules, {sum(map(len, said.values()))} places known"
+
+    def w_1(self):
+        """gcc's W=1 warnings that the base does not have."""
+        return self._compile("w1")
+
+    def sparse(self):
+        """sparse's complaints that the base does not have."""
+        return self._compile("sparse")
+
+    def _compile(self, tool):
+        files = self._files()
+        with self.cache.lock(f"build-{self.base.name}"):
+            linter = lint.Linter(self.cache, self.base, self.source)
+            now = linter.compile(files, files)[tool]
+            before = linter.compile({}, files)[tool]
+        return lint.fresh(now, before), f"{len(lint.compiled(files))} files"
+
+    def each_patch_builds(self):
+        """xe.ko after each patch, warnings are findings; remembered by content."""
+        repo, tip = self._tip()
+        ids = repo("rev-list", "--reverse", f"base..{tip}").split()
+        asked = kconfig.options("plain", self.base.name, "patched")
+        todo = []
+        for number, commit in enumerate(ids, 1):
+            files = tree.files_at(repo, commit)
+            mark = self.cache.check / f"builds-{kernel.key_of(self.source.key, asked, files)}"
+            if not mark.exists():
+                todo.append((number, commit, files, mark))
+        if not todo:
+            return [], f"{len(ids)} patches, all built before"
+        # The unpatched kernel gives the object folder to start from.
+        kernel.ensure(self.base, "plain", "base", self.cache)
+        with self.cache.lock(f"build-{self.base.name}"):
+            built, objects = self._steps_folder(asked)
+            for number, commit, files, mark in todo:
+                title = repo("show", "-s", "--format=%s", commit)
+                try:
+                    said = kernel.modules(self.cache, built, objects, "steps", asked, files,
+                                          f"patch {number}/{len(ids)}")
+                except kernel.BuildError:
+                    return [f"patch {number} does not build: {title}"], f"stopped at {number} of {len(ids)}"
+                warned = lint.findings("\n".join(said))
+                if warned:
+                    return [f"patch {number} ({title}): {w}" for w in warned], f"stopped at {number}"
+                mark.touch()
+        return [], f"{len(ids)} patches, {len(todo)} built now"
+
+    def _steps_folder(self, asked):
+        """An object folder of its own, begun as a copy of the plain kernel's."""
+        built = buildtree.BuildTree(self.cache, self.base, self.source)
+        objects = built.folder / "steps"
+        if not (objects / "vmlinux").exists():
+            partial = built.folder / "steps.partial"
+            paths.remove(partial)
+            cmd.run(["cp", "-a", "--reflink=auto", built.folder / "plain", partial])
+            paths.remove(objects)
+            partial.replace(objects)
+            record = built.folder / "plain.built.json"
+            if record.exists():
+                paths.write_atomic(built.folder / "steps.built.json", record.read_bytes())
+        return built, objects
+
+
+def checkpatch_findings(text, name):
+    """`TYPE: text` lines of checkpatch --terse --show-types, with the mail's name."""
+    found = []
+    for line in text.splitlines():
+        m = re.match(r".*?:(\d+): (ERROR|WARNING|CHECK):(\w+): (.*)$", line)
+        if m:
+            found.append(f"{name}:{m[1]}: {m[2]}:{m[3]}: {m[4]}")
+    return found
+
+
+def table(results):
+    """Lines of a table; results: base name -> list of Step."""
+    lines = [f"{'base':6} {'check':18} {'result':12} {'time':>8}  what"]
+    for name, steps in results.items():
+        for s in steps:
+            result = "ok" if s.ok else f"{len(s.findings)} findings"
+            lines.append(f"{name:6} {s.name:18} {result:12} {ui.duration(s.seconds):>8}  {s.note}")
+            lines += [f"       {f}" for f in s.findings]
+    return lines
+
+
+def write(results):
+    """out/check/results.json."""
+    out = paths.OUT / "check"
+    out.mkdir(parents=True, exist_ok=True)
+    paths.write_atomic(out / "results.json", json.dumps(
+        {n: [dict(dataclasses.asdict(s), ok=s.ok) for s in steps] for n, steps in results.items()}, indent=1) + "\n")
+
+
+def passed(results):
+    """Exit status over all bases."""
+    good = all(s.ok for steps in results.values() for s in steps)
+    return errors.OK if good else errors.CHECK_FAILED

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+"""make kunit: the KUnit suites on UML and in the x86 guest."""
+
+import json
+
+from .. import base as bases
+from .. import errors, kunit, paths, setup, ui
+
+HELP = "KUnit suites on UML and in the x86 guest"
+
+
+def add_arguments(parser):
+    from ..cli import env
+    parser.add_argument("--base", default=env("BASE", "6.12"), help="bases (comma list, all; default 6.12)")
+    parser.add_argument("--side", default=env("SIDE", "patched"), choices=("base", "patched"))
+    parser.add_argument("--where", default="all", choices=("uml", "x86", "all"))
+
+
+def run(args):
+    cache = paths.Cache()
+    good = True
+    for base in bases.load_list(args.base):
+        setup.ensure_all(base, cache)
+        good &= run_base(base, args.side, args.where, cache)
+    return errors.OK if good else errors.CHECK_FAILED
+
+
+def run_base(base, side, where, cache):
+    """All suites of one base; prints tables, writes out/kunit/BASE.json; True if all is well."""
+    outcomes = []
+    if where in ("uml", "all"):
+        outcome, note = kunit.run_uml(base, side, cache)
+        outcomes.append(outcome)
+        if note:
+            ui.say(note)
+    if where in ("x86", "all"):
+        from .. import guest_kunit
+        outcomes.append(guest_kunit.run(base, side, cache))
+    for outcome in outcomes:
+        print(f"KUnit {base.name} {side} on {outcome.where}")
+        print("\n".join(kunit.table(outcome)))
+        for line in outcome.failed:
+            print(f"failed: {line}")
+        for line in outcome.splats:
+            print(f"kernel log: {line}")
+    (paths.OUT / "kunit").mkdir(parents=True, exist_ok=True)
+    paths.write_atomic(paths.OUT / "kunit" / f"{base.name}.json",
+                       json.dumps([o.as_dict() for o in outcomes], indent=1) + "\n")
+    return bool(outcomes) and all(o.ok for o in outcomes)

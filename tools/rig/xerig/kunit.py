@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: MIT
+"""KUnit suites through the kernel's own kunit.py: on UML, and KTAP from a guest's log.
+
+kunit.py builds in an object folder of the base's build tree, so an edited driver is re-tested in
+seconds. It does not fail on a WARN: the log is read for those, against a reviewed list.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+from . import base as bases
+from . import buildtree, cmd, errors, paths, sources, tree, ui
+
+DRIVER_CONFIG = "drivers/gpu/drm/xe"
+ALLOW = paths.REPO / "tools" / "check" / "kunit.allow"
+SPLAT = re.compile(r"(WARNING: .*|BUG: .*|Kernel panic.*|possible circular locking.*|DMA-API: .*)$")
+STATUSES = ("PASS", "FAIL", "SKIP", "ERROR")
+
+
+class Outcome:
+    """suites: name -> {"PASS": n, ...}; failed: names of tests; splats: kernel-log lines; seconds."""
+
+    def __init__(self, where, suites, failed, splats, seconds=0.0):
+        self.where, self.suites, self.failed = where, suites, failed
+        self.splats, self.seconds = splats, seconds
+
+    def count(self, status):
+        """Tests with a status."""
+        return sum(s[status] for s in self.suites.values())
+
+    @property
+    def ok(self):
+        """Something ran, nothing failed, the log is silent."""
+        return bool(self.count("PASS")) and not self.failed and not self.splats
+
+    def as_dict(self):
+        """For JSON."""
+        return {"where": self.where, "ok": self.ok, "suites": self.suites, "failed": self.failed,
+                "splats": self.splats, "seconds": round(self.seconds, 1)}
+
+
+def run_uml(base, side="patched", cache=None):
+    """Build and run the xe suites and the series' own on UML; returns (Outcome, note).
+
+    A build that fails shows the compiler's lines and raises BuildError. Takes the lock `build-BASE`.
+    """
+    cache = cache or paths.Cache()
+    base = bases.load(base) if isinstance(base, str) else base
+    source = sources.ensure(base, cache)
+    overlay, note = tree.overlay(base, source, cache) if side == "patched" else ({}, None)
+    with cache.lock(f"build-{base.name}"):
+        built = buildtree.BuildTree(cache, base, source)
+        objects = built.objects("uml")
+        built.lay(overlay, "uml")
+        report = objects / "kunit.json"
+        report.unlink(missing_ok=True)
+        name = f"kunit-{base.name}"
+        times = cache.read_state("build-times")
+        progress = ui.Progress(f"KUnit {base.name} on UML", last=times.get(name, 0))
+        argv = [sys.executable, "tools/testing/kunit/kunit.py", "run", "--kunitconfig", DRIVER_CONFIG,
+                "--kunitconfig", str(paths.REPO / ".kunitconfig"), f"--jobs={os.cpu_count() or 1}",
+                f"--build_dir={objects}", f"--json={report}"]
+        ui.show(argv, built.src)
+        env = dict(cache.environ(), PYTHONDONTWRITEBYTECODE="1")
+        r = subprocess.run(argv, cwd=built.src, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                           errors="replace", check=False)
+        (objects / "kunit.log").write_text(r.stdout + r.stderr, encoding="utf-8")
+        if not report.exists():
+            progress.fail()
+            raise _not_run(base, r, objects)
+        built.built(overlay, "uml")
+        outcome = parse("uml", report.read_text(encoding="utf-8"),
+                        (objects / "test.log").read_text(encoding="utf-8", errors="replace"))
+        outcome.seconds = progress.done(f"{outcome.count('PASS')} passed")
+        times = cache.read_state("build-times")
+        times[name] = round(outcome.seconds, 1)
+        cache.write_state("build-times", times)
+    return outcome, note
+
+
+def _not_run(base, r, objects):
+    from . import kernel
+    lines = [s for s in (r.stdout + r.stderr).splitlines() if s.strip()]
+    cause = [i for i, s in enumerate(lines) if re.search(r"\berror\b|Error|undefined reference|not in \.config", s)]
+    first = max(0, cause[0] - 3) if cause else max(0, len(lines) - 20)
+    ui.say("\n".join(lines[first:first + 40]))
+    return kernel.BuildError(f"KUnit {base.name}: the UML kernel was not built or did not run "
+                             f"(whole log: {objects}/kunit.log)")
+
+
+def parse(where, report, log):
+    """Outcome from kunit.py's JSON and the kernel log."""
+    suites, failed = {}, []
+    _walk(json.loads(report), "", suites, failed)
+    return Outcome(where, suites, failed, splats(log))
+
+
+def _walk(group, above, suites, failed):
+    """Count test cases per top suite; parametrised cases are groups inside groups."""
+    name = group.get("name") or ""
+    suite = above or ("" if name in ("KUnit Test Group", "main") else name)
+    for case in group.get("test_cases", []):
+        row = suites.setdefault(suite or name, dict.fromkeys(STATUSES, 0))
+        status = case["status"] if case["status"] in STATUSES else "ERROR"
+        row[status] += 1
+        if status in ("FAIL", "ERROR"):
+            failed.append(f"{name}.{case['name']}")
+    for sub in group.get("sub_groups", []):
+        _walk(sub, suite, suites, failed)
+
+
+def parse_ktap(base, text, cache=None, where="x86"):
+    """Outcome of KTAP in a guest's kernel log (timestamps allowed), read by the kernel's kunit.py."""
+    cache = cache or paths.Cache()
+    base = bases.load(base) if isinstance(base, str) else base
+    source = sources.ensure(base, cache)
+    report = cache.tmp / f"ktap-{os.getpid()}.json"
+    cmd.run([sys.executable, source.path / "tools/testing/kunit/kunit.py", "parse", f"--json={report}"], data=text,
+            env=dict(os.environ, PYTHONDONTWRITEBYTECODE="1"), check=False)
+    try:
+        return parse(where, report.read_text(encoding="utf-8"), text)
+    except OSError as e:
+        raise errors.InfraError("kunit.py read no KTAP from the guest's log") from e
+    finally:
+        report.unlink(missing_ok=True)
+
+
+def splats(log, allow=None):
+    """Lines of a kernel log that say something is wrong and are not on the reviewed list."""
+    allowed = allowed_splats(ALLOW if allow is None else allow)
+    found = []
+    for line in log.splitlines():
+        m = SPLAT.search(line)
+        if m and not any(a.search(m[1]) for a in allowed):
+            found.append(m[1])
+    return found
+
+
+def allowed_splats(path):
+    """Patterns of a list with `pattern  # why` lines."""
+    if not path.exists():
+        return []
+    rows = [s.split("  #", 1) for s in path.read_text(encoding="utf-8").splitlines() if s.strip() and s[0] != "#"]
+    return [re.compile(r[0].strip()) for r in rows]
+
+
+def table(outcome):
+    """Lines of a table, suites with trouble first."""
+    order = sorted(outcome.suites.items(), key=lambda s: (-(s[1]["FAIL"] + s[1]["ERROR"]), s[0]))
+    width = max([len(n) for n in outcome.suites] + [5])
+    lines = [f"{'suite':{width}}  pass  fail  skip"]
+    lines += [f"{n:{width}}  {s['PASS']:4}  {s['FAIL'] + s['ERROR']:4}  {s['SKIP']:4}" for n, s in order]
+    lines.append(f"{'total':{width}}  {outcome.count('PASS'):4}  {outcome.count('FAIL') + outcome.count('ERROR'):4}  "
+                 f"{outcome.count('SKIP'):4}")
+    return lines

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""Static checks of kernel files: what a tool says about the patched tree and not about the base.
+
+Lines are compared without line numbers, as multisets: code that moved is not a finding.
+"""
+
+import collections
+import hashlib
+import json
+import re
+
+from . import buildtree, cmd, errors, kconfig, kernel, ui
+
+OBJECTS = "lint"
+PLACE = re.compile(r"^(?:\./|\.\./|/\S*?/src/)?((?:drivers|include|kernel|lib|Documentation)/[\w./-]+):\d+(?::\d+)?(?:-\d+)?:\s*")
+
+
+def normal(line):
+    """A finding without line and column numbers and without the tree's own path; None if it is none."""
+    m = PLACE.match(line)
+    if not m:
+        return None
+    text = re.sub(r"(line |at |:)[0-9]+", r"\1N", line[m.end():])
+    return f"{m[1]}: {text.strip()}"
+
+
+def findings(text, only=None):
+    """Sorted findings in a tool's output; only: files they must be in."""
+    found = [normal(s) for s in text.splitlines()]
+    return sorted(f for f in found if f and ": note: " not in f and (only is None or f.split(":", 1)[0] in only))
+
+
+def fresh(now, before):
+    """Findings of now that before does not have as often."""
+    return sorted((collections.Counter(now) - collections.Counter(before)).elements())
+
+
+def compiled(files):
+    """The files of a list that are compiled on their own."""
+    return sorted(f for f in files if f.startswith("drivers/") and f.endswith(".c"))
+
+
+class Linter:
+    """Runs the tools on one tree of a base. The caller holds the lock `build-BASE`."""
+
+    def __init__(self, cache, base, source):
+        self.cache, self.base, self.source = cache, base, source
+        self.built = buildtree.BuildTree(cache, base, source)
+        self.objects = self.built.objects(OBJECTS)
+        self.asked = kconfig.options("plain", base.name, "base")
+
+    def _lay(self, overlay):
+        self.built.lay(overlay, OBJECTS)
+        stamp = hashlib.sha256(json.dumps([self.asked, {
+            p: h for p, h in buildtree.hashes(overlay).items() if "Kconfig" in p}]).encode()).hexdigest()
+        mark = self.objects / "asked.stamp"
+        if not mark.exists() or mark.read_text(encoding="ascii") != stamp:
+            kconfig.configure(self.built.src, self.objects, self.asked, self.cache.environ())
+            kernel.Make(self.cache, self.built.src, self.objects)(
+                f"{self.base.name}: preparing the checks", ["prepare", "modules_prepare"], quiet=True)
+            mark.write_text(stamp, encoding="ascii")
+
+    def compile(self, overlay, files):
+        """{"w1": [...], "sparse": [...]}: what gcc W=1 and sparse say about these .c files.
+
+        Cached by content of the overlay; a base is asked once per file.
+        """
+        names = [f for f in compiled(files) if overlay.get(f, b"") is not None and (
+            f in overlay or (self.source.path / f).exists())]
+        key = hashlib.sha256(json.dumps([2, self.source.key, self.asked, buildtree.hashes(overlay)],
+                                        sort_keys=True).encode()).hexdigest()[:16]
+        kept = self.cache.check / f"{self.base.name}-{key}.json"
+        known = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+        todo = [f for f in names if f not in known]
+        if todo:
+            self._lay(overlay)
+            known.update(self._compile(todo, "patched" if overlay else "unpatched"))
+            self.built.built(overlay, OBJECTS)
+            kept.write_text(json.dumps(known), encoding="utf-8")
+        return {tool: sorted(s for f in names for s in known[f][tool]) for tool in ("w1", "sparse")}
+
+    def _compile(self, files, side):
+        targets = [f[:-2] + ".o" for f in files]
+        make = kernel.Make(self.cache, self.built.src, self.objects)
+        for t in targets:
+            (self.objects / t).unlink(missing_ok=True)
+        w1 = make(f"{self.base.name} {side}: W=1, {len(files)} files", targets, ["W=1"])
+        # C=2 asks sparse about files that need no compiling too.
+        sparse = make(f"{self.base.name} {side}: sparse, {len(files)} files", targets, ["W=1", "C=2"])
+        said = {"w1": findings("\n".join(w1), set(files)), "sparse": findings("\n".join(sparse), set(files))}
+        gcc = collections.Counter(said["w1"])
+        said["sparse"] = sorted((collections.Counter(said["sparse"]) - gcc).elements())
+        return {f: {t: [s for s in said[t] if s.split(":", 1)[0] == f] for t in said} for f in files}
+
+    def kernel_doc(self, overlay, files):
+        """kernel-doc's complaints about files of a tree."""
+        self.built.lay(overlay, OBJECTS)
+        here = [f for f in sorted(files) if f.endswith((".c", ".h")) and (self.built.src / f).exists()]
+        if not here:
+            return []
+        r = cmd.run(["scripts/kernel-doc", "-none", *here], cwd=self.built.src, check=False)
+        return findings(r.stderr + r.stdout, set(here))
+
+    def coccinelle(self, overlay, rules):
+        """{rule name: findings} over the whole driver."""
+        self.built.lay(overlay, OBJECTS)
+        found = {}
+        for rule in rules:
+            options = re.search(r"^// Options: (.*)$", rule.read_text(encoding="utf-8"), re.M)
+            ui.show(["spatch", rule])
+            r = cmd.run(["spatch", "--very-quiet", "-D", "report", "--no-show-diff", "--sp-file", rule,
+                         *(options[1].split() if options else []), "--dir", "drivers/gpu/drm/xe"],
+                        cwd=self.built.src, env=self.cache.environ(), check=False)
+            if r.returncode:
+                raise errors.InfraError(f"coccinelle rule {rule.name}: {cmd.last_line(r)}")
+            found[rule.stem] = findings(r.stdout)
+        return found
