@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WATCHDOG_DEFAULT 60
+#define WATCHDOG_DEFAULT 15	/* less than the rig waits for an answer */
 
 static struct {
 	const struct scenario *scn;

@@ -186,10 +186,22 @@ static void gone_fdinfo(const struct xe *xe)
 	close(fd);
 }
 
-void gone_ioctls(struct xe *xe, const struct work *w, const struct xe_bo *bo)
+static void start_checks(void)
 {
 	checked = num_wrong = 0;
 	memset(wrong, 0, sizeof(wrong));
+}
+
+void gone_more_work(struct xe *xe, const struct work *w)
+{
+	start_checks();
+	gone_work(xe, w);
+	report_wrong();
+}
+
+void gone_ioctls(struct xe *xe, const struct work *w, const struct xe_bo *bo)
+{
+	start_checks();
 	gone_create(xe, w ? w->vm : 0);
 	gone_wait(xe);
 	if (w)

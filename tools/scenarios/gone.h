@@ -19,6 +19,9 @@
  */
 void gone_ioctls(struct xe *xe, const struct work *w, const struct xe_bo *bo);
 
+/* The same for one more VM and queue. */
+void gone_more_work(struct xe *xe, const struct work *w);
+
 /*
  * The mapping can be read and written without a signal. Its content is free
  * and goes into the fact @name ("data", "zero", "other").

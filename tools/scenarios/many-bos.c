@@ -68,7 +68,7 @@ static int bind_all(void)
 	}
 	/* Binds of a VM end in order: the last one speaks for all. */
 	scn_step("end of all binds");
-	return xe_syncobj_wait(&xe, work.syncobj, 60000, "bind of all BOs");
+	return xe_syncobj_wait(&xe, work.syncobj, WORK_JOB_MS, "bind of all BOs");
 }
 
 /* The words come to the BOs by the GPU: no mapping by the CPU is needed. */

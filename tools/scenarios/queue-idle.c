@@ -17,7 +17,7 @@ static struct xe xe = { .fd = -1 };
 static struct lane {
 	int class;
 	uint64_t bytes;
-	const char *what;
+	const char *what, *fact;
 	struct work work;
 	struct xe_bo src, dst;
 	bool used;
@@ -26,10 +26,12 @@ static struct lane {
 		.class = DRM_XE_ENGINE_CLASS_COPY,
 		.bytes = 256 << 10,
 		.what = "copy job on a copy engine",
+		.fact = "copy_bo",
 	}, {
 		.class = DRM_XE_ENGINE_CLASS_COMPUTE,
 		.bytes = 4096,
 		.what = "copy job on a compute engine",
+		.fact = "compute_bo",
 	},
 };
 static uint64_t jobs = 20;
@@ -96,14 +98,20 @@ static int verify(void)
 
 static int gone(void)
 {
+	bool first = true;
+
 	for (size_t i = 0; i < ARRAY_SIZE(lanes); i++) {
 		struct lane *l = &lanes[i];
 
 		if (!l->used)
 			continue;
-		gone_ioctls(&xe, &l->work, &l->src);
+		if (first)
+			gone_ioctls(&xe, &l->work, &l->src);
+		else
+			gone_more_work(&xe, &l->work);
+		first = false;
 		if (l->dst.map)
-			gone_readable(l->dst.map, l->dst.size, SEED, l->what);
+			gone_readable(l->dst.map, l->dst.size, SEED, l->fact);
 	}
 	return 0;
 }
