@@ -204,7 +204,7 @@ def worker(monkeypatch, outcomes, cells, boots_fail=0):
     class FakeCellRun:
         lingering = (3, 0)
 
-        def __init__(self, vm, cell, facts, rules, lingering):
+        def __init__(self, vm, cell, facts, rules, lingering, fault):
             self.cell = cell
 
         def run(self):

@@ -68,8 +68,11 @@ def sample(guest):
 class CellRun:
     """One cell on a running boot. run() never raises for what the driver or the guest does."""
 
-    def __init__(self, machine, cell, facts, rules, lingering):
-        """lingering: (mappings, pages) that stood for other devices, or that earlier cells left for ever."""
+    def __init__(self, machine, cell, facts, rules, lingering, fault=None):
+        """lingering: (mappings, pages) that stood for other devices, or that earlier cells left for ever.
+
+        fault: called with this object when remove() has returned (meta-tests).
+        """
         self.boot, self.cell, self.rules = machine, cell, rules
         self.guest, self.gpu = machine.agent, machine.gpu
         self.state, self.way = STATES[cell.state], WAYS[cell.way]
@@ -77,7 +80,7 @@ class CellRun:
         self.ev.own_mappings, self.ev.own_pages = lingering
         self.result = Result(cell, self.ev.facts)
         self.pid = None
-        self.lingering = lingering
+        self.lingering, self.fault = lingering, fault
         self._window = False
         self._dead = False
         self._left = False
@@ -123,6 +126,8 @@ class CellRun:
         self.ev.gone = self.gpu.command("gone", on=True)
         self._window = True
         self.ev.samples["removed"] = sample(self.guest)
+        if self.fault:
+            self.fault(self)
         ORDERS[self.cell.order](self)
         self._settle()
 
@@ -309,6 +314,7 @@ class Job:
     cells: list
     log_dir: object
     label: str
+    faults: dict = field(default_factory=dict)  # cell -> fault(cell_run)
 
 
 class Worker(threading.Thread):
@@ -370,7 +376,7 @@ class Worker(threading.Thread):
                 for cell in cells:
                     self._check()
                     self.note(f"{self.job.label}: {cell.name}")
-                    cell_run = CellRun(vm, cell, self.job.facts, self.rules, lingering)
+                    cell_run = CellRun(vm, cell, self.job.facts, self.rules, lingering, self.job.faults.get(cell))
                     res = cell_run.run()
                     lingering = cell_run.lingering
                     self._check()

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+"""KUnit suites as modules in the x86 guest: loaded one by one, judged by KTAP and the kernel log."""
+
+import time
+
+from . import agent, boot, errors, kunit, paths, session
+
+MODULES = ("xe_test",)
+LOAD_TIME = 180.0
+
+
+def run(base, side="patched", cache=None):
+    """Boots a guest without a GPU, loads the suites of base and side; returns a kunit.Outcome.
+
+    A module that the kernel does not have is an InfraError: no suite may vanish silently.
+    """
+    cache = cache or paths.Cache()
+    s = session.Session("kunit", base.name, cache=cache).prepare([side])
+    began = time.monotonic()
+    out = paths.OUT / "kunit" / f"{base.name}-{side}-x86"
+    with boot.Boot(s.machine(side, "off"), out, gpu=False) as vm:
+        guest = vm.agent
+        begin = guest.mark("xe-unplug: kunit: begin")
+        try:
+            for name in MODULES:
+                child = guest.run(["modprobe", name], LOAD_TIME)
+                if child.status:
+                    why = " ".join(child.err) or f"status {child.status}"
+                    raise errors.InfraError(f"modprobe {name} in the guest: {why}")
+            end = guest.mark("xe-unplug: kunit: end")
+        except (agent.GuestTimeout, agent.GuestGone, agent.GuestOops) as e:
+            raise errors.InfraError(f"the guest broke during KUnit: {e} (log: {out}/console.log)") from None
+        text = "\n".join(r.text for r in guest.slice(begin + 1, end)) + "\n"
+    (out / "kernel.log").write_text(text)
+    outcome = kunit.parse_ktap(base, text, cache, "x86")
+    outcome.seconds = time.monotonic() - began
+    return outcome

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: MIT
+"""Steps of `make test`: each returns counts, and never hides an exception as success."""
+
+import re
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass, field
+
+from . import errors, guest_kunit, klog, kunit, matrix, meta, paths, procs, results, run, session, ui, vgpu
+
+
+@dataclass
+class Outcome:
+    """What a step found: counts, and a line for each thing that is wrong or was left out."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    lines: list = field(default_factory=list)
+    seconds: float = 0.0
+
+    def add(self, good, line):
+        """Counts one check."""
+        if good:
+            self.passed += 1
+        else:
+            self.failed += 1
+            self.lines.append(line)
+
+
+def program(argv, log, env=None):
+    """Runs a program with its output in a file; returns (status, output)."""
+    ui.show(argv)
+    done = subprocess.run([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace", env=env, check=False)
+    log.write_text(done.stdout)
+    return done.returncode, done.stdout
+
+
+def vgpu_units(cache, out):
+    """Unit tests of the virtual GPU, under ASan and UBSan."""
+    argv = ["make", "-s", "-j2", "-C", vgpu.SOURCE, f"O={cache.build / 'vgpu-check'}", "check"]
+    status, text = program(argv, out / "vgpu-units.log", cache.environ())
+    m = re.search(r"(\d+) tests passed, (\d+) failed", text)
+    o = Outcome(int(m[1]), int(m[2])) if m else Outcome()
+    if status and not o.failed:
+        o.failed += 1
+    if o.failed:
+        o.lines = [s for s in text.splitlines() if "not ok" in s or "rror" in s][:10] or text.splitlines()[-3:]
+    return o
+
+
+def rig_units(cache, out):
+    """Tests of the rig itself: oracles, reports, clean-up, tree round trip."""
+    xml = out / "rig-units.xml"
+    env = dict(cache.environ(), PYTHONPATH=str(paths.RIG), PYTHONDONTWRITEBYTECODE="1")
+    argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={xml}", paths.RIG / "tests"]
+    status, text = program(argv, out / "rig-units.log", env)
+    if not xml.exists():
+        return Outcome(failed=1, lines=text.splitlines()[-3:])
+    o = Outcome()
+    for case in ET.parse(xml).getroot().iter("testcase"):
+        name = f"{case.get('classname')}.{case.get('name')}"
+        if case.find("skipped") is not None:
+            o.skipped += 1
+            o.lines.append(f"skipped {name}: {case.find('skipped').get('message')}")
+        else:
+            o.add(case.find("failure") is None and case.find("error") is None, f"failed {name}")
+    if status and not o.failed:
+        o.add(False, f"pytest ended with status {status}")
+    return o
+
+
+def guest_programs(cache, out, base):
+    """Protocol and helpers of the guest programs, without a GPU."""
+    s = session.Session("test", base, cache=cache).prepare(["base"])
+    where = cache.build / "scenarios" / s.sides["base"].kernel.key
+    argv = ["make", "-s", "-C", session.SCENARIOS, f"UAPI={s.sides['base'].kernel.uapi}", f"OUT={where}", "check"]
+    status, text = program(argv, out / f"guest-programs-{base}.log", cache.environ())
+    m = re.search(r"(\d+) passed, (\d+) failed", text)
+    ran = re.search(r"^Ran (\d+) tests?", text, re.M)
+    o = Outcome(int(m[1]), int(m[2])) if m else Outcome(int(ran[1]) if ran and not status else 0)
+    if status or not o.passed:
+        o.failed = max(o.failed, 1)
+        o.lines = text.splitlines()[-5:]
+    return o
+
+
+def command(cache, out, name, base):
+    """A sub-command of the rig; its counts if it prints "N passed, N failed, N skipped", else its status."""
+    argv = [sys.executable, paths.RIG / "main.py", name, "--base", base]
+    status, text = program(argv, out / f"{name}-{base}.log", cache.environ())
+    m = re.findall(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?", text)
+    o = Outcome(*(int(x or 0) for x in m[-1])) if m else Outcome(passed=int(status == 0))
+    if status == errors.SKIPPED:
+        o.skipped += 1
+    elif status and not o.failed:
+        o.failed = 1
+    if o.failed:
+        o.lines = text.splitlines()[-8:]
+    return o
+
+
+def kunit_uml(cache, _out, base):
+    """KUnit on UML."""
+    return _kunit(kunit.run_uml(base, "patched", cache)[0])
+
+
+def kunit_guest(cache, _out, base):
+    """KUnit modules in the x86 guest."""
+    from . import base as bases
+    return _kunit(guest_kunit.run(bases.load(base), "patched", cache))
+
+
+def _kunit(found):
+    o = Outcome(found.count("PASS"), len(found.failed), found.count("SKIP"))
+    o.lines = [f"failed {n}" for n in found.failed]
+    for line in found.splats:
+        o.add(False, f"kernel log: {line}")
+    if not found.count("PASS"):
+        o.add(False, "no test ran")
+    return o
+
+
+def meta_tests(cache, out, base):
+    """Every oracle seen red on the unpatched base or by a fault; a boot each, so that none excuses another."""
+    s = session.Session("meta", base, cache=cache).prepare(["base"])
+    rules, o = klog.load_allowed(), Outcome()
+    todo = [m for m in meta.TESTS if m.base == base]
+    jobs, owner = [], {}
+    for n, m in enumerate(todo):
+        cell = matrix.Cell(m.cell.state, m.cell.way, m.cell.order, n)
+        owner[cell] = m
+        jobs.append(run.Job(s.facts("base", m.iommu), s.machine("base", m.iommu), [cell], out / "meta" / f"{base}-{n}",
+                            f"meta-{n}", {cell: m.fault} if m.fault else {}))
+    seen = []
+    with procs.guard():
+        run.run_jobs([jobs[0::2], jobs[1::2]], rules, seen.append, lambda t: None)
+    for res in seen:
+        said = meta.judge(owner[res.cell], res)
+        o.add(said is None, f"{owner[res.cell].name}: wanted \"{owner[res.cell].text}\", got {said}")
+    return o
+
+
+def smoke(_cache, _out, base):
+    """A few cells on both sides, against the expectations."""
+    s = session.Session("smoke", base).prepare(["base", "patched"])
+    s.run([("on", matrix.smoke())])
+    o = Outcome(*results.counts(s.results))
+    for res in s.results:
+        if res.expected in ("unexpected", "must-leave"):
+            o.lines.append(f"{res.facts['side']} {res.cell.name}: {res.verdict} {' '.join(res.oracles())} ({res.expected})")
+    o.lines += s.notes
+    return o
+
+
+def timed(fn, *args):
+    """The step's outcome with its time; an exception of the rig is a failure with its text."""
+    began = time.monotonic()
+    try:
+        o = fn(*args)
+    except errors.RigError as e:
+        o = Outcome(failed=1, lines=[str(e)])
+    o.seconds = time.monotonic() - began
+    return o
