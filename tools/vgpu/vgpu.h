@@ -208,7 +208,10 @@ enum vgpu_reset {
 int vgpu_hw_init(struct vgpu *g, const struct personality *p);
 /* vgpu_hw_reset - back to the state @why leaves behind; contexts and jobs are dropped. */
 void vgpu_hw_reset(struct vgpu *g, enum vgpu_reset why);
-/* vgpu_hw_quiesce - @on: returns once every engine stands still at a command boundary. */
+/*
+ * vgpu_hw_quiesce - @on: returns once every engine stands still at a command
+ * boundary. A level: calls do not nest.
+ */
 void vgpu_hw_quiesce(struct vgpu *g, bool on);
 /* vgpu_hw_fini - stop threads, free blocks; works after a failed vgpu_hw_init() too. */
 void vgpu_hw_fini(struct vgpu *g);

@@ -48,7 +48,7 @@ void vgpu_hw_reset(struct vgpu *g, enum vgpu_reset why)
 
 void vgpu_hw_quiesce(struct vgpu *g, bool on)
 {
-	g->hw->quiesced += on ? 1 : -1;
+	g->hw->quiesced = on;
 }
 
 void vgpu_hw_stats(struct vgpu *g, json_t *out)

@@ -20,7 +20,7 @@ struct vgpu_hw {
 	struct stub_access log[STUB_LOG];
 	uint8_t regs[4096]; /* what reads give, by offset modulo the size */
 	unsigned int resets[3];
-	int quiesced;		/* calls with on minus calls with off */
+	bool quiesced;
 	bool reset_while_running; /* a reset came while engines were not stopped */
 };
 

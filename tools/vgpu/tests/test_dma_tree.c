@@ -151,6 +151,30 @@ static void node_limit(void **state)
 	dma_tree_fini(&t);
 }
 
+/* However far a map comes before nodes run out: all of it or nothing. */
+static void map_is_all_or_nothing(void **state)
+{
+	const uint64_t first = 5, last = (1ull << 36) + 5;
+	unsigned int failed = 0;
+
+	(void)state;
+	for (uint64_t max = 1; max < 12; max++) {
+		struct dma_tree t;
+
+		assert_int_equal(dma_tree_init(&t), 0);
+		t.max_nodes = max;
+		if (dma_tree_map(&t, first, last, 1, 0, 3, 1)) {
+			failed++;
+			assert_int_equal(t.live_pages, 0);
+			assert_false(dma_tree_any(&t, 0, (1ull << DMA_TREE_BITS) - 1));
+		} else {
+			assert_int_equal(t.live_pages, last - first + 1);
+		}
+		dma_tree_fini(&t);
+	}
+	assert_in_range(failed, 5, 10);
+}
+
 static void bisecting_respects_the_limit(void **state)
 {
 	struct dma_tree t;
@@ -175,6 +199,7 @@ int main(void)
 		cmocka_unit_test(whole_range_is_cheap),
 		cmocka_unit_test(random_against_reference),
 		cmocka_unit_test(node_limit),
+		cmocka_unit_test(map_is_all_or_nothing),
 		cmocka_unit_test(bisecting_respects_the_limit),
 	};
 

@@ -274,6 +274,8 @@ static void power_cycle_forgets_all(void **state)
 	vgpu_set_dead(h->g, true);
 	vgpu_set_gone(h->g, true);
 	vgpu_power_cycle(h->g);
+	assert_false(h->g->hw->quiesced);
+	assert_false(h->g->hw->reset_while_running);
 	assert_false(vgpu_is_dead(h->g));
 	assert_false(h->g->gone);
 	assert_false(vgpu_msi(h->g));

@@ -177,7 +177,7 @@ static void noise(void **state)
 	struct harness *h = *state;
 
 	srand(3);
-	for (int n = 0; n < 2000; n++) {
+	for (int n = 0; n < 400; n++) {
 		struct tape t = { .chunk = (size_t)rand() % 200 + 1, .end = true };
 		struct connection c;
 
