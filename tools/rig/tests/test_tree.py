@@ -29,7 +29,8 @@ def develop(folder, sample="drivers/gpu/drm/xe/xe.c"):
     commit(folder, "drm/xe: Say what comes first\n\nA user cannot see what comes first.\n\nFixes: 0123456789ab (\"x\")")
     write(folder / NEW, "int a;\nint b;\nint c;\n")
     file.write_text(file.read_text() + "/* last */\n")
-    commit(folder, "drm/xe/dma: Track mappings – all of them\n\nLeaks show as oopses.\n\n  indented\n\nTail.")
+    commit(folder, "drm/xe/dma: Track mappings – all of them\n\nLeaks show as oopses.\n\n  indented\n\nTail."
+           f"\n\nAdds: {NEW}\n\nLink: https://example.org/x")
     write(folder / NEW, "int a;\nint changed;\nint c;\nint d;\n")
     write(folder / DOC, "Unplug\n======\n")
     write(folder / "scripts/new.sh", "#!/bin/sh\n", 0o755)
@@ -47,7 +48,7 @@ def test_round_trip_is_lossless_and_stable(world, monkeypatch):
     checkout.make(world.base, world.source, world.cache)
     folder = tree.checkout_folder(world.base)
     develop(folder)
-    shape = git.Git(folder)("log", "--format=%T %s %b", "base..HEAD")
+    shape = git.Git(folder)("log", "--format=%T %s %b", "base..HEAD").replace(f"Adds: {NEW}\n\n", "")
     assert checkout.refresh(world.base, world.source, world.cache) == 3
     first = snapshot(world.repo)
     assert [n for n in first if n.startswith("patches/6.12/0")] == [

@@ -113,7 +113,7 @@ def export(here, base):
         message, name, mail = here("show", "-s", "--format=%B%x00%an%x00%ae", commit).split("\0")
         author = git.IDENT if (name, mail.strip()) == own else (name, mail.strip())
         diff, stat = _diff(here, commit, adds)
-        patch = patchfile.Patch("", message.strip("\n") + "\n", adds, diff, author)
+        patch = patchfile.Patch("", patchfile.without_adds(message.strip("\n") + "\n"), adds, diff, author)
         patch.name = patchfile.file_name(i + 1, patch.subject)
         series.append((patch, patchfile.render(patch, stat)))
     return series, new
@@ -169,7 +169,7 @@ def _prove(here, base, source, cache, series, files):
 
 def _logs(text):
     rows = [r.strip("\n") for r in text.split("\x01")]
-    return [(r.split("\0")[0], r.split("\0")[1].strip("\n")) for r in rows if r]
+    return [(r.split("\0")[0], patchfile.without_adds(r.split("\0")[1]).strip("\n")) for r in rows if r]
 
 
 def _install(base, here, series, files):

@@ -40,6 +40,13 @@ class Patch:
         return found
 
 
+def without_adds(text):
+    """A message without its Adds lines: they belong to the file in patches/, not to the commit."""
+    if not ADDS.search(text):
+        return text
+    return re.sub(r"\n{3,}", "\n\n", ADDS.sub("", text)).rstrip("\n") + "\n"
+
+
 def parse(data, name):
     """A Patch from the bytes of a file; UsageError where it is no patch mail."""
     with tempfile.TemporaryDirectory() as tmp:
@@ -55,7 +62,7 @@ def parse(data, name):
     start = re.search(rb"^diff --git ", rest, re.M)
     preface, diff = (rest[:start.start()], rest[start.start():]) if start else (rest, b"")
     adds = ADDS.findall(text) + ADDS.findall(preface.decode(errors="replace"))
-    text = re.sub(r"\n{3,}", "\n\n", ADDS.sub("", text)) if ADDS.search(text) else text
+    text = without_adds(text)
     message = (head["Subject"] + "\n\n" + text.strip("\n")).strip("\n") + "\n"
     author = (head["Author"], head["Email"]) if head.get("Email") else git.IDENT
     return Patch(name, message, sorted(dict.fromkeys(adds)), re.sub(rb"\n-- \n[^\n]*\n\s*\Z", b"\n", diff), author)
