@@ -29,7 +29,7 @@
 #define PER_CTX_MAX    256u  /* commands of the switch-in batch; the driver's has four */
 #define FETCH_DWORDS   16u
 #define LOOP_FREE      4096u /* jumps back at full speed; then a pause every LOOP_PACE */
-#define LOOP_PACE      64u
+#define LOOP_PACE      8u
 
 uint64_t lrc_timestamp(const struct guc_ctx *c)
 {
