@@ -67,7 +67,8 @@ TESTS = (
 
 def judge(meta, res):
     """None if the oracle was red for the right reason, else what it said."""
-    said = [f"{f.oracle}: {f.summary}" for f in res.findings if f.oracle == meta.oracle]
-    if any(meta.text in s for s in said):
+    mine = [f for f in res.findings if f.oracle == meta.oracle]
+    said = [f"{f.oracle}: {f.summary}" for f in mine]
+    if any(meta.text in s or meta.text in f.detail for s, f in zip(said, mine)):
         return None
     return "; ".join(said) or f"silent (verdict {res.verdict}, spoke: {' '.join(res.oracles()) or 'nobody'})"
