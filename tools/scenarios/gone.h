@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Checks after the removal of the device: what the teardown contract
- * (Documentation/gpu/xe/xe_unplug.rst of the series, DRM uAPI "Device
- * Hot-Unplug") promises to who still holds file descriptors and mappings.
+ * Checks after the removal of the device: what the teardown contract of the
+ * series (Documentation/gpu/xe) and the DRM uAPI ("Device Hot-Unplug")
+ * promise to who still holds file descriptors and mappings.
  * Failures are reported with scn_fail(); all checks run whatever fails.
  */
 #ifndef SCENARIOS_GONE_H
