@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The whole device under hostile input, through the transport seam.
+ *
+ *   fuzz_vfio_user < FILE		one input, as a fuzzer such as afl gives it
+ *   fuzz_vfio_user -n COUNT [-s SEED]	random sessions made here
+ *
+ * An input is a byte stream of vfio-user messages. A byte stream has no
+ * descriptors: every DMA_MAP gets one of a small memory file. Nothing is
+ * checked but that the device survives; build with sanitizers (make fuzz).
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "dma.h"
+#include "pci.h"
+#include "transport.h"
+
+#define RAM_SIZE (4u << 20)
+
+struct input {
+	const uint8_t *data;
+	size_t len, pos;
+	int ram_fd;
+};
+
+static ssize_t input_recv(void *ctx, void *buf, size_t len, int *fds, unsigned int *nfds)
+{
+	struct input *in = ctx;
+	size_t n = in->len - in->pos;
+
+	if (n > len)
+		n = len;
+	memcpy(buf, in->data + in->pos, n);
+	in->pos += n;
+	if (n == sizeof(struct vu_header) && ((struct vu_header *)buf)->command == VU_DMA_MAP &&
+	    *nfds < VGPU_VU_MAX_FDS)
+		fds[(*nfds)++] = fcntl(in->ram_fd, F_DUPFD_CLOEXEC, 0);
+	return (ssize_t)n;
+}
+
+static int input_send(void *ctx, const void *buf, size_t len, int fd)
+{
+	(void)ctx;
+	(void)buf;
+	(void)len;
+	(void)fd;
+	return 0;
+}
+
+static const struct transport_ops input_ops = { input_recv, input_send };
+
+static struct vgpu *device;
+
+/* One session; the device is power cycled after it, as when a client leaves. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct input in = { .data = data, .len = len };
+	struct connection c;
+
+	if (!device)
+		device = vgpu_new(&personality_lnl);
+	if (!device)
+		abort();
+	in.ram_fd = memfd_create("ram", MFD_CLOEXEC);
+	if (in.ram_fd < 0 || ftruncate(in.ram_fd, RAM_SIZE) ||
+	    connection_init(&c, device, &input_ops, &in))
+		abort();
+	while (connection_pump(&c, 1000) >= 0)
+		;
+	connection_fini(&c);
+	close(in.ram_fd);
+	vgpu_power_cycle(device);
+	return 0;
+}
+
+/* ---- sessions of our own ------------------------------------------------------------ */
+
+static uint8_t session[1 << 16];
+static size_t session_len;
+
+static void put(unsigned int command, const void *body, size_t len)
+{
+	struct vu_header h = { .command = (uint16_t)command, .size = (uint32_t)(sizeof(h) + len) };
+
+	if (session_len + h.size > sizeof(session))
+		return;
+	/* few messages lie about themselves: most must get past the validator */
+	if (rand() % 400 == 0)
+		h.size += (uint32_t)(rand() % 9 - 4);
+	memcpy(session + session_len, &h, sizeof(h));
+	if (len)
+		memcpy(session + session_len + sizeof(h), body, len);
+	session_len += sizeof(h) + len;
+}
+
+static void put_write(unsigned int region, uint64_t off, uint64_t val, uint32_t size)
+{
+	struct {
+		struct vu_region_access a;
+		uint64_t val;
+	} m = { { off, region, size }, val };
+
+	put(VU_REGION_WRITE, &m, sizeof(m.a) + size);
+}
+
+/* Registers behind which something happens: doorbell, mailbox, interrupts, resets, firmware, power. */
+static uint64_t pick_register(void)
+{
+	static const uint32_t hot[] = {
+		0x1901f0, 0x190240, 0x190244, 0x190248, 0x19024c, 0x190008, 0x190010, 0x190018,
+		0x19001c, 0x190060, 0x190064, 0x190070, 0x190074, 0x190030, 0x941c,   0xc300,
+		0xc304,	  0xc308,   0xc30c,   0xc310,	0xc314,	  0xc000,   0xc050,   0xc340,
+		0xa188,	  0xa278,   0x138124, 0x101010, 0x101018, 0x2358,   0xcee8,   0xcf7c,
+	};
+
+	return rand() % 4 ? hot[(size_t)rand() % (sizeof(hot) / sizeof(hot[0]))] :
+			    (uint64_t)rand() % VGPU_GGTT_OFFSET & ~3ull;
+}
+
+static uint64_t pick_value(void)
+{
+	static const uint64_t nasty[] = {
+		0,	    1,		0xffffffff,  0x80000000, 0x00010001, 0x7fffffff,
+		0x10001000, 0x40000000, 0x140000001, 0x4502,	 0x10004503, 0x1000,
+		0x4100,	    0x508,	0x4509,	     0x5507,
+	};
+
+	return rand() % 2 ? nasty[(size_t)rand() % (sizeof(nasty) / sizeof(nasty[0]))] :
+			    (uint64_t)rand() << 20 ^ (uint64_t)rand();
+}
+
+static void make_session(void)
+{
+	struct vu_dma_map map = { 32, 3, 0, 0x40000000, RAM_SIZE };
+	unsigned int n = (unsigned int)rand() % 400;
+
+	session_len = 0;
+	put(VU_VERSION, "\0\0\0\0", 4);
+	put(VU_DMA_MAP, &map, sizeof(map));
+	put_write(VU_REGION_CONFIG, 4, 6, 2);
+	while (n--) {
+		struct vu_dma_unmap un = { 24, 0, 0x40000000 + (uint64_t)(rand() % 1100) * 4096, 4096 };
+		struct vu_region_access rd = { pick_register(), 0, 1u << rand() % 4 };
+
+		switch (rand() % 16) {
+		case 0:
+			put(VU_DMA_UNMAP, &un, sizeof(un));
+			break;
+		case 1:
+			map = (struct vu_dma_map){ 32, (uint32_t)rand() % 4,
+						   (uint64_t)(rand() % 1024) * 4096, un.addr, 4096 };
+			put(VU_DMA_MAP, &map, sizeof(map));
+			break;
+		case 2:
+		case 3:
+			put_write(VU_REGION_BAR0, VGPU_GGTT_OFFSET + (uint64_t)(rand() % 4096) * 8,
+				  un.addr | 1, 8);
+			break;
+		case 4:
+			put(VU_REGION_READ, &rd, sizeof(rd));
+			break;
+		case 5:
+			put_write(VU_REGION_CONFIG, (uint64_t)rand() % 256, pick_value(),
+				  1u << rand() % 3);
+			break;
+		case 6:
+			if (rand() % 8 == 0)
+				put(VU_DEVICE_RESET, NULL, 0);
+			break;
+		default:
+			put_write(VU_REGION_BAR0, pick_register(), pick_value(), 4);
+		}
+	}
+	for (int k = rand() % 6; k > 0; k--)
+		session[(size_t)rand() % session_len] = (uint8_t)rand();
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long count = 0, seed = 1;
+	int opt;
+
+	vgpu_log_level = VGPU_LOG_NONE;
+	while ((opt = getopt(argc, argv, "n:s:")) != -1) {
+		if (opt == 'n') {
+			count = strtoul(optarg, NULL, 0);
+		} else if (opt == 's') {
+			seed = strtoul(optarg, NULL, 0);
+		} else {
+			fprintf(stderr, "usage: fuzz_vfio_user [-n COUNT [-s SEED]]\n");
+			return 2;
+		}
+	}
+	if (!count) {
+		ssize_t n;
+
+		while (session_len < sizeof(session) &&
+		       (n = read(STDIN_FILENO, session + session_len, sizeof(session) - session_len)) > 0)
+			session_len += (size_t)n;
+		LLVMFuzzerTestOneInput(session, session_len);
+	}
+	for (unsigned long i = 0; i < count; i++) {
+		/* a session can be repeated alone: -n 1 -s SEED+I */
+		srand((unsigned int)(seed + i));
+		make_session();
+		LLVMFuzzerTestOneInput(session, session_len);
+		if (i % 100 == 99)
+			fprintf(stderr, "\r%lu sessions", i + 1);
+	}
+	/* how far it got: a run that never reaches the registers proves nothing */
+	if (count)
+		fprintf(stderr, "\r%lu sessions, no error; %llu register writes, %llu reads\n",
+			count, (unsigned long long)device->mmio_writes,
+			(unsigned long long)device->mmio_reads);
+	vgpu_free(device);
+	return 0;
+}
