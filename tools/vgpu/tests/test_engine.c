@@ -95,11 +95,11 @@ static void disable_breaks_a_blit(void **state)
 	uint64_t t;
 
 	ctx_make(h, 1, 3, 1);
-	BATCH(h, LOOP, 0x50800008, 0x03000000, 0, 32767u << 16 | 16384, 0x80000, 0, 0, 0,
+	BATCH(h, LOOP, MI_SDI, R, 0, 1, 0x50800008, 0x03000000, 0, 32767u << 16 | 16384, 0x80000, 0, 0, 0,
 	      0x100000, 0, MI_BBE);
 	RING(h, 1, MI_BBS, LOOP, 0);
 	ctx_enable(h, 1);
-	sleep_ms(5);
+	wait32(h, OFF_DATA + R, 1);
 	t = ns(CLOCK_MONOTONIC);
 	ctx_disable(h, 1);
 	assert_true(ns(CLOCK_MONOTONIC) - t < 1000000000);
