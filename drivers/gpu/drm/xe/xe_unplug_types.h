@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+
+#ifndef _XE_UNPLUG_TYPES_H_
+#define _XE_UNPLUG_TYPES_H_
+
+#include <linux/srcu.h>
+#include <linux/types.h>
+
+/**
+ * struct xe_unplug - how far the removal of a device has come
+ *
+ * Each flag is set once, in the order given, and never cleared. Flags are
+ * written by xe_unplug_begin() and xe_unplug_stop() only, and read anywhere
+ * without a lock.
+ */
+struct xe_unplug {
+	/**
+	 * @srcu: read side of xe_unplug_enter(). Belongs to one device, unlike
+	 * the domain of drm_dev_enter(), so that a sleeping section delays
+	 * nobody else.
+	 */
+	struct srcu_struct srcu;
+	/**
+	 * @gone: removal has begun, the driver must not start anything new on
+	 * the device.
+	 */
+	bool gone;
+	/** @dead: the device does not answer and is not to be waited for */
+	bool dead;
+	/**
+	 * @stopped: the device has stopped to execute and to access memory.
+	 * Fences of work that did not complete may be signalled.
+	 */
+	bool stopped;
+};
+
+#endif
