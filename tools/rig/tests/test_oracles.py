@@ -129,7 +129,8 @@ def test_kmemleak_speaks():
 def test_program_failures_speak_even_with_exit_status_0():
     ev = clean()
     ev.replies.append(("munmap", "fail data is gone", 0.1))
-    assert spoke(ev) == ["program"]
+    (f,) = oracles.judge(ev)
+    assert (f.oracle, f.summary) == ("program", "munmap: data is gone")
 
 
 def test_program_without_an_answer_and_bad_ends_speak():

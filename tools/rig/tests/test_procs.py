@@ -43,6 +43,12 @@ def test_stop_all_ends_everything_started():
     assert all(gone(c.pid) for c in children) and procs.alive() == []
 
 
+def test_nothing_outlives_the_guard():
+    with procs.guard():
+        child = procs.Child(SLEEPER)
+    assert gone(child.pid)
+
+
 def test_missing_program_is_a_usage_error(monkeypatch):
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(errors.UsageError, match="setpriv"):
