@@ -28,11 +28,6 @@ def load(name, base_name, folder=None):
     return allowed
 
 
-def judge(found, allowed, everywhere=()):
-    """(findings not on the list, lines of the list nothing matched).
-
-    everywhere: entries that hold for all bases and may be without a match on one of them.
-    """
-    left = [f for f in found if f not in allowed]
-    idle = [a for a in allowed if a not in found and a not in everywhere]
-    return left, idle
+def judge(found, allowed):
+    """(findings not on the list, lines of the list nothing matched)."""
+    return [f for f in found if f not in allowed], [a for a in allowed if a not in found]

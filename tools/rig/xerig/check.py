@@ -4,8 +4,10 @@
 Each step returns its findings; none means it passed. Slow steps are cached by content.
 """
 
+import concurrent.futures
 import dataclasses
 import json
+import os
 import re
 import tempfile
 import time
@@ -77,7 +79,7 @@ class Check:
         """What `make series` writes goes through git am and gives the same tree."""
         repo, tip = self._tip()
         with tempfile.TemporaryDirectory(dir=self.cache.tmp) as tmp:
-            mails = checkout.mails(repo, tip, Path(tmp) / "mails", ("xe-unplug", "xe-unplug@localhost"), self.cache)
+            mails = checkout.mails(repo, tip, Path(tmp) / "mails", git.IDENT, self.cache)
             work = Path(tmp) / "tree"
             here = checkout.scratch(work, repo, tip)
             try:
@@ -90,35 +92,36 @@ class Check:
     def checkpatch(self):
         """checkpatch.pl --strict of the base on each mail."""
         repo, tip = self._tip()
+        with tempfile.TemporaryDirectory(dir=self.cache.tmp) as tmp, \
+                concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            mails = checkout.mails(repo, tip, Path(tmp), git.IDENT, self.cache)
+            said = [f for part in pool.map(self._checkpatch_one, mails) for f in part]
         allowed = allow.load("checkpatch", self.base.name)
-        found = []
-        with tempfile.TemporaryDirectory(dir=self.cache.tmp) as tmp:
-            mails = checkout.mails(repo, tip, Path(tmp), ("xe-unplug", "xe-unplug@localhost"), self.cache)
-            for mail in mails:
-                r = cmd.run(["perl", "scripts/checkpatch.pl", "--strict", "--terse", "--show-types", "--no-summary",
-                             "--color=never", mail], cwd=self.source.path, check=False)
-                found += checkpatch_findings(r.stdout, mail.name)
-        return [f for f in found if not any(a in f for a in allowed)], f"--strict, {len(mails)} mails"
+        return [f for f in said if not any(a in f for a in allowed)], f"--strict, {len(mails)} mails"
+
+    def _checkpatch_one(self, mail):
+        r = cmd.run(["perl", "scripts/checkpatch.pl", "--strict", "--terse", "--show-types", "--no-summary",
+                     "--color=never", mail], cwd=self.source.path, check=False)
+        return checkpatch_findings(r.stdout, mail.name)
 
     def kernel_doc(self):
         """New complaints of kernel-doc about touched and new files."""
         files = self._files()
-        with self.cache.lock(f"build-{self.base.name}"):
-            linter = lint.Linter(self.cache, self.base, self.source)
-            before = linter.kernel_doc({}, files)
-            now = linter.kernel_doc(files, files)
+        with tempfile.TemporaryDirectory(dir=self.cache.tmp) as tmp:
+            now = lint.kernel_doc(self.source, lint.exported(self.source, files, Path(tmp)), files)
+        before = lint.kernel_doc(self.source, self.source.path, files)
         return lint.fresh(now, before), f"{len(files)} files"
 
     def coccinelle(self):
         """Own rules over the whole driver against the reviewed list."""
-        with self.cache.lock(f"build-{self.base.name}"):
-            linter = lint.Linter(self.cache, self.base, self.source)
-            said = linter.coccinelle(self._files(), RULES)
+        with tempfile.TemporaryDirectory(dir=self.cache.tmp) as tmp:
+            folder = lint.exported(self.source, self._files(), Path(tmp))
+            said = lint.coccinelle(folder, RULES, self.cache.environ())
         found = []
         for rule, lines in said.items():
             left, idle = allow.judge(lines, allow.load(rule, self.base.name))
             found += left + [f"{rule}.allow: nothing says any more: {i}" for i in idle]
-        return found, f"{len(RULES)} rules, {sum(map(len, said.values()))} places known"
+        return found, f"{len(RULES)} rules, {sum(map(len, said.values()))} places found"
 
     def w_1(self):
         """gcc's W=1 warnings that the base does not have."""

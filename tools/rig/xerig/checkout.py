@@ -111,7 +111,9 @@ def export(here, base):
     for i, commit in enumerate(ids):
         adds = sorted(p for p in adder if adder[p] == i)
         message, name, mail = here("show", "-s", "--format=%B%x00%an%x00%ae", commit).split("\0")
-        author = git.IDENT if (name, mail.strip()) == own else (name, mail.strip())
+        author = (name, mail.strip())
+        if author == own or author[1].endswith("@localhost"):
+            author = git.IDENT
         diff, stat = _diff(here, commit, adds)
         patch = patchfile.Patch("", patchfile.without_adds(message.strip("\n") + "\n"), adds, diff, author)
         patch.name = patchfile.file_name(i + 1, patch.subject)

@@ -8,8 +8,9 @@ import collections
 import hashlib
 import json
 import re
+import shutil
 
-from . import buildtree, cmd, errors, kconfig, kernel, ui
+from . import buildtree, cmd, errors, kconfig, kernel
 
 OBJECTS = "lint"
 PLACE = re.compile(r"^(?:\./|\.\./|/\S*?/src/)?((?:drivers|include|kernel|lib|Documentation)/[\w./-]+):\d+(?::\d+)?(?:-\d+)?:\s*")
@@ -92,26 +93,38 @@ class Linter:
         said["sparse"] = sorted((collections.Counter(said["sparse"]) - gcc).elements())
         return {f: {t: [s for s in said[t] if s.split(":", 1)[0] == f] for t in said} for f in files}
 
-    def kernel_doc(self, overlay, files):
-        """kernel-doc's complaints about files of a tree."""
-        self.built.lay(overlay, OBJECTS)
-        here = [f for f in sorted(files) if f.endswith((".c", ".h")) and (self.built.src / f).exists()]
-        if not here:
-            return []
-        r = cmd.run(["scripts/kernel-doc", "-none", *here], cwd=self.built.src, check=False)
-        return findings(r.stderr + r.stdout, set(here))
 
-    def coccinelle(self, overlay, rules):
-        """{rule name: findings} over the whole driver."""
-        self.built.lay(overlay, OBJECTS)
-        found = {}
-        for rule in rules:
-            options = re.search(r"^// Options: (.*)$", rule.read_text(encoding="utf-8"), re.M)
-            ui.show(["spatch", rule])
-            r = cmd.run(["spatch", "--very-quiet", "-D", "report", "--no-show-diff", "--sp-file", rule,
-                         *(options[1].split() if options else []), "--dir", "drivers/gpu/drm/xe"],
-                        cwd=self.built.src, env=self.cache.environ(), check=False)
-            if r.returncode:
-                raise errors.InfraError(f"coccinelle rule {rule.name}: {cmd.last_line(r)}")
-            found[rule.stem] = findings(r.stdout)
-        return found
+def exported(source, overlay, folder):
+    """The driver's files of base + overlay in a folder of their own: needs no lock."""
+    top = folder / "drivers/gpu/drm/xe"
+    shutil.copytree(source.path / "drivers/gpu/drm/xe", top)
+    for path, data in overlay.items():
+        file = folder / path
+        file.unlink(missing_ok=True)
+        if data is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
+    return folder
+
+
+def kernel_doc(source, folder, files):
+    """kernel-doc's complaints about those of the files that are in an exported folder."""
+    here = [f for f in sorted(files) if f.endswith((".c", ".h")) and (folder / f).exists()]
+    if not here:
+        return []
+    r = cmd.run([source.path / "scripts/kernel-doc", "-none", *here], cwd=folder, check=False)
+    return findings(r.stderr + r.stdout, set(here))
+
+
+def coccinelle(folder, rules, env):
+    """{rule name: findings} over the driver in an exported folder."""
+    found = {}
+    for rule in rules:
+        options = re.search(r"^// Options: (.*)$", rule.read_text(encoding="utf-8"), re.M)
+        r = cmd.run(["spatch", "--very-quiet", "-D", "report", "--no-show-diff", "--sp-file", rule,
+                     *(options[1].split() if options else []), "--dir", "drivers/gpu/drm/xe"],
+                    cwd=folder, env=env, check=False)
+        if r.returncode:
+            raise errors.InfraError(f"coccinelle rule {rule.name}: {cmd.last_line(r)}")
+        found[rule.stem] = findings(r.stdout)
+    return found

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: MIT
+"""Kernel builds: what is rebuilt when, what is cached, how a compiler error reaches the user."""
+
+import pytest
+
+from sbkit import program, world, write  # noqa: F401
+from xerig import buildtree, errors, kconfig, kernel, sources, tree
+
+XE = "drivers/gpu/drm/xe/xe.c"
+# Stands for kbuild: "compiles" every .c newer than its object, as make would.
+MAKE = r"""
+for a; do case "$a" in O=*) O=${a#O=};; INSTALL_MOD_PATH=*) I=${a#*=};; esac; prev=$last; last=$a; done
+while [ "$1" != -C ]; do shift; done; S=$2
+echo "$@" >> "$O/calls"
+case "$*" in
+*allnoconfig*) for a; do case "$a" in KCONFIG_ALLCONFIG=*) cp "${a#*=}" "$O/.config";; esac; done; exit 0;;
+*modules_install*) mkdir -p "$I/lib/modules/6.12.117/kernel"; cp "$O"/*.o "$I/lib/modules/6.12.117/kernel";
+   ln -s "$S" "$I/lib/modules/6.12.117/build"; exit 0;;
+*headers*) mkdir -p "$O/usr/include/drm"; echo u > "$O/usr/include/drm/xe_drm.h"; exit 0;;
+esac
+for c in "$S"/drivers/gpu/drm/xe/*.c; do
+   o=$O/$(basename "$c" .c).o
+   if [ ! -e "$o" ] || [ "$c" -nt "$o" ]; then
+      if grep -q BROKEN "$c"; then echo "$c:1:2: error: unknown type name BROKEN" >&2; echo "make[3]: *** Error 1" >&2; exit 2; fi
+      sleep 0.02; cat "$c" > "$o"; echo "  CC [M]  $c"
+   fi
+done
+mkdir -p "$O/include/config" "$O/arch/x86/boot"
+echo 6.12.117 > "$O/include/config/kernel.release"
+: > "$O/vmlinux"; : > "$O/System.map"
+case "$*" in *bzImage*) echo image > "$O/arch/x86/boot/bzImage";; esac
+"""
+
+
+@pytest.fixture
+def builds(world, monkeypatch):
+    """kernel.ensure on the tiny kernel with a make that keeps count; overlay is world.overlay."""
+    program(world.shims, "make", MAKE)
+    monkeypatch.setattr(sources, "ensure", lambda base, cache: world.source)
+    world.overlay = {}
+    monkeypatch.setattr(tree, "overlay", lambda *a: (world.overlay, None if world.overlay else "no patches yet"))
+
+    def ensure(side="base", variant="plain"):
+        return kernel.ensure(world.base, variant, side, world.cache)
+    world.ensure = ensure
+    world.objects = lambda v="plain": next(world.cache.build.glob("6.12-*")) / v
+    world.calls = lambda v="plain": (world.objects(v) / "calls").read_text().splitlines()
+    world.compiled = lambda k: (k.modules / "kernel/xe.o").read_text()
+    return world
+
+
+def test_kernel_is_built_once_and_complete(builds, capsys):
+    k = builds.ensure()
+    for path in (k.bzimage, k.config, k.modules / "kernel/xe.o", k.uapi / "drm/xe_drm.h"):
+        assert path.exists()
+    assert k.release == "6.12.117" and not (k.modules / "build").is_symlink()
+    count = len(builds.calls())
+    assert builds.ensure() == k and len(builds.calls()) == count
+
+
+def test_patched_side_builds_modules_only_and_base_stays(builds):
+    base = builds.ensure()
+    builds.overlay = {XE: b"int patched;\n"}
+    patched = builds.ensure("patched")
+    assert builds.compiled(patched) == "int patched;\n" and "return 1" in builds.compiled(base)
+    last = [c for c in builds.calls() if "modules_install" not in c][-1]
+    assert "modules" in last and "bzImage" not in last
+    assert patched.key != base.key
+    assert (builds.kernel / XE).read_text() == builds.compiled(base), "pristine sources were written to"
+
+
+def test_empty_series_is_the_base_and_says_so(builds):
+    assert builds.ensure("patched").key == builds.ensure().key
+    assert builds.ensure("patched").note == "no patches yet"
+
+
+def test_sides_alternating_never_give_stale_objects(builds):
+    for variant in ("plain", "debug"):
+        builds.overlay = {XE: b"int one;\n", "drivers/gpu/drm/xe/new.c": b"int new;\n"}
+        assert "return 1" in builds.compiled(builds.ensure("base", variant))
+        assert builds.compiled(builds.ensure("patched", variant)) == "int one;\n"
+    builds.overlay = {XE: b"int two;\n"}
+    assert builds.compiled(builds.ensure("patched", "plain")) == "int two;\n"
+    # base again, but not from the cache of kernels: only the object folders know
+    for old in builds.cache.kernels.iterdir():
+        (old / "kernel.json").unlink()
+    assert "return 1" in builds.compiled(builds.ensure("base", "plain"))
+    assert builds.compiled(builds.ensure("patched", "debug")) == "int two;\n"
+    assert builds.compiled(builds.ensure("patched", "plain")) == "int two;\n"
+
+
+def test_change_outside_the_modules_builds_the_image_again(builds):
+    builds.ensure()
+    builds.overlay = {"include/drm/drm.h": b"#define DRM 2\n"}
+    builds.ensure("patched")
+    assert any("bzImage" in c for c in builds.calls()[-3:])
+    assert kernel.needs_vmlinux([XE, "Documentation/gpu/xe/x.rst"]) is False
+    assert kernel.needs_vmlinux(["drivers/iommu/dma-iommu.c"]) is True
+
+
+def test_compiler_error_is_shown_and_mended(builds, capsys):
+    builds.ensure()
+    builds.overlay = {XE: b"BROKEN x;\n"}
+    with pytest.raises(kernel.BuildError) as e:
+        builds.ensure("patched")
+    said = capsys.readouterr().err
+    assert e.value.status == 1 and "error: unknown type name BROKEN" in said and "make[3]" not in said
+    builds.overlay = {XE: b"int good;\n"}
+    assert builds.compiled(builds.ensure("patched")) == "int good;\n"
+
+
+def test_interrupted_build_is_not_taken_for_done(builds, monkeypatch):
+    builds.ensure()
+    builds.overlay = {XE: b"int cut;\n"}
+    monkeypatch.setattr(buildtree.BuildTree, "built", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        builds.ensure("patched")
+    monkeypatch.undo()
+    monkeypatch.setattr(sources, "ensure", lambda base, cache: builds.source)
+    monkeypatch.setattr(tree, "overlay", lambda *a: ({XE: b"int other;\n"}, None))
+    monkeypatch.setenv("PATH", f"{builds.shims}:/usr/bin:/bin")
+    assert builds.compiled(builds.ensure("patched")) == "int other;\n"
+
+
+def test_unknown_variant_and_side(builds):
+    with pytest.raises(errors.UsageError, match="unknown KERNEL 'fast': there is plain, debug"):
+        builds.ensure(variant="fast")
+    with pytest.raises(errors.UsageError, match="unknown SIDE 'left'"):
+        builds.ensure(side="left")
+
+
+def test_old_kernels_leave_the_cache(builds, monkeypatch):
+    monkeypatch.setattr(kernel, "KEEP", 2)
+    for i in range(4):
+        builds.overlay = {XE: b"int n%d;\n" % i}
+        last = builds.ensure("patched")
+    left = [p.name for p in builds.cache.kernels.iterdir()]
+    assert len(left) == 2 and any(last.key in n for n in left)
+
+
+def test_every_option_has_a_reason_and_a_known_condition():
+    for variant in kconfig.VARIANTS:
+        for name in ("6.12", "7.3"):
+            assert kconfig.options(variant, name, "base")["CONFIG_DRM_XE"] == "m"
+    with pytest.raises(errors.UsageError, match="config line 1"):
+        kconfig.parse("CONFIG_X=y\n", ())
+
+
+def test_conditions_of_config_lines():
+    text = 'CONFIG_A=y  # why\nCONFIG_B=m  # [7.3] why\nCONFIG_C="x y"  # [7.3 patched] why\n'
+    assert kconfig.parse(text, ("6.12", "base")) == {"CONFIG_A": "y"}
+    assert kconfig.parse(text, ("7.3", "patched")) == {"CONFIG_A": "y", "CONFIG_B": "m", "CONFIG_C": '"x y"'}
+
+
+def test_option_the_kernel_drops_is_an_error(builds, monkeypatch):
+    assert kconfig.refused({"CONFIG_A": "y", "CONFIG_B": "n", "CONFIG_C": "m"}, "CONFIG_A=y\nCONFIG_C=y\n") == ["CONFIG_C=m"]
+    program(builds.shims, "make", MAKE.replace('cp "${a#*=}" "$O/.config"', ': > "$O/.config"'))
+    with pytest.raises(errors.InfraError, match="did not take CONFIG_64BIT=y"):
+        builds.ensure()
