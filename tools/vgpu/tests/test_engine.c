@@ -131,6 +131,41 @@ static void invalidation_is_honest(void **state)
 	assert_int_equal(harness_witness_total(h), 0);
 }
 
+static atomic_bool holds, released;
+
+/* An engine in the middle of an access. */
+static void *slow_access(void *arg)
+{
+	pthread_rwlock_t *xlat = arg;
+
+	pthread_rwlock_rdlock(xlat);
+	holds = true;
+	sleep_ms(50);
+	released = true;
+	pthread_rwlock_unlock(xlat);
+	return NULL;
+}
+
+static void invalidation_waits_for_accesses(void **state)
+{
+	struct harness *h = *state;
+	pthread_t t;
+
+	for (uint32_t action = 0x7000; action <= 0x7002; action += 2) {
+		holds = false;
+		released = false;
+		/* the message is on the ring before; the doorbell takes the lock only to read it */
+		h2g_raw(h, (uint32_t[]){ 0x80010003, 2u << 28 | action, 1, 0 }, 4, false);
+		assert_int_equal(pthread_create(&t, NULL, slow_access, &h->g->hw->xlat), 0);
+		while (!holds)
+			sleep_ms(1);
+		wr(h, 0x1901f0, 0);
+		assert_true(released);
+		pthread_join(t, NULL);
+		EXPECT_EVENT(h, 0x7001, 1);
+	}
+}
+
 static void dead_device_stands_still(void **state)
 {
 	struct harness *h = *state;
@@ -224,6 +259,7 @@ int main(void)
 		GPU_TEST(disable_is_prompt),
 		GPU_TEST(disable_breaks_a_blit),
 		GPU_TEST(invalidation_is_honest),
+		GPU_TEST(invalidation_waits_for_accesses),
 		GPU_TEST(dead_device_stands_still),
 		GPU_TEST(power_cycle_under_load),
 		GPU_TEST(free_under_load),

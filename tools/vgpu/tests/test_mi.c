@@ -148,6 +148,7 @@ static void flush_dw(void **state)
 	      0x13204003, 0xd0, 0, 0xaa, 0xbb,	  /* into the PPHWSP */
 	      0x13000002, R + 16, 0, 0x99,	  /* no post-sync */
 	      MI_BBE);
+	res_set(h, 1, 0xdead); /* behind the DW */
 	/* the PPHWSP is in the GGTT: only the ring may */
 	ctx_make(h, 1, 3, 1);
 	RING(h, 1, MI_BBS, VA, 0, 0x13204003, 0xd0, 0, 0xaa, 0xbb, 0x13004002,
@@ -155,6 +156,7 @@ static void flush_dw(void **state)
 	ctx_enable(h, 1);
 	EXPECT_EVENT(h, 0x6000, 1); /* the one from the batch: no such page in the PPGTT */
 	assert_int_equal(res(h, 0), 0x77);
+	assert_int_equal(res(h, 1), 0xdead);
 	assert_int_equal(res(h, 3), 2);
 	assert_int_equal(res(h, 4), 0);
 }
