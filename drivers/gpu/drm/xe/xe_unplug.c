@@ -99,9 +99,13 @@ void xe_unplug_begin(struct xe_device *xe)
 	struct xe_tile *tile;
 	u8 id;
 
+	xe->unplug.begin = ktime_get();
 	WRITE_ONCE(xe->unplug.gone, true);
 	/* Pairs with the barriers of those who publish, then test */
 	smp_mb();
+
+	/* Before any work is signalled, so that no waiter takes it for success */
+	wake_up_all(&xe->ufence_wq);
 
 	if (device_answers(xe))
 		return;
@@ -112,6 +116,32 @@ void xe_unplug_begin(struct xe_device *xe)
 	xe_mmio_close(xe);
 	for_each_tile(tile, xe, id)
 		xe_ggtt_offline(tile->mem.ggtt);
+}
+
+static unsigned int count_files(struct xe_device *xe)
+{
+	unsigned int count;
+
+	mutex_lock(&xe->drm.filelist_mutex);
+	count = list_count_nodes(&xe->drm.filelist);
+	mutex_unlock(&xe->drm.filelist_mutex);
+
+	return count;
+}
+
+/* The answer to "who was using it, and who still has it open?" in one line */
+static void report(struct xe_device *xe, unsigned int queues, unsigned int lost,
+		   const struct xe_dma_stats *dma)
+{
+	drm_info(&xe->drm,
+		 "%s in %lld ms: %u queues killed, %u jobs lost; unmapped %lu buffers (%llu KiB) and %lu userptrs (%llu KiB); still held by %u open files\n",
+		 xe_device_dead(xe) ? "surprise unplugged" : "unplugged",
+		 ktime_ms_delta(ktime_get(), xe->unplug.begin), queues, lost,
+		 dma->maps[XE_DMA_OWNER_BO],
+		 dma->pages[XE_DMA_OWNER_BO] << (PAGE_SHIFT - 10),
+		 dma->maps[XE_DMA_OWNER_USERPTR],
+		 dma->pages[XE_DMA_OWNER_USERPTR] << (PAGE_SHIFT - 10),
+		 count_files(xe));
 }
 
 /**
@@ -136,6 +166,7 @@ void xe_unplug_stop(struct xe_device *xe)
 {
 	struct pci_dev *pdev = to_pci_dev(xe->drm.dev);
 	unsigned int queues = 0, lost = 0;
+	struct xe_dma_stats dma;
 	struct xe_gt *gt;
 	u8 id;
 
@@ -159,10 +190,10 @@ void xe_unplug_stop(struct xe_device *xe)
 	for_each_gt(gt, xe, id)
 		queues += xe_gt_unplug_sw(gt, &lost);
 
-	drm_dbg(&xe->drm, "unplug: %u queues killed, %u jobs lost\n", queues, lost);
-
 	xe_unplug_wait(xe);
-	xe_dma_gate_close(&xe->dma, NULL);
+	xe_dma_gate_close(&xe->dma, &dma);
+
+	report(xe, queues, lost, &dma);
 }
 
 /**

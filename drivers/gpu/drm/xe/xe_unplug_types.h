@@ -3,6 +3,7 @@
 #ifndef _XE_UNPLUG_TYPES_H_
 #define _XE_UNPLUG_TYPES_H_
 
+#include <linux/ktime.h>
 #include <linux/srcu.h>
 #include <linux/types.h>
 
@@ -20,6 +21,8 @@ struct xe_unplug {
 	 * nobody else.
 	 */
 	struct srcu_struct srcu;
+	/** @begin: when the removal began, for the log */
+	ktime_t begin;
 	/**
 	 * @gone: removal has begun, the driver must not start anything new on
 	 * the device.
