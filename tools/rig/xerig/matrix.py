@@ -59,7 +59,7 @@ def count(what, text, default=1, most=10000):
 
 def cells(states, ways, orders, repeat=1):
     """The product; munmap-after only where a state has memory to unmap."""
-    return [Cell(s, w, o, r) for r in range(repeat) for o in orders for w in ways for s in states
+    return [Cell(s, w, o, r) for r in range(repeat) for o in orders for s in states for w in ways
             if o != "munmap-after" or STATES[s].munmap]
 
 

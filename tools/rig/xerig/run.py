@@ -17,6 +17,7 @@ from .ways import WAYS
 ANSWER_TIME = 20.0  # seconds for one command of the protocol
 EXIT_TIME = 20.0
 SETTLE_TIME = 0.6  # how long deferred freeing (RCU, workqueues) may take
+IDLE_TIME = 2.5  # the same for memory, after a drop of caches, on a loaded machine
 DMA_API = "/sys/kernel/debug/dma-api"
 
 
@@ -210,20 +211,19 @@ class CellRun:
     def _settle(self):
         """The idle state again; memory freed late is waited for, and only then counted as lost."""
         before = self.ev.samples["before"]
-        end = time.monotonic() + SETTLE_TIME
-        dropped = False
+        began = time.monotonic()
+        drops = 0
         while True:
             now = sample(self.guest)
             self.ev.samples["after"] = now
-            if before.free_kib - now.free_kib <= memory.NOISE_KIB:
+            passed = time.monotonic() - began
+            if before.free_kib - now.free_kib <= memory.NOISE_KIB or passed > IDLE_TIME:
                 return
-            if not dropped:
-                # Page cache and slabs are no leak; asked for only when it matters, since it takes its time.
+            if passed >= drops:
+                # Page cache and slabs are no leak; dropped only when it matters, since it takes its time.
+                drops += 1
                 with contextlib.suppress(agent.AgentError):
                     self.guest.write("/proc/sys/vm/drop_caches", "3")
-                dropped = True
-            elif time.monotonic() > end:
-                return
             else:
                 time.sleep(0.03)
 

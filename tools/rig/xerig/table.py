@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The table on the terminal: states x ways, unpatched beside patched."""
 
-from rich.console import Console
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group
 from rich.table import Table
 
 COLOURS = {"clean": "green", "dirty": "red", "hang": "magenta", "infra": "yellow", "skip": "dim"}
@@ -10,21 +11,25 @@ COLOURS = {"clean": "green", "dirty": "red", "hang": "magenta", "infra": "yellow
 def console():
     """Standard output; wide enough for the table where it is no terminal."""
     con = Console(highlight=False)
-    return con if con.is_terminal else Console(highlight=False, width=max(con.width, 150))
+    return con if con.is_terminal else Console(highlight=False, width=max(con.width, 130))
 
 
 def _verdict(res):
     if res is None:
         return "[dim]-[/]"
-    tail = {"unexpected": " [bold red]![/]", "must-leave": " [bold yellow]must leave the list[/]",
+    tail = {"unexpected": " [bold red]![/]", "must-leave": " [bold yellow]leave list[/]",
             "flake": " [dim]~[/]"}.get(res.expected, "")
     if res.expected == "unexpected" and res.verdict == "clean":
         tail = ""
     return f"[{COLOURS[res.verdict]}]{res.verdict}[/]{tail}"
 
 
+SHORT = {"dma-debug": "dma", "klog": "log", "iommu": "iommu", "witness": "gpu", "memory": "mem", "program": "prog",
+         "rig": "rig"}
+
+
 def _oracles(res):
-    return "" if res is None or not res.findings else "[dim]" + " ".join(res.oracles()) + "[/]"
+    return "" if res is None else "[dim]" + " ".join(SHORT.get(n, n) for n in res.oracles()) + "[/]"
 
 
 def _number(value, bad=True):
@@ -38,31 +43,32 @@ def _ms(res):
 
 
 def matrix(results, title):
-    """A rich table of the results; cells of the two sides stand in one row."""
+    """Rich tables of the results, one an order and IOMMU setting; the two sides stand in one row."""
     sides = [s for s in ("base", "patched") if any(r.facts["side"] == s for r in results)]
-    rows = {}
+    parts = {}
     for res in results:
-        key = (res.facts["iommu"], res.facts["order"], res.facts["state"], res.facts["way"], res.cell.repeat)
-        rows.setdefault(key, {})[res.facts["side"]] = res
-    many = len({k[0] for k in rows}) > 1
-    table = Table(title=title, title_justify="left", pad_edge=False, header_style="bold")
-    for name in (["IOMMU"] if many else []) + ["order", "state", "way"]:
+        f = res.facts
+        rows = parts.setdefault((f["order"], f["iommu"]), {})
+        rows.setdefault((f["state"], f["way"], res.cell.repeat), {})[f["side"]] = res
+    return Group(title, *(_part(f"order {o}, vIOMMU {i}", rows, sides) for (o, i), rows in parts.items()),
+                 "[dim]who spoke: log = kernel log, dma = DMA-API debugging, iommu = IOMMU faults, gpu = the GPU's witness, "
+                 "mem = memory, prog = the program, rig = hang or infrastructure[/]")
+
+
+def _part(title, rows, sides):
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False,
+                  header_style="bold", padding=(0, 1))
+    for name in ("state", "way"):
         table.add_column(name, no_wrap=True)
-    names = {"base": "unpatched", "patched": "patched"}
     for side in sides:
-        table.add_column(names[side], no_wrap=True)
-        table.add_column("leaks", justify="right")
-        table.add_column("splats", justify="right")
-        table.add_column("ms", justify="right")
-        table.add_column("who spoke")
+        table.add_column({"base": "unpatched", "patched": "patched"}[side], no_wrap=True)
+        for name in ("leaks", "splats", "ms"):
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("who spoke", no_wrap=True)
     last = None
-    for key, by_side in rows.items():
-        iommu, order, state, way, _ = key
-        if last is not None and last != (iommu, order, state):
-            table.add_section()
-        same = last == (iommu, order, state)
-        last = (iommu, order, state)
-        cells = ([iommu] if many else []) + (["", ""] if same else [order, state]) + [way]
+    for (state, way, _), by_side in rows.items():
+        cells = ["" if state == last else state, way]
+        last = state
         for side in sides:
             res = by_side.get(side)
             cells += [_verdict(res), _number(res and res.leaked), _number(res and res.splats), _ms(res), _oracles(res)]
