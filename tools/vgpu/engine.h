@@ -19,7 +19,6 @@ enum engine_id { RCS0, CCS0, BCS0, BCS8, ENGINE_COUNT };
 
 #define LRC_LEVELS 3 /* ring, batch, second-level batch */
 #define LRC_GPRS   16
-#define NO_CONTEXT (-1)
 
 struct engine;
 
@@ -95,7 +94,7 @@ void engine_pause(struct engine *e);
 void engines_drain(struct vgpu_hw *h);
 
 enum run_result {
-	RUN_IDLE,  /* ring empty */
+	RUN_IDLE,  /* ring empty; or, of the switch-in, all well */
 	RUN_SLICE, /* would go on */
 	RUN_WAIT,  /* waits for memory to change while others could run */
 	RUN_FAULT, /* access failed: context is lost */

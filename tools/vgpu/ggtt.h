@@ -18,6 +18,7 @@ struct ggtt {
 
 /* Creates the memfd and maps it. Returns 0 or -errno. */
 int ggtt_init(struct ggtt *t);
+/* Undoes ggtt_init(); works after a failed one. */
 void ggtt_fini(struct ggtt *t);
 /* Clears the table. Power-on only: a reset of the function keeps it. */
 void ggtt_clear(struct ggtt *t);

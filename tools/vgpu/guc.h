@@ -98,7 +98,9 @@ extern const struct dma_origin guc_origin;
 /* guc.c */
 extern const struct reg_def guc_regs[];
 extern const size_t nr_guc_regs;
+/* Allocates the context table. Returns 0 or -ENOMEM. */
 int guc_init(struct vgpu_hw *h);
+/* Frees what is left; no engine thread may run any more. */
 void guc_fini(struct vgpu_hw *h);
 /*
  * GuC reset: contexts, transport and settings are forgotten; returns when no engine runs.
@@ -106,7 +108,8 @@ void guc_fini(struct vgpu_hw *h);
  */
 void guc_reset(struct vgpu_hw *h);
 
-/* guc_ctb.c: loop thread, but for guc_send() */
+/* guc_ctb.c: loop thread, but for guc_send() and guc_send_event() */
+/* Off, no configuration. */
 void ctb_init(struct guc_ctb *ctb);
 /* Remembers a SELF_CFG value. Returns the number of keys taken: 1 or 0. */
 int ctb_config(struct guc_ctb *ctb, uint32_t key, uint64_t val);
@@ -119,17 +122,22 @@ void ctb_receive(struct vgpu_hw *h);
  * called with submit.lock held.
  */
 void guc_send(struct vgpu_hw *h, uint32_t fence, uint32_t hdr, const uint32_t *data, size_t n);
-/* Sends an unsolicited event. */
+/* Sends an event with @n data dwords. Like guc_send(). */
 void guc_send_event(struct vgpu_hw *h, enum guc_action action, const uint32_t *data, size_t n);
 
 /* Handles one H2G message: HXG header @msg[0], @n dwords. Loop thread. */
 void guc_dispatch(struct vgpu_hw *h, uint32_t fence, const uint32_t *msg, size_t n);
 
 /* guc_submit.c */
+/* Returns 0 or -ENOMEM. */
 int submit_init(struct guc_submit *s);
 void submit_fini(struct guc_submit *s);
 /* Drops every context after its engine has let go of it. */
 void submit_reset(struct vgpu_hw *h);
+/*
+ * The four context actions: @n dwords of payload at @p, as after the HXG header. What does not make
+ * sense is witnessed and changes nothing. Loop thread; they take submit.lock.
+ */
 void submit_register(struct vgpu_hw *h, const uint32_t *p, size_t n);
 void submit_deregister(struct vgpu_hw *h, const uint32_t *p, size_t n);
 void submit_mode_set(struct vgpu_hw *h, const uint32_t *p, size_t n);
@@ -138,11 +146,13 @@ void submit_kick(struct vgpu_hw *h, const uint32_t *p, size_t n);
  * @c has left its engine: sends the answers that waited for it; may free @c. submit.lock held.
  */
 void submit_stopped(struct vgpu_hw *h, struct guc_ctx *c);
-/* Numbers for the statistics. */
+/* Counts registered contexts, and those that run or would if their engine were free. */
 void submit_count(struct vgpu_hw *h, unsigned int *contexts, unsigned int *running);
 
 /* slpc.c */
+/* Forgets the limits the driver has set. */
 void slpc_reset(struct slpc *s);
+/* One SLPC action, @n dwords of payload at @p. Loop thread. */
 void slpc_request(struct vgpu_hw *h, const uint32_t *p, size_t n);
 
 /* Records a violation of the H2G protocol. */

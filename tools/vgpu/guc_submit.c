@@ -68,7 +68,7 @@ static struct engine *find_engine(struct vgpu_hw *h, uint32_t class, uint32_t ma
 	}
 }
 
-/* Payload: flags, id, class, instance mask, 5 dwords of work queue, hwlrca (guc_submit.c of xe). */
+/* Payload: flags, id, class, instance mask, 5 dwords of work queue, hwlrca (xe_guc_submit.c). */
 void submit_register(struct vgpu_hw *h, const uint32_t *p, size_t n)
 {
 	struct guc_submit *s = &h->guc.submit;

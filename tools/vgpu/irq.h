@@ -26,6 +26,7 @@ struct irq {
 extern const struct reg_def irq_regs[];
 extern const size_t nr_irq_regs;
 
+/* Nothing pending, master off. */
 void irq_init(struct irq *irq);
 /* Forgets every pending vector, master off. */
 void irq_reset(struct irq *irq);

@@ -83,7 +83,10 @@ void regs_reset(struct regs *r);
 uint32_t regs_get(const struct regs *r, uint32_t off);
 /* Stores a cell. No rules, no hooks. Caller holds regs->lock. */
 void regs_set(struct regs *r, uint32_t off, uint32_t val);
-/* One 32-bit access by the driver, with rules and hooks. @off < REGS_SPACE, multiple of 4. */
+/*
+ * One 32-bit access by the driver, with rules and hooks. @off < REGS_SPACE, multiple of 4.
+ * Caller holds regs->lock.
+ */
 uint32_t regs_read(struct vgpu_hw *h, struct regs *r, uint32_t off);
 void regs_write(struct vgpu_hw *h, struct regs *r, uint32_t off, uint32_t val);
 /* Name of the register or of the storage range at @off (multiple of 4); NULL if unknown. */
