@@ -113,10 +113,9 @@ def test_memory_lost_for_good_speaks_and_noise_does_not():
 def test_big_buffers_must_be_freed_by_remove():
     ev = clean(state="many-bos")
     ev.held = {"bo_bytes": 40 << 20}
-    ev.samples["held"] = Sample(800000, 0, 16)
-    ev.samples["removed"] = Sample(801000, 0, 3)
+    ev.samples["removed"], ev.samples["closed"] = Sample(860000, 0, 3), Sample(900000, 0, 3)
     assert spoke(ev) == ["memory"]
-    ev.samples["removed"] = Sample(845000, 0, 3)
+    ev.samples["removed"] = Sample(895000, 0, 3)
     assert spoke(ev) == []
 
 

@@ -298,7 +298,9 @@ class CellRun:
             res.verdict = "skip"
         # lockdep and DMA-API debugging switch themselves off or stay wrong after a report.
         worst = {e.kind for e in ev.entries} & {"lockdep", "panic", "hung"}
-        res.broken = bool(ev.kernel_died or ev.stuck or ev.infra or ev.reprobe or worst)
+        # Where the driver came back first, what the cell leaked for good cannot be counted out of the next one.
+        unknown = self._left and bool(res.leaked) and "reprobe" in self.cell.order
+        res.broken = bool(unknown or ev.kernel_died or ev.stuck or ev.infra or ev.reprobe or worst)
 
 
 class Stop(Exception):

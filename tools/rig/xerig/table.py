@@ -17,7 +17,7 @@ def console():
 def _verdict(res):
     if res is None:
         return "[dim]-[/]"
-    tail = {"unexpected": " [bold red]![/]", "must-leave": " [bold yellow]leave list[/]",
+    tail = {"unexpected": " [bold red]![/]", "must-leave": " [bold yellow]![/]",
             "flake": " [dim]~[/]"}.get(res.expected, "")
     if res.expected == "unexpected" and res.verdict == "clean":
         tail = ""
