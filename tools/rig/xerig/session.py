@@ -55,7 +55,8 @@ class Session:
             if kernel.note:
                 self.note(kernel.note)
             if side == "patched" and "base" in self.sides and kernel.key == self.sides["base"].kernel.key:
-                self.note(f"{self.base.name}: the patched side is empty (no patches); only the base is shown")
+                if not kernel.note:
+                    self.note(f"{self.base.name}: the patched side is empty")
                 continue
             programs = build_scenarios(kernel, self.cache)
             initrd = initramfs.build(self.cache.build / "initrd", root.path, kernel.release, kernel.modules,
