@@ -88,6 +88,7 @@ static int add_registers(struct vgpu_hw *h)
 
 	err = err ?: regs_add(&h->regs, irq_regs, nr_irq_regs, 0);
 	err = err ?: regs_add(&h->regs, guc_regs, nr_guc_regs, 0);
+	err = err ?: regs_add(&h->regs, slpc_regs, nr_slpc_regs, 0);
 	err = err ?: regs_add(&h->regs, forcewake_regs, nr_forcewake_regs, 0);
 	err = err ?: regs_add(&h->regs, pcode_regs, nr_pcode_regs, 0);
 	err = err ?: regs_add(&h->regs, reset_regs, nr_reset_regs, 0);

@@ -150,9 +150,11 @@ void submit_stopped(struct vgpu_hw *h, struct guc_ctx *c);
 void submit_count(struct vgpu_hw *h, unsigned int *contexts, unsigned int *running);
 
 /* slpc.c */
+extern const struct reg_def slpc_regs[];
+extern const size_t nr_slpc_regs;
 /* Forgets the limits the driver has set. */
 void slpc_reset(struct slpc *s);
-/* One SLPC action, @n dwords of payload at @p. Loop thread. */
+/* One SLPC action, @n dwords of payload at @p. Loop thread, regs.lock held (the doorbell). */
 void slpc_request(struct vgpu_hw *h, const uint32_t *p, size_t n);
 
 /* Records a violation of the H2G protocol. */

@@ -26,7 +26,7 @@ struct personality {
 	/* table the GuC hands out: key, length in dwords, values */
 	const uint32_t *hwconfig;
 	size_t nr_hwconfig; /* dwords */
-	uint32_t rp0, rpn;  /* frequency limits, unit 50/3 MHz */
+	uint32_t rp0, rpe, rpn; /* highest, efficient, lowest frequency, unit 50/3 MHz */
 };
 
 extern const struct personality personality_lnl;

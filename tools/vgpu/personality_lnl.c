@@ -11,7 +11,6 @@
 
 /* Values: sections 3 and 16.1 of the device specification. */
 static const struct reg_def lnl_regs[] = {
-	{ .off = 0x000c60, .name = "MIRROR_TARGET_WP1", .reset = 0x48, RO },
 	{ .off = 0x000d00, .name = "RPM_CONFIG0", .reset = 0x0e, RO }, /* 19.2 MHz */
 	{ .off = 0x000d08, .name = "DIST_DBS_POPULATED", RO },
 	{ .off = 0x000d8c, .name = "GMD_ID", .reset = 0x05010004, RO }, /* 20.04 B0 */
@@ -31,7 +30,6 @@ static const struct reg_def lnl_regs[] = {
 	{ .off = 0x00914c, .name = "COMPUTE_DSS_2", RO },
 	{ .off = 0x009150, .name = "GEOMETRY_DSS_1", RO },
 	{ .off = 0x009154, .name = "GEOMETRY_DSS_2", RO },
-	{ .off = 0x00a008, .name = "RPNSWREQ" },
 	{ .off = 0x00a024, .name = "RP_CONTROL" },
 	{ .off = 0x00a26c, .name = "CTC_MODE", RO },
 	{ .off = 0x00a2a0, .name = "POWERGATE_DOMAIN_STATUS", RO },
@@ -103,6 +101,7 @@ const struct personality personality_lnl = {
 	.hwconfig = lnl_hwconfig,
 	.nr_hwconfig = NR(lnl_hwconfig),
 	.rp0 = 123,
+	.rpe = 72,
 	.rpn = 18,
 };
 

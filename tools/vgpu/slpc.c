@@ -18,6 +18,10 @@
 #define OFF_TASK_FREQ	   132
 #define PARAM_MIN_MHZ	   6
 #define PARAM_MAX_MHZ	   7
+#define MIRROR_TARGET_WP1  0xc60u  /* [12:9] power state, [8:0] actual frequency */
+#define	  POWER_STATE_C6   (3u << 9)
+#define FORCEWAKE_ACK_GT   0xdfcu
+#define RPNSWREQ	   0xa008u /* [31:23] requested frequency */
 
 void slpc_reset(struct slpc *s)
 {
@@ -43,6 +47,39 @@ static uint32_t ratio(const struct vgpu_hw *h, uint32_t mhz, uint32_t def)
 	return r > h->p->rp0 ? h->p->rp0 : r;
 }
 
+/* The efficient frequency, as far as the limits allow it: what the part runs at. */
+static void settle(struct vgpu_hw *h)
+{
+	const struct slpc *s = &h->guc.slpc;
+	uint32_t max = ratio(h, s->max_mhz, h->p->rp0), min = ratio(h, s->min_mhz, h->p->rpn);
+	uint32_t now = h->p->rpe;
+
+	if (now > max)
+		now = max;
+	if (now < min) /* the minimum wins when the driver crosses them */
+		now = min;
+	regs_set(&h->regs, MIRROR_TARGET_WP1, now);
+	regs_set(&h->regs, RPNSWREQ, now << 23);
+}
+
+/* Asleep when nobody runs and nobody holds it awake. */
+static uint32_t wp1_read(struct vgpu_hw *h, const struct reg_def *d, uint32_t base, uint32_t val)
+{
+	if (regs_get(&h->regs, FORCEWAKE_ACK_GT) & 1)
+		return val;
+	for (int i = 0; i < ENGINE_COUNT; i++)
+		if (atomic_load(&h->engines[i].active))
+			return val;
+	return POWER_STATE_C6; /* and the frequency reads 0 */
+}
+
+const struct reg_def slpc_regs[] = {
+	{ .off = MIRROR_TARGET_WP1, .name = "MIRROR_TARGET_WP1", .reset = 0x48, .ro = 0xffffffff,
+	  .read = wp1_read },
+	{ .off = RPNSWREQ, .name = "RPNSWREQ" },
+};
+const size_t nr_slpc_regs = sizeof(slpc_regs) / sizeof(slpc_regs[0]);
+
 static void store(struct vgpu_hw *h, uint64_t addr, uint32_t val)
 {
 	mem_write32(h, &guc_origin, MEM_GGTT, addr, val);
@@ -61,6 +98,7 @@ void slpc_request(struct vgpu_hw *h, const uint32_t *p, size_t n)
 	switch (event) {
 	case EVENT_RESET:
 		slpc_reset(s);
+		settle(h);
 		store(h, p[1] + OFF_GLOBAL_STATE, STATE_RUNNING);
 		break;
 	case EVENT_SHUTDOWN:
@@ -77,9 +115,11 @@ void slpc_request(struct vgpu_hw *h, const uint32_t *p, size_t n)
 			guc_protocol(h, "SLPC parameter without value");
 		else
 			set_param(s, p[1], p[2]);
+		settle(h);
 		break;
 	case EVENT_PARAM_UNSET:
 		set_param(s, p[1], 0);
+		settle(h);
 		break;
 	default:
 		guc_protocol(h, "SLPC event %u", event);

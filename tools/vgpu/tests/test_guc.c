@@ -191,6 +191,28 @@ static void slpc(void **state)
 	assert_int_equal(ram32(h, SLPC_OFF + 4), 0);
 }
 
+static void frequency_follows_limits(void **state)
+{
+	struct harness *h = *state;
+
+	H2G(h, 0x3003, 0 << 8 | 2, SLPC_GG, 0);
+	assert_int_equal(rd(h, 0xc60), 3 << 9); /* asleep */
+	wr(h, 0xa188, 0x00010001);
+	assert_int_equal(rd(h, 0xc60), 72);
+	H2G(h, 0x3003, 6 << 8 | 2, 6, 1500);
+	assert_int_equal(rd(h, 0xc60), 90);
+	H2G(h, 0x3003, 6 << 8 | 2, 7, 1200); /* below the minimum, which wins */
+	assert_int_equal(rd(h, 0xc60), 90);
+	assert_int_equal(rd(h, 0xa008) >> 23, 90);
+	H2G(h, 0x3003, 6 << 8 | 2, 6, 300);
+	H2G(h, 0x3003, 6 << 8 | 2, 7, 300);
+	assert_int_equal(rd(h, 0xc60), 18);
+	H2G(h, 0x3003, 6 << 8 | 2, 7, 1); /* below what the part can do */
+	assert_int_equal(rd(h, 0xc60), 18);
+	H2G(h, 0x3003, 7 << 8 | 1, 7);
+	assert_int_equal(rd(h, 0xc60), 72);
+}
+
 static void slpc_refuses(void **state)
 {
 	struct harness *h = *state;
@@ -220,6 +242,7 @@ int main(void)
 		GPU_TEST(soft_reset_drops_contexts),
 		GPU_TEST(guc_reset_forgets),
 		GPU_TEST(slpc),
+		GPU_TEST(frequency_follows_limits),
 		GPU_TEST(slpc_refuses),
 	};
 
