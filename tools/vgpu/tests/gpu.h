@@ -175,8 +175,10 @@ static inline void expect_silence(struct harness *h)
 /* Page tables for VA 0..2 MiB on to OFF_DATA; @leaf flags beside present (1) and writable (2). */
 static inline uint64_t ppgtt_make(struct harness *h)
 {
+	/* never through a state in between: contexts may be running on these tables */
 	for (uint32_t level = 0; level < 4; level++) {
-		memset(h->ram + OFF_PT + 4096 * level, 0, 4096);
+		for (uint32_t i = 1; i < 512; i++)
+			ram64_set(h, OFF_PT + 4096 * level + 8 * i, 0);
 		ram64_set(h, OFF_PT + 4096 * level,
 			  (HARNESS_RAM_IOVA + OFF_PT + 4096 * (level + 1)) | 3);
 	}
