@@ -18,7 +18,9 @@ def run(base, side="patched", cache=None):
     s = session.Session("kunit", base.name, cache=cache).prepare([side])
     began = time.monotonic()
     out = paths.OUT / "kunit" / f"{base.name}-{side}-x86"
-    with boot.Boot(s.machine(side, "off"), out, gpu=False) as vm:
+    machine = s.machine(side, "off")
+    machine.kernel_args = ("kunit.enable=1",)
+    with boot.Boot(machine, out, gpu=False) as vm:
         guest = vm.agent
         begin = guest.mark("xe-unplug: kunit: begin")
         try:

@@ -4,6 +4,7 @@
 from dataclasses import dataclass
 from typing import Callable
 
+from . import errors
 from .matrix import Cell
 
 
@@ -32,7 +33,9 @@ def _log(text):
 
 def _leak_memory(cell_run):
     """Eats guest memory that nobody gives back."""
-    cell_run.guest.run(["dd", "if=/dev/zero", "of=/run/eaten", "bs=1M", "count=24"], 20)
+    child = cell_run.guest.run(["dd", "if=/dev/zero", "of=/run/eaten", "bs=1M", "count=24"], 20)
+    if child.status:
+        raise errors.InfraError("dd in the guest: " + " ".join(child.err))
 
 
 def _lose_guest(cell_run):
