@@ -3,7 +3,7 @@
 #ifndef _XE_DMA_TYPES_H_
 #define _XE_DMA_TYPES_H_
 
-#include <linux/atomic.h>
+#include <linux/bits.h>
 #include <linux/dma-direction.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -15,7 +15,7 @@ struct sg_table;
 
 /** XE_DMA_SHARD_BITS - log2 of the number of locks the mappings are spread over */
 #define XE_DMA_SHARD_BITS	5
-#define XE_DMA_NUM_SHARDS	(1 << XE_DMA_SHARD_BITS)
+#define XE_DMA_NUM_SHARDS	BIT(XE_DMA_SHARD_BITS)
 
 /** XE_DMA_CLOSE_BATCH - most unmaps done in one lock hold while closing */
 #define XE_DMA_CLOSE_BATCH	64

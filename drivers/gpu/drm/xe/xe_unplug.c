@@ -61,6 +61,9 @@ bool xe_unplug_enter(struct xe_device *xe, int *idx)
 		return false;
 	}
 
+	/* sparse does not know sections that are entered conditionally */
+	__release(&xe->unplug.srcu);
+
 	return true;
 }
 
@@ -71,6 +74,7 @@ bool xe_unplug_enter(struct xe_device *xe, int *idx)
  */
 void xe_unplug_exit(struct xe_device *xe, int idx)
 {
+	__acquire(&xe->unplug.srcu);
 	srcu_read_unlock(&xe->unplug.srcu, idx);
 }
 
