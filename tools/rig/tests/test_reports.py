@@ -3,6 +3,7 @@
 
 import json
 import subprocess
+import tempfile
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -130,3 +131,13 @@ def test_runtime_dir_leaves_room_for_socket_names(monkeypatch, tmp_path):
     folder = boot.runtime_dir()
     assert len(str(folder / "gpu")) < 100 and folder.stat().st_mode & 0o077 == 0
     folder.rmdir()
+
+
+def test_runtime_dirs_of_dead_rigs_go_and_those_of_living_ones_stay(monkeypatch):
+    with tempfile.TemporaryDirectory(dir="/tmp") as top:  # short, unlike pytest's
+        monkeypatch.setenv("XDG_RUNTIME_DIR", top)
+        dead, alive = Path(top) / "xeu-4194999-x", Path(top) / "xeu-1-y"
+        dead.mkdir()
+        alive.mkdir()
+        folder = boot.runtime_dir()
+        assert not dead.exists() and alive.exists() and folder.exists()

@@ -39,11 +39,18 @@ class Machine:
 
 
 def runtime_dir():
-    """A fresh private directory with a path short enough for unix sockets (108 bytes)."""
+    """A fresh private directory with a path short enough for unix sockets (108 bytes).
+
+    Its name carries our pid; directories of rigs that were killed are removed on the way.
+    """
     base = os.environ.get("XDG_RUNTIME_DIR") or "/tmp"
     if len(base) > 60 or not os.access(base, os.W_OK):
         base = "/tmp"
-    return Path(tempfile.mkdtemp(prefix="xeu-", dir=base))
+    for old in Path(base).glob("xeu-*-*"):
+        pid = old.name.split("-")[1]
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists() and old.stat().st_uid == os.getuid():
+            shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"xeu-{os.getpid()}-", dir=base))
 
 
 def qemu_argv(m, gpu_socket, serial, agent_fd=None, qmp_fd=None):
