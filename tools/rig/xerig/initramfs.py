@@ -14,6 +14,7 @@ from . import errors, paths
 
 AGENT_SOURCE = paths.REPO / "tools" / "rig" / "agent"
 FORMAT = 3  # part of the cache key: raise it when what build() writes changes
+KEEP = 16  # archives that stay in the cache
 
 SHELL_RC = """\
 cat <<'TEXT'
@@ -151,4 +152,7 @@ def build(cache_dir, root, release, modules, agent, scenarios=None):
         part = out.with_suffix(f".{os.getpid()}")
         ar.write(part)
         part.rename(out)
+        for old in sorted(cache_dir.glob("*.cpio"), key=lambda p: p.stat().st_mtime)[:-KEEP]:
+            old.unlink(missing_ok=True)
+    os.utime(out)
     return out
