@@ -14,15 +14,17 @@ while [ "$1" != -C ]; do shift; done; S=$2
 echo "$@" >> "$O/calls"
 case "$*" in
 *allnoconfig*) for a; do case "$a" in KCONFIG_ALLCONFIG=*) cp "${a#*=}" "$O/.config";; esac; done; exit 0;;
-*modules_install*) mkdir -p "$I/lib/modules/6.12.117/kernel"; cp "$O"/*.o "$I/lib/modules/6.12.117/kernel";
+*modules_install*) mkdir -p "$I/lib/modules/6.12.117/kernel"; cp "$O"/drivers/gpu/drm/xe/*.o "$I/lib/modules/6.12.117/kernel";
    ln -s "$S" "$I/lib/modules/6.12.117/build"; exit 0;;
 *headers*) mkdir -p "$O/usr/include/drm"; echo u > "$O/usr/include/drm/xe_drm.h"; exit 0;;
 esac
 for c in "$S"/drivers/gpu/drm/xe/*.c; do
-   o=$O/$(basename "$c" .c).o
+   o=$O/drivers/gpu/drm/xe/$(basename "$c" .c).o
    if [ ! -e "$o" ] || [ "$c" -nt "$o" ]; then
       if grep -q BROKEN "$c"; then echo "$c:1:2: error: unknown type name BROKEN" >&2; echo "make[3]: *** Error 1" >&2; exit 2; fi
-      sleep 0.02; cat "$c" > "$o"; echo "  CC [M]  $c"
+      mkdir -p "$O/drivers/gpu/drm/xe"
+      cat "$c" > "$o"; echo "  CC [M]  $c"
+      echo "deps := $c $S/include/drm/drm.h \\" > "$O/drivers/gpu/drm/xe/.$(basename "$o").cmd"
    fi
 done
 mkdir -p "$O/include/config" "$O/arch/x86/boot"
@@ -87,6 +89,29 @@ def test_sides_alternating_never_give_stale_objects(builds):
     assert "return 1" in builds.compiled(builds.ensure("base", "plain"))
     assert builds.compiled(builds.ensure("patched", "debug")) == "int two;\n"
     assert builds.compiled(builds.ensure("patched", "plain")) == "int two;\n"
+
+
+def test_header_rebuilds_what_includes_it_and_nothing_else(builds):
+    builds.ensure()
+    objects = builds.objects() / "drivers/gpu/drm/xe"
+    write(objects / "other.o", "kept")
+    write(objects / ".other.o.cmd", "deps := /x/src/drivers/gpu/drm/xe/other.c")
+    builds.overlay = {"include/drm/drm.h": b"#define DRM 3\n"}
+    built = buildtree.BuildTree(builds.cache, builds.base, builds.source)
+    built.lay(builds.overlay, "plain")
+    assert not (objects / "xe.o").exists() and (objects / "other.o").exists()
+
+
+def test_one_object_folder_does_not_age_another(builds):
+    builds.overlay = {XE: b"int one;\n"}
+    for variant in ("plain", "debug"):
+        builds.ensure("patched", variant)
+    before = (builds.objects() / "drivers/gpu/drm/xe/xe.o").stat().st_mtime_ns
+    builds.overlay = {XE: b"int two;\n"}
+    builds.ensure("patched", "debug")
+    builds.overlay = {XE: b"int one;\n", "Documentation/gpu/xe/new.rst": b"x\n"}
+    builds.ensure("patched", "plain")
+    assert (builds.objects() / "drivers/gpu/drm/xe/xe.o").stat().st_mtime_ns == before
 
 
 def test_change_outside_the_modules_builds_the_image_again(builds):

@@ -2,16 +2,22 @@
 """One tree per base to build kernels in: the pristine sources with the series laid over them.
 
 Both sides of a comparison share the tree and its object folders, because make then builds only
-what the series touches. The price is book-keeping: make knows a change by the file's time, and a
-file may go base -> patched -> base between two builds of one object folder. So each object folder
-remembers what it was last built from, and files that differ from that get a new time.
+what the series touches. make knows a change by the file's time, which is not enough when a file
+goes base -> patched -> base between two builds of one object folder. So times say nothing here: a
+file of the series always has the same old one, each object folder remembers what it was last built
+from, and the objects that depend on a file that differs from that are removed before make runs.
 """
 
 import hashlib
 import json
+import os
 import shutil
 
 from . import cmd, paths, sources
+
+CODE = (".c", ".h", ".S")
+PRIVATE = "drivers/gpu/drm/xe/"
+OLD = 1000000000        # time of every file of a series, older than any object
 
 
 class BuildTree:
@@ -55,10 +61,12 @@ class BuildTree:
         """
         target = self._write(overlay)
         record = self._record(name)
-        stale = {p for p in record.keys() | target.keys() if record.get(p) != target.get(p)}
+        stale = {p for p in record.keys() | target.keys() if record.get(p, "") != target.get(p, "")}
+        drop_dependents(self.folder / name, stale)
         for path in stale:
+            # Rules that are no compilation (Makefile, Kconfig, tables) go by time alone.
             file = self.src / path
-            if file.exists():
+            if not path.endswith(CODE) and file.exists():
                 self._own_copy(file)
                 file.touch()
         paths.write_atomic(self.folder / f"{name}.built.json",
@@ -85,9 +93,11 @@ class BuildTree:
                     file.write_bytes(overlay[path])
                     if origin.exists():
                         shutil.copymode(origin, file)
+                    os.utime(file, (OLD, OLD))
             elif origin.exists():
                 shutil.copyfile(origin, file)
                 shutil.copymode(origin, file)
+                os.utime(file, (OLD, OLD))
         if changed:
             paths.write_atomic(self.state, json.dumps(target))
         return target
@@ -98,6 +108,24 @@ class BuildTree:
             copy = file.with_name(file.name + ".partial")
             shutil.copy2(file, copy)
             copy.replace(file)
+
+
+def drop_dependents(objects, stale):
+    """Remove the objects whose dependencies, as kbuild recorded them, name one of these files."""
+    code = [b"/" + os.fsencode(p) for p in stale if p.endswith(CODE)]
+    if not code:
+        return
+    # Headers in the driver's folder are the driver's own: no need to look at the whole kernel.
+    top = objects / PRIVATE if all(p.startswith(b"/" + PRIVATE.encode()) for p in code) else objects
+    for folder, _, files in os.walk(top):
+        for name in files:
+            if not (name.startswith(".") and name.endswith(".o.cmd")):
+                continue
+            path = os.path.join(folder, name)
+            with open(path, "rb") as f:
+                said = f.read()
+            if any(c in said for c in code):
+                paths.remove(os.path.join(folder, name[1:-len(".cmd")]))
 
 
 def hashes(overlay):

@@ -154,22 +154,23 @@ class Check:
             return [], f"{len(ids)} patches, all built before"
         # The unpatched kernel gives the object folder to start from.
         kernel.ensure(self.base, "plain", "base", self.cache)
-        with self.cache.lock(f"build-{self.base.name}"):
-            built, objects = self._steps_folder(asked)
-            for number, commit, files, mark in todo:
-                title = repo("show", "-s", "--format=%s", commit)
-                try:
+        for number, commit, files, mark in todo:
+            title = repo("show", "-s", "--format=%s", commit)
+            try:
+                # One patch at a time: other builds of this base get their turn between them.
+                with self.cache.lock(f"build-{self.base.name}"):
+                    built, objects = self._steps_folder()
                     said = kernel.modules(self.cache, built, objects, "steps", asked, files,
-                                          f"patch {number}/{len(ids)}")
-                except kernel.BuildError:
-                    return [f"patch {number} does not build: {title}"], f"stopped at {number} of {len(ids)}"
-                warned = lint.findings("\n".join(said))
-                if warned:
-                    return [f"patch {number} ({title}): {w}" for w in warned], f"stopped at {number}"
-                mark.touch()
+                                          f"{self.base.name} patch {number}/{len(ids)}")
+            except kernel.BuildError:
+                return [f"patch {number} does not build: {title}"], f"stopped at {number} of {len(ids)}"
+            warned = lint.findings("\n".join(said))
+            if warned:
+                return [f"patch {number} ({title}): {w}" for w in warned], f"stopped at {number}"
+            mark.touch()
         return [], f"{len(ids)} patches, {len(todo)} built now"
 
-    def _steps_folder(self, asked):
+    def _steps_folder(self):
         """An object folder of its own, begun as a copy of the plain kernel's."""
         built = buildtree.BuildTree(self.cache, self.base, self.source)
         objects = built.folder / "steps"

@@ -48,7 +48,7 @@ class Linter:
         self.cache, self.base, self.source = cache, base, source
         self.built = buildtree.BuildTree(cache, base, source)
         self.objects = self.built.objects(OBJECTS)
-        self.asked = kconfig.options("plain", base.name, "base")
+        self.asked = kconfig.options("lint", base.name, "base")
 
     def _lay(self, overlay):
         self.built.lay(overlay, OBJECTS)
