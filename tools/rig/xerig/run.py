@@ -16,7 +16,7 @@ from .ways import WAYS
 
 ANSWER_TIME = 20.0  # seconds for one command of the protocol
 EXIT_TIME = 20.0
-SETTLE_TIME = 0.6  # how long deferred freeing (RCU, workqueues) may take
+SETTLE_TIME = 0.3  # seconds without change after which nothing is freed late any more (RCU, workqueues)
 IDLE_TIME = 2.5  # the same for memory, after a drop of caches, on a loaded machine
 DMA_API = "/sys/kernel/debug/dma-api"
 
@@ -184,11 +184,15 @@ class CellRun:
         self.ev.ended, self.ev.exit_status, self.ev.exit_signal = True, child.status, child.signal
         if not self._left:
             return
-        end = time.monotonic() + SETTLE_TIME
+        since, last = time.monotonic(), None
         while True:
             now = sample(self.guest)
             self.ev.samples["closed"] = now
-            if now.dma_mappings is None or now.dma_mappings <= self.ev.own_mappings or time.monotonic() > end:
+            if now.dma_mappings is None or now.dma_mappings <= self.ev.own_mappings:
+                break
+            if now.dma_mappings != last:
+                since, last = time.monotonic(), now.dma_mappings
+            elif time.monotonic() - since > SETTLE_TIME:
                 break
             time.sleep(0.02)
         if self._window:
