@@ -153,6 +153,7 @@ def test_kunit_without_a_pass_or_with_a_splat_is_not_ok(tmp_path):
     log = ("[   1.0] WARNING: CPU: 0 PID: 9 at arch/um/drivers/virt-pci.c:1005 f+0x1\n"
            "[   1.1] WARNING: drivers/gpu/drm/ttm/ttm_device.c:192 at g+0x2, CPU#0: kunit/1\n"
            "[   1.2] WARNING: CPU: 0 PID: 9 at drivers/gpu/drm/xe/xe_dma.c:7 h+0x3\n"
+           "[   1.3] DMA-API: preallocated 65536 debug entries\n"
            "[   1.3] BUG: KASAN: slab-use-after-free in k\n")
     o = kunit.parse("uml", json.dumps(good), log)
     assert len(o.splats) == 2 and "xe_dma.c" in o.splats[0] and "KASAN" in o.splats[1] and not o.ok

@@ -167,7 +167,8 @@ class Make:
         said = []
         log_path = self.objects / "build.log"
         with open(log_path, "w", encoding="utf-8") as log:
-            p = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            # make goes when the rig goes, however that ends.
+            p = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "--", *argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                  text=True, errors="replace", env=self.env, start_new_session=True)
             reader = threading.Thread(target=_tee, args=(p.stderr, log, said), daemon=True)
             reader.start()
