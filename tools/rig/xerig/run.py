@@ -333,6 +333,7 @@ class Worker(threading.Thread):
         super().__init__(name=jobs[0].label)
         self.jobs, self.rules, self.sink, self.note, self.stop_event = jobs, rules, sink, note, stop
         self.job = None
+        self.attempts = 0  # boots of the job, those that failed included
         self.boots = {}
         self.error = None
 
@@ -347,7 +348,7 @@ class Worker(threading.Thread):
                 self.error = e
 
     def _run(self):
-        left, failed = list(self.job.cells), 0
+        left, failed, self.attempts = list(self.job.cells), 0, 0
         while left:
             done, why = self._one_boot(left)
             left = left[done:]
@@ -370,7 +371,8 @@ class Worker(threading.Thread):
         """Runs cells until the boot is used up; returns (how many are done, None or why the boot failed)."""
         self._check()
         boots = self.boots.setdefault(self.job.label, [])
-        name = f"boot-{len(boots) + 1}"
+        self.attempts += 1
+        name = f"boot-{self.attempts}"
         where = self.job.log_dir / name
         self.note(f"{self.job.label}: booting")
         done = 0
