@@ -229,6 +229,7 @@ def mails(repo, tip, out, who, cache, *options):
         signed = _signed(repo, tip, *who, Path(tmp))
     here = git.Git(repo.folder, bare=True)
     here.env.update(GIT_COMMITTER_NAME=who[0], GIT_COMMITTER_EMAIL=who[1])
+    here.dated_now()
     here("format-patch", "-q", "-M", "--binary", "--zero-commit", "--signature=", "--abbrev=12",
          "--stat=78", "-o", out, *options, f"base..{signed}")
     return sorted(out.glob("[0-9]*.patch"))
@@ -257,6 +258,7 @@ def _signed(repo, tip, name, mail, tmp):
         maker = git.Git(repo.folder, bare=True)
         maker.env.update(GIT_AUTHOR_NAME=author[0], GIT_AUTHOR_EMAIL=author[1],
                          GIT_COMMITTER_NAME=name, GIT_COMMITTER_EMAIL=mail)
+        maker.dated_now()
         parent = maker("commit-tree", row[0], "-p", parent, "-F", message)
     return parent
 

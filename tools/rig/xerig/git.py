@@ -43,6 +43,11 @@ class Git:
             raise GitError(f"git {args[0]}: {cmd.last_line(r)}", r.stderr.decode(errors="replace"))
         return r.stdout
 
+    def dated_now(self):
+        """Date what is made from here on today: for mails, not for commits that are to be found again."""
+        for name in ("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"):
+            self.env.pop(name, None)
+
     def ok(self, *args):
         """Whether the command succeeds."""
         return cmd.run([*self.argv, *args], env=self.env, check=False).returncode == 0
