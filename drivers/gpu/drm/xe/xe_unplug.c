@@ -68,7 +68,32 @@ bool xe_unplug_enter(struct xe_device *xe, int *idx)
 }
 
 /**
- * xe_unplug_exit() - End what xe_unplug_enter() began
+ * xe_unplug_enter_hw() - Keep the parts of the device that its execution needs
+ * @xe: the device
+ * @idx: to be given to xe_unplug_exit()
+ *
+ * Like xe_unplug_enter(), but succeeds for as long as the device may execute
+ * and access memory. For those who take memory away from it.
+ *
+ * Return: true, or false when the device has stopped. xe_unplug_exit() must
+ * not be called then.
+ */
+bool xe_unplug_enter_hw(struct xe_device *xe, int *idx)
+{
+	*idx = srcu_read_lock(&xe->unplug.srcu);
+
+	if (xe_device_stopped(xe)) {
+		srcu_read_unlock(&xe->unplug.srcu, *idx);
+		return false;
+	}
+
+	__release(&xe->unplug.srcu);
+
+	return true;
+}
+
+/**
+ * xe_unplug_exit() - End what xe_unplug_enter() or xe_unplug_enter_hw() began
  * @xe: the device
  * @idx: from xe_unplug_enter()
  */
@@ -78,13 +103,14 @@ void xe_unplug_exit(struct xe_device *xe, int idx)
 	srcu_read_unlock(&xe->unplug.srcu, idx);
 }
 
-/* All ones is no valid answer of either register */
-static bool device_answers(struct xe_device *xe)
+/* The device can access memory as long as it is a bus master */
+static void stop_bus_master(struct xe_device *xe)
 {
-	if (!pci_device_is_present(to_pci_dev(xe->drm.dev)))
-		return false;
+	struct pci_dev *pdev = to_pci_dev(xe->drm.dev);
 
-	return xe_mmio_read32(xe_root_mmio_gt(xe), VF_CAP_REG) != U32_MAX;
+	pci_clear_master(pdev);
+	if (!pci_wait_for_pending_transaction(pdev))
+		drm_warn(&xe->drm, "transactions still pending at unplug\n");
 }
 
 /**
@@ -101,6 +127,7 @@ static bool device_answers(struct xe_device *xe)
 void xe_unplug_begin(struct xe_device *xe)
 {
 	struct xe_tile *tile;
+	bool present;
 	u8 id;
 
 	xe->unplug.begin = ktime_get();
@@ -111,15 +138,53 @@ void xe_unplug_begin(struct xe_device *xe)
 	/* Before any work is signalled, so that no waiter takes it for success */
 	wake_up_all(&xe->ufence_wq);
 
-	if (device_answers(xe))
+	/* All ones is no valid answer of this register either */
+	present = pci_device_is_present(to_pci_dev(xe->drm.dev));
+	if (present && xe_mmio_read32(xe_root_mmio_gt(xe), VF_CAP_REG) != U32_MAX)
 		return;
 
 	WRITE_ONCE(xe->unplug.dead, true);
-	WRITE_ONCE(xe->unplug.stopped, true);
-
 	xe_mmio_close(xe);
 	for_each_tile(tile, xe, id)
 		xe_ggtt_offline(tile->mem.ggtt);
+
+	/* On the bus, but its registers are not: it may still access memory */
+	if (present)
+		stop_bus_master(xe);
+}
+
+/**
+ * xe_unplug_halt() - Stop execution and give up all work
+ * @xe: the device, after xe_unplug_begin()
+ *
+ * Resets engines and firmware of all GTs, whatever they execute. If that
+ * fails, takes them off the bus. Then signals all work that did not complete
+ * with -ENODEV. Not earlier, as the memory it used may be reused at once.
+ *
+ * Comes before everything in the removal that waits for the users of the
+ * device, as they may wait for a fence, for which nobody but this will care
+ * now. Display keeps running.
+ */
+void xe_unplug_halt(struct xe_device *xe)
+{
+	bool silent = true;
+	struct xe_gt *gt;
+	u8 id;
+
+	for_each_gt(gt, xe, id)
+		xe_gt_unplug_prepare(gt);
+
+	if (!xe_device_dead(xe)) {
+		for_each_gt(gt, xe, id)
+			if (xe_gt_unplug_hw(gt))
+				silent = false;
+		if (!silent)
+			stop_bus_master(xe);
+	}
+	WRITE_ONCE(xe->unplug.stopped, true);
+
+	for_each_gt(gt, xe, id)
+		xe->unplug.queues += xe_gt_unplug_sw(gt, &xe->unplug.lost);
 }
 
 static unsigned int count_files(struct xe_device *xe)
@@ -134,13 +199,13 @@ static unsigned int count_files(struct xe_device *xe)
 }
 
 /* The answer to "who was using it, and who still has it open?" in one line */
-static void report(struct xe_device *xe, unsigned int queues, unsigned int lost,
-		   const struct xe_dma_stats *dma)
+static void report(struct xe_device *xe, const struct xe_dma_stats *dma)
 {
 	drm_info(&xe->drm,
 		 "%s in %lld ms: %u queues killed, %u jobs lost; unmapped %lu buffers (%llu KiB) and %lu userptrs (%llu KiB); still held by %u open files\n",
 		 xe_device_dead(xe) ? "surprise unplugged" : "unplugged",
-		 ktime_ms_delta(ktime_get(), xe->unplug.begin), queues, lost,
+		 ktime_ms_delta(ktime_get(), xe->unplug.begin),
+		 xe->unplug.queues, xe->unplug.lost,
 		 dma->maps[XE_DMA_OWNER_BO],
 		 dma->pages[XE_DMA_OWNER_BO] << (PAGE_SHIFT - 10),
 		 dma->maps[XE_DMA_OWNER_USERPTR],
@@ -149,63 +214,37 @@ static void report(struct xe_device *xe, unsigned int queues, unsigned int lost,
 }
 
 /**
- * xe_unplug_stop() - Stop the device and take its memory away
- * @xe: the device, removal has begun and new ioctls are refused
+ * xe_unplug_finish() - Take the device's memory away
+ * @xe: the device, after xe_unplug_halt() and with display gone
  *
- * The order is what makes it safe, each step relies on the one before only:
+ * With interrupts and bus mastering off and the last transaction arrived there
+ * is no access to memory any more. Then waits for those who use what driver
+ * unbind is going to free, and undoes all DMA mappings.
  *
- * 1. engines and firmware are reset, whatever they execute
- * 2. interrupts are off
- * 3. bus mastering is off and the last transaction has arrived. No access to
- *    memory from here on, even if a reset has failed
- * 4. work that did not complete is signalled with -ENODEV. Not earlier, as the
- *    memory it used may be reused at once
- * 5. nobody uses what driver unbind is going to free
- * 6. all DMA mappings are undone
- *
- * A dead device has done 1 to 3 by itself. Nothing here waits for userspace or
- * takes a lock that is held while waiting for it.
+ * Nothing here waits for userspace or takes a lock that is held while waiting
+ * for it.
  */
-void xe_unplug_stop(struct xe_device *xe)
+void xe_unplug_finish(struct xe_device *xe)
 {
-	struct pci_dev *pdev = to_pci_dev(xe->drm.dev);
-	unsigned int queues = 0, lost = 0;
 	struct xe_dma_stats dma;
-	struct xe_gt *gt;
-	u8 id;
-
-	for_each_gt(gt, xe, id)
-		xe_gt_unplug_prepare(gt);
-
-	if (!xe_device_dead(xe)) {
-		for_each_gt(gt, xe, id)
-			xe_gt_unplug_hw(gt);
-	}
 
 	xe_irq_unplug(xe);
 
-	if (!xe_device_dead(xe)) {
-		pci_clear_master(pdev);
-		if (!pci_wait_for_pending_transaction(pdev))
-			drm_warn(&xe->drm, "transactions still pending at unplug\n");
-	}
-	WRITE_ONCE(xe->unplug.stopped, true);
-
-	for_each_gt(gt, xe, id)
-		queues += xe_gt_unplug_sw(gt, &lost);
+	if (!xe_device_dead(xe))
+		stop_bus_master(xe);
 
 	xe_unplug_wait(xe);
 	xe_dma_gate_close(&xe->dma, &dma);
 
-	report(xe, queues, lost, &dma);
+	report(xe, &dma);
 }
 
 /**
  * xe_unplug_wait() - Wait for the users of what unbind frees
  * @xe: the device, removal has begun
  *
- * After return nobody is between xe_unplug_enter() and xe_unplug_exit(), and
- * nobody gets there.
+ * After return nobody is between xe_unplug_enter() or xe_unplug_enter_hw() and
+ * xe_unplug_exit(), and nobody gets there.
  */
 void xe_unplug_wait(struct xe_device *xe)
 {

@@ -8,9 +8,11 @@
 int xe_unplug_init(struct xe_device *xe);
 void xe_unplug_begin(struct xe_device *xe);
 void xe_unplug_wait(struct xe_device *xe);
-void xe_unplug_stop(struct xe_device *xe);
+void xe_unplug_halt(struct xe_device *xe);
+void xe_unplug_finish(struct xe_device *xe);
 
 bool xe_unplug_enter(struct xe_device *xe, int *idx);
+bool xe_unplug_enter_hw(struct xe_device *xe, int *idx);
 void xe_unplug_exit(struct xe_device *xe, int idx);
 
 /**
@@ -43,11 +45,11 @@ static inline bool xe_device_dead(const struct xe_device *xe)
 }
 
 /**
- * xe_device_stopped() - Is the hardware silent for good?
+ * xe_device_stopped() - Has the device stopped to execute for good?
  * @xe: the device
  *
- * Return: true if the device executes nothing and accesses no memory, and
- * will not do so again in this life of the driver.
+ * Return: true if the device executes nothing on behalf of anybody, and will
+ * not do so again in this life of the driver. Display may still fetch.
  */
 static inline bool xe_device_stopped(const struct xe_device *xe)
 {

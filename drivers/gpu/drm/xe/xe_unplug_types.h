@@ -10,9 +10,8 @@
 /**
  * struct xe_unplug - how far the removal of a device has come
  *
- * Each flag is set once, in the order given, and never cleared. Flags are
- * written by xe_unplug_begin() and xe_unplug_stop() only, and read anywhere
- * without a lock.
+ * Each flag is set at most once, in the order given, and never cleared. Only
+ * the removal writes here. The flags are read anywhere, without a lock.
  */
 struct xe_unplug {
 	/**
@@ -31,10 +30,14 @@ struct xe_unplug {
 	/** @dead: the device does not answer and is not to be waited for */
 	bool dead;
 	/**
-	 * @stopped: the device has stopped to execute and to access memory.
-	 * Fences of work that did not complete may be signalled.
+	 * @stopped: the device has stopped to execute. Fences of work that did
+	 * not complete may be signalled.
 	 */
 	bool stopped;
+	/** @queues: user queues that were killed, for the log */
+	unsigned int queues;
+	/** @lost: jobs that were cut off, for the log */
+	unsigned int lost;
 };
 
 #endif
