@@ -19,7 +19,7 @@ matrix: ## any subset: BASE= STATE= WAY= ORDER= KERNEL=plain|debug IOMMU=on|off 
 	@$(RIG) matrix
 kunit: ## KUnit suites on UML and in the x86 guest [BASE=]
 	@$(RIG) kunit
-check: ## checkpatch --strict, sparse, W=1, kernel-doc, per-patch build [BASE=]
+check: ## checkpatch --strict, sparse, W=1, kernel-doc, coccinelle, and the build of each patch [BASE=]
 	@$(RIG) check
 vgpu: ## build the virtual GPU and run its unit tests
 	@$(MAKE) --no-print-directory -C tools/vgpu check

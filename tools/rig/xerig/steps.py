@@ -8,7 +8,7 @@ import time
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 
-from . import errors, guest_kunit, klog, kunit, matrix, meta, paths, procs, results, run, session, ui, vgpu
+from . import check, errors, guest_kunit, klog, kunit, matrix, meta, paths, procs, results, run, session, ui, vgpu
 
 
 @dataclass
@@ -88,9 +88,14 @@ def guest_programs(cache, out, base):
     return o
 
 
-def command(cache, out, name, base):
+def static_checks(cache, out, base):
+    """`make check` without the build of each patch."""
+    return command(cache, out, "check", base, "--steps", ",".join(check.QUICK))
+
+
+def command(cache, out, name, base, *options):
     """A sub-command of the rig; its counts if it prints "N passed, N failed, N skipped", else its status."""
-    argv = [sys.executable, paths.RIG / "main.py", name, "--base", base]
+    argv = [sys.executable, paths.RIG / "main.py", name, "--base", base, *options]
     status, text = program(argv, out / f"{name}-{base}.log", cache.environ())
     m = re.findall(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?", text)
     o = Outcome(*(int(x or 0) for x in m[-1])) if m else Outcome(passed=int(status == 0))

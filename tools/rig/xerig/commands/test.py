@@ -23,7 +23,7 @@ def plan(bases, steps):
         rows.append((f"smoke {b}", functools.partial(steps.smoke, base=b)))
         rows.append((f"meta {b}", functools.partial(steps.meta_tests, base=b)))
     for b in bases:
-        rows.append((f"check {b}", functools.partial(steps.command, name="check", base=b)))
+        rows.append((f"check {b}", functools.partial(steps.static_checks, base=b)))
         rows.append((f"kunit-x86 {b}", functools.partial(steps.kunit_guest, base=b)))
         rows.append((f"kunit-uml {b}", functools.partial(steps.kunit_uml, base=b)))
     return rows
