@@ -8,6 +8,7 @@ import time
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 
+from . import base as bases
 from . import check, errors, guest_kunit, klog, kunit, matrix, meta, paths, procs, results, run, session, ui, vgpu
 
 
@@ -110,13 +111,19 @@ def command(cache, out, name, base, *options):
 
 def kunit_uml(cache, _out, base):
     """KUnit on UML."""
-    return _kunit(kunit.run_uml(base, "patched", cache)[0])
+    return _nothing_to_run(base) or _kunit(kunit.run_uml(base, "patched", cache)[0])
 
 
 def kunit_guest(cache, _out, base):
     """KUnit modules in the x86 guest."""
-    from . import base as bases
-    return _kunit(guest_kunit.run(bases.load(base), "patched", cache))
+    return _nothing_to_run(base) or _kunit(guest_kunit.run(bases.load(base), "patched", cache))
+
+
+def _nothing_to_run(base):
+    """A skip where there is no series: the driver's own suites on the driver as it is prove nothing of ours."""
+    if bases.load(base).patches():
+        return None
+    return Outcome(skipped=1, lines=[f"{base} has no patches yet: there is nothing of ours to run"])
 
 
 def _kunit(found):
