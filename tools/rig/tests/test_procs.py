@@ -67,13 +67,20 @@ with procs.guard():
 
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
 def test_children_die_with_the_rig_however_it_ends(sig):
-    parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    # A shell's background jobs, and so whole CI runs, may ignore SIGINT.
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                              preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
     pid = int(parent.stdout.readline())
     os.kill(pid, 0)
     parent.send_signal(sig)
     parent.wait(10)
     parent.stdout.close()
     assert gone(pid)
+
+
+def test_a_child_whose_parent_died_before_it_asked_for_the_signal_does_not_start():
+    said = subprocess.run(["sh", "-c", procs.ORPHAN, "1", "echo", "started"], capture_output=True, text=True)
+    assert said.stdout == "" and said.returncode != 0
 
 
 def test_a_process_of_somebody_else_is_left_alone():

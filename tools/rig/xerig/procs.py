@@ -2,6 +2,8 @@
 """Processes the rig starts: each is known by its Popen, dies with the rig, and is ended by the rig only."""
 
 import contextlib
+import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -10,6 +12,9 @@ from . import errors
 
 _lock = threading.Lock()
 _alive = set()
+
+# The rig may have died before setpriv asked for the signal: then nobody will send one.
+ORPHAN = '[ "$PPID" = "$0" ] && exec "$@"'
 
 
 class Child:
@@ -20,13 +25,12 @@ class Child:
     """
 
     def __init__(self, argv, **popen):
-        argv = ["setpriv", "--pdeathsig", "KILL", "--", *map(str, argv)]
+        argv = ["setpriv", "--pdeathsig", "KILL", "--", "sh", "-c", ORPHAN, str(os.getpid()), *map(str, argv)]
         popen.setdefault("stdin", subprocess.DEVNULL)
         popen.setdefault("start_new_session", True)
-        try:
-            self.popen = subprocess.Popen(argv, **popen)
-        except FileNotFoundError as e:
-            raise errors.UsageError(f"{e.filename} is missing: run `make setup`") from None
+        if not shutil.which("setpriv"):
+            raise errors.UsageError("setpriv is missing: run `make setup`")
+        self.popen = subprocess.Popen(argv, **popen)
         with _lock:
             _alive.add(self)
 
