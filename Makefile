@@ -25,6 +25,8 @@ vgpu: ## build the virtual GPU and run its unit tests
 	@$(MAKE) --no-print-directory -C tools/vgpu check
 shell: ## an interactive guest with the GPU [BASE= SIDE=base|patched]
 	@$(RIG) shell
+bench: ## speed of the virtual GPU and of a boot [BASE=]
+	@$(RIG) bench
 report: ## HTML page of the last runs
 	@$(RIG) report
 
@@ -43,4 +45,4 @@ help: ## this list
 	      /^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\nBASE=6.12|7.3  CACHE=dir  BASE_SRC=dir  V=1 shows commands\n'
 
-.PHONY: hotunplug test setup matrix kunit check vgpu shell report tree refresh series help
+.PHONY: hotunplug test setup matrix kunit check vgpu shell bench report tree refresh series help
