@@ -15,6 +15,7 @@
 /* Entry 2 of the Xe2 PAT table (20.01 and 20.04): L3 write-back, 2-way coherent. */
 #define XE2_PAT_WB 2
 
+#define BIND_MS 10000 /* the virtual GPU is slow */
 #define FIRST_VA 0x1000000ull
 
 int xe_ioctl_raw(int fd, unsigned long request, void *arg)
@@ -268,13 +269,13 @@ struct drm_xe_vm_bind_op xe_op_unmap(uint64_t va, uint64_t bytes)
 	};
 }
 
-int xe_vm_bind(struct xe *xe, uint32_t vm, const struct drm_xe_vm_bind_op *ops,
-	       uint32_t n, struct drm_xe_sync *sync)
+static int bind_ops(struct xe *xe, uint32_t vm, const struct drm_xe_vm_bind_op *ops,
+		    uint32_t n, struct drm_xe_sync *sync)
 {
 	struct drm_xe_vm_bind b = {
 		.vm_id = vm,
 		.num_binds = n,
-		.num_syncs = sync ? 1 : 0,
+		.num_syncs = 1,
 		.syncs = (uintptr_t)sync,
 	};
 
@@ -284,6 +285,25 @@ int xe_vm_bind(struct xe *xe, uint32_t vm, const struct drm_xe_vm_bind_op *ops,
 		b.vector_of_binds = (uintptr_t)ops;
 	scn_step("VM_BIND of %u operations", n);
 	return XE_IOCTL(xe, XE_VM_BIND, &b);
+}
+
+int xe_vm_bind(struct xe *xe, uint32_t vm, const struct drm_xe_vm_bind_op *ops,
+	       uint32_t n, struct drm_xe_sync *sync)
+{
+	struct drm_xe_sync own;
+	uint32_t syncobj;
+	int ret;
+
+	if (sync)
+		return bind_ops(xe, vm, ops, n, sync);
+	/* Without a sync the ioctl may return before the page tables are written. */
+	if (xe_syncobj_create(xe, &syncobj))
+		return -1;
+	own = xe_sync_syncobj(syncobj);
+	ret = bind_ops(xe, vm, ops, n, &own) ||
+	      xe_syncobj_wait(xe, syncobj, BIND_MS, "VM_BIND");
+	ret |= xe_syncobj_destroy(xe, syncobj);
+	return ret ? -1 : 0;
 }
 
 int xe_prime_export(struct xe *xe, const struct xe_bo *bo, int *dmabuf)

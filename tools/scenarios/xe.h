@@ -78,7 +78,7 @@ int xe_vm_create(struct xe *xe, uint32_t flags, uint32_t *vm);
 int xe_vm_destroy(struct xe *xe, uint32_t vm);
 
 /*
- * VM_BIND of @n operations in one call. @sync NULL: returns when bound; else
+ * VM_BIND of @n operations in one call. @sync NULL: waits until bound; else
  * @sync is signalled by the kernel.
  */
 int xe_vm_bind(struct xe *xe, uint32_t vm, const struct drm_xe_vm_bind_op *ops,
