@@ -46,6 +46,10 @@ class Cache:
             raise errors.UsageError(f"cannot use the cache folder {self.path}: {e.strerror}") from e
         return folder
 
+    def programs(self, name):
+        """Folder of the build products of one part of this checkout; another checkout has its own."""
+        return self.build / name / hashlib.sha256(os.fsencode(REPO)).hexdigest()[:12]
+
     def environ(self):
         """Environment for compilers: their temporary files stay off a small /tmp."""
         return dict(os.environ, TMPDIR=str(self.tmp), LC_ALL="C.UTF-8")

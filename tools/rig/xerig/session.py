@@ -48,8 +48,8 @@ class Session:
         root, source = setup.ensure_all(self.base, self.cache)
         self.root = root
         self.versions = {**root.versions, "linux-source": source.version}
-        program = vgpu.build(self.cache.build / "vgpu", ui.verbose())
-        agent_program = initramfs.build_agent(self.cache.build / "agent")
+        program = vgpu.build(self.cache.programs("vgpu"), ui.verbose())
+        agent_program = initramfs.build_agent(self.cache.programs("agent"))
         for side in sides:
             kernel = kernels.ensure(self.base, self.variant, side, self.cache)
             if kernel.note:
@@ -161,7 +161,7 @@ def command_line():
 
 def build_scenarios(kernel, cache):
     """Builds tools/scenarios with the user-space headers of the kernel; returns the folder of the programs."""
-    out = cache.build / "scenarios" / kernel.key
+    out = cache.programs("scenarios") / kernel.key
     out.mkdir(parents=True, exist_ok=True)
     argv = ["make", "-s", "-j2", "-C", str(SCENARIOS), f"UAPI={kernel.uapi}", f"OUT={out}"]
     ui.show(argv)

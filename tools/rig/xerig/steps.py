@@ -42,7 +42,7 @@ def program(argv, log, env=None):
 
 def vgpu_units(cache, out):
     """Unit tests of the virtual GPU, under ASan and UBSan."""
-    argv = ["make", "-s", "-j2", "-C", vgpu.SOURCE, f"O={cache.build / 'vgpu-check'}", "check"]
+    argv = ["make", "-s", "-j2", "-C", vgpu.SOURCE, f"O={cache.programs('vgpu-check')}", "check"]
     status, text = program(argv, out / "vgpu-units.log", cache.environ())
     m = re.search(r"(\d+) tests passed, (\d+) failed", text)
     o = Outcome(int(m[1]), int(m[2])) if m else Outcome()
@@ -77,7 +77,7 @@ def rig_units(cache, out):
 def guest_programs(cache, out, base):
     """Protocol and helpers of the guest programs, without a GPU."""
     s = session.Session("test", base, cache=cache).prepare(["base"])
-    where = cache.build / "scenarios" / s.sides["base"].kernel.key
+    where = cache.programs("scenarios") / s.sides["base"].kernel.key
     argv = ["make", "-s", "-C", session.SCENARIOS, f"UAPI={s.sides['base'].kernel.uapi}", f"OUT={where}", "check"]
     status, text = program(argv, out / f"guest-programs-{base}.log", cache.environ())
     m = re.search(r"(\d+) passed, (\d+) failed", text)
