@@ -5,9 +5,13 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "dma.h"
@@ -106,4 +110,30 @@ void harness_ggtt(struct harness *h, uint64_t gpu, uint32_t off, unsigned int pa
 	for (unsigned int i = 0; i < pages; i++)
 		table[(gpu >> VGPU_PAGE_SHIFT) + i] =
 			(HARNESS_RAM_IOVA + off + ((uint64_t)i << VGPU_PAGE_SHIFT)) | 1;
+}
+
+void harness_path_new(struct harness_path *p)
+{
+	const char *tmp = getenv("TMPDIR");
+	int n = snprintf(p->dir, sizeof(p->dir), "%s/vgpu-test-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+
+	assert_in_range(n, 1, sizeof(p->dir) - 1);
+	assert_non_null(mkdtemp(p->dir));
+	snprintf(p->path, sizeof(p->path), "%s/s", p->dir);
+}
+
+void harness_path_free(const struct harness_path *p)
+{
+	assert_int_equal(access(p->path, F_OK), -1);
+	assert_int_equal(rmdir(p->dir), 0);
+}
+
+int harness_dial(const struct harness_path *p)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	strcpy(a.sun_path, p->path);
+	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	return fd;
 }

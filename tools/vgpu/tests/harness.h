@@ -48,6 +48,18 @@ void harness_bus_master(struct harness *h, bool on);
 /* harness_ggtt - maps @pages pages from GGTT address @gpu on to guest memory at @off. */
 void harness_ggtt(struct harness *h, uint64_t gpu, uint32_t off, unsigned int pages);
 
+/* A unix socket's path in a folder of its own below $TMPDIR. */
+struct harness_path {
+	char dir[64], path[80];
+};
+
+/* harness_path_new - makes the folder; fails the test if it cannot or if its name leaves no room. */
+void harness_path_new(struct harness_path *p);
+/* harness_path_free - removes the folder; fails the test if the socket is still in it. */
+void harness_path_free(const struct harness_path *p);
+/* harness_dial - a stream connected to @p; the caller closes it. */
+int harness_dial(const struct harness_path *p);
+
 /* Aligned little-endian words of guest memory. */
 static inline uint32_t ram32(const struct harness *h, uint32_t off)
 {

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "control.h"
@@ -222,7 +221,7 @@ static void noise(void **state)
 struct net {
 	struct harness *h;
 	struct control c;
-	char dir[64], path[80];
+	struct harness_path at;
 };
 
 static int setup(void **state)
@@ -230,10 +229,8 @@ static int setup(void **state)
 	struct net *n = calloc(1, sizeof(*n));
 
 	n->h = harness_new();
-	strcpy(n->dir, "/tmp/vgpu-test-XXXXXX");
-	assert_non_null(mkdtemp(n->dir));
-	snprintf(n->path, sizeof(n->path), "%s/c", n->dir);
-	assert_int_equal(control_open(&n->c, n->h->g, n->path), 0);
+	harness_path_new(&n->at);
+	assert_int_equal(control_open(&n->c, n->h->g, n->at.path), 0);
 	*state = n;
 	return 0;
 }
@@ -243,21 +240,10 @@ static int teardown(void **state)
 	struct net *n = *state;
 
 	control_close(&n->c);
-	assert_int_equal(access(n->path, F_OK), -1);
-	rmdir(n->dir);
+	harness_path_free(&n->at);
 	harness_free(n->h);
 	free(n);
 	return 0;
-}
-
-static int dial(struct net *n)
-{
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	strcpy(a.sun_path, n->path);
-	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
-	return fd;
 }
 
 static void turn(struct net *n)
@@ -298,7 +284,7 @@ static bool closed(int fd)
 static void several_clients(void **state)
 {
 	struct net *n = *state;
-	int a = dial(n), b = dial(n);
+	int a = harness_dial(&n->at), b = harness_dial(&n->at);
 
 	say(a, "{\"cmd\":\"hello\"}\n{\"cmd\":\"stats\"}\n");
 	say(b, "{\"cmd\":\"hel");
@@ -327,14 +313,14 @@ static void too_many_clients(void **state)
 	int fds[CONTROL_CLIENTS + 2];
 
 	for (int i = 0; i < CONTROL_CLIENTS + 2; i++) {
-		fds[i] = dial(n);
+		fds[i] = harness_dial(&n->at);
 		turn(n);
 	}
 	for (int i = 0; i < CONTROL_CLIENTS + 2; i++)
 		assert_int_equal(closed(fds[i]), i >= CONTROL_CLIENTS);
 	close(fds[3]);
 	turn(n);
-	fds[3] = dial(n);
+	fds[3] = harness_dial(&n->at);
 	say(fds[3], "{\"cmd\":\"hello\"}\n");
 	turn(n);
 	assert_int_equal(lines(fds[3]), 1);
@@ -347,7 +333,7 @@ static void endless_line(void **state)
 {
 	struct net *n = *state;
 	char block[4096];
-	int a = dial(n);
+	int a = harness_dial(&n->at);
 
 	memset(block, 'x', sizeof(block));
 	for (unsigned int i = 0; i < CONTROL_LINE / sizeof(block); i++) {
@@ -364,7 +350,7 @@ static void endless_line(void **state)
 static void client_that_does_not_read(void **state)
 {
 	struct net *n = *state;
-	int a = dial(n), b = dial(n);
+	int a = harness_dial(&n->at), b = harness_dial(&n->at);
 	size_t asked = 0;
 
 	for (int i = 0; i < 200000; i++) {
@@ -389,7 +375,7 @@ static void client_that_does_not_read(void **state)
 static void empty_lines(void **state)
 {
 	struct net *n = *state;
-	int a = dial(n);
+	int a = harness_dial(&n->at);
 
 	say(a, "\n\n\n");
 	turn(n);

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "dma.h"
@@ -195,7 +194,7 @@ static void noise(void **state)
 struct net {
 	struct harness *h;
 	struct transport t;
-	char dir[64], path[80];
+	struct harness_path at;
 };
 
 static int setup(void **state)
@@ -203,10 +202,8 @@ static int setup(void **state)
 	struct net *n = calloc(1, sizeof(*n));
 
 	n->h = harness_new();
-	strcpy(n->dir, "/tmp/vgpu-test-XXXXXX");
-	assert_non_null(mkdtemp(n->dir));
-	snprintf(n->path, sizeof(n->path), "%s/s", n->dir);
-	assert_int_equal(transport_open(&n->t, n->h->g, n->path), 0);
+	harness_path_new(&n->at);
+	assert_int_equal(transport_open(&n->t, n->h->g, n->at.path), 0);
 	*state = n;
 	return 0;
 }
@@ -216,21 +213,10 @@ static int teardown(void **state)
 	struct net *n = *state;
 
 	transport_close(&n->t);
-	assert_int_equal(access(n->path, F_OK), -1);
-	rmdir(n->dir);
+	harness_path_free(&n->at);
 	harness_free(n->h);
 	free(n);
 	return 0;
-}
-
-static int dial(struct net *n)
-{
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	strcpy(a.sun_path, n->path);
-	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
-	return fd;
 }
 
 /* The loop of the program, until nothing happens any more. */
@@ -281,8 +267,8 @@ static void one_after_the_other(void **state)
 	int a, b, before = open_fds();
 	uint32_t v;
 
-	a = dial(n);
-	b = dial(n);
+	a = harness_dial(&n->at);
+	b = harness_dial(&n->at);
 	send_fds(b, hello, sizeof(hello), 0);
 	send_fds(a, hello, sizeof(hello), 0);
 	turn(n);
@@ -308,13 +294,13 @@ static void malformed_drops_only_the_client(void **state)
 {
 	static const uint8_t bad[16] = { 0, 0, VU_VERSION, 0, 3 };
 	struct net *n = *state;
-	int a = dial(n);
+	int a = harness_dial(&n->at);
 
 	send_fds(a, bad, sizeof(bad), 0);
 	turn(n);
 	assert_true(closed(a));
 	close(a);
-	a = dial(n);
+	a = harness_dial(&n->at);
 	send_fds(a, hello, sizeof(hello), 0);
 	turn(n);
 	assert_false(closed(a));
@@ -330,7 +316,7 @@ static void too_many_descriptors(void **state)
 	vgpu_msi_wire(n->h->g->pci, -1);
 	before = open_fds();
 	for (int nfds = 1; nfds <= 48; nfds += nfds < 10 ? 1 : 19) {
-		a = dial(n);
+		a = harness_dial(&n->at);
 		send_fds(a, hello, sizeof(hello), nfds);
 		turn(n);
 		assert_true(closed(a));
@@ -346,7 +332,7 @@ static void descriptors_of_a_message_cut_short(void **state)
 
 	vgpu_msi_wire(n->h->g->pci, -1);
 	before = open_fds();
-	a = dial(n);
+	a = harness_dial(&n->at);
 	send_fds(a, hello, 10, 3);
 	turn(n);
 	assert_int_equal(open_fds(), before + 2 + 3);
@@ -370,7 +356,7 @@ static void mapping_with_a_descriptor(void **state)
 	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
 			     .msg_controllen = sizeof(control) };
 	uint32_t v;
-	int a = dial(n);
+	int a = harness_dial(&n->at);
 
 	send_fds(a, hello, sizeof(hello), 0);
 	control.align = (struct cmsghdr){ CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
@@ -394,7 +380,7 @@ static void client_that_does_not_read(void **state)
 		struct vu_header h;
 		struct vu_region_access r;
 	} m = { { 1, VU_REGION_READ, 32, 0, 0 }, { VGPU_GGTT_OFFSET, 0, VGPU_VU_MAX_DATA } };
-	int a = dial(n);
+	int a = harness_dial(&n->at);
 
 	send_fds(a, hello, sizeof(hello), 0);
 	for (int i = 0; i < 8; i++)
@@ -413,9 +399,9 @@ static void listening(void **state)
 	int fd;
 
 	/* somebody serves it */
-	assert_int_equal(unix_listen(n->path), -EADDRINUSE);
+	assert_int_equal(unix_listen(n->at.path), -EADDRINUSE);
 	/* a file is not ours to replace */
-	snprintf(path, sizeof(path), "%s/file", n->dir);
+	snprintf(path, sizeof(path), "%s/file", n->at.dir);
 	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	close(fd);
 	assert_int_equal(unix_listen(path), -EADDRINUSE);
