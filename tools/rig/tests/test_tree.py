@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Series <-> working tree: the way there and back loses nothing and invents nothing."""
 
+import json
 import os
 import subprocess
 
@@ -181,12 +182,23 @@ def test_series_applies_with_git_am_and_is_signed(world, monkeypatch):
     folder = tree.checkout_folder(world.base)
     develop(folder)
     checkout.refresh(world.base, world.source, world.cache)
-    write(world.base.dir / "cover-letter", "drm/xe: Unplug\n\nTable.\n")
+    write(world.base.dir / "cover-letter", "drm/xe: Unplug\n\nTable:\n\n@table@\n\nEnd.\n")
+    one = {"state": "userptr", "order": "close-after", "iommu": "on", "gpu": "lnl", "splats": 2}
+    run = {"base": world.base.name, "command": "make hotunplug",
+           "versions": {"linux-source": "1.2.3", "series": tree.digest(world.base, world.source)}, "results": [
+               {**one, "side": "base", "way": "unbind", "leaked_mappings": 15, "verdict": "dirty"},
+               {**one, "side": "base", "way": "remove", "leaked_mappings": None, "verdict": "hang"},
+               {**one, "side": "patched", "way": "remove", "leaked_mappings": 0, "verdict": "clean"},
+               {**one, "side": "patched", "way": "unbind", "leaked_mappings": 0, "verdict": "dirty"}]}
+    monkeypatch.setattr(paths, "OUT", world.tmp / "out")
+    write(paths.OUT / "1-hotunplug-x" / "results.json", json.dumps(run))
     monkeypatch.setattr(checkout, "_identity", lambda: ("Ex Porter", "ex@example.org"))
     out, count = checkout.series(world.base, world.source, world.cache)
     assert count == 3
     cover = (out / "0000-cover-letter.patch").read_text()
-    assert "[PATCH 0/3] drm/xe: Unplug" in cover and "Table." in cover
+    assert "[PATCH 0/3] drm/xe: Unplug" in cover and "End." in cover and "@table@" not in cover
+    assert "1.2.3, virtual lnl, translating IOMMU; unbind/remove." in cover
+    assert "\nuserptr     15/-              2/2     0/0             2/2     dirty/clean\n" in cover
     mails = sorted(out.glob("000[1-9]*.patch"))
     assert all("Signed-off-by: Ex Porter <ex@example.org>" in m.read_text() for m in mails)
     clone = world.tmp / "am"
@@ -194,6 +206,10 @@ def test_series_applies_with_git_am_and_is_signed(world, monkeypatch):
     subprocess.run(["git", "-C", clone, "checkout", "-q", "base"], check=True)
     subprocess.run(["git", "-C", clone, "-c", "user.name=x", "-c", "user.email=x@y", "am", "-q", *mails], check=True)
     assert git.Git(clone)("rev-parse", "HEAD^{tree}") == git.Git(folder)("rev-parse", "HEAD^{tree}")
+    run["versions"]["series"] = "another"
+    write(paths.OUT / "1-hotunplug-x" / "results.json", json.dumps(run))
+    checkout.series(world.base, world.source, world.cache)
+    assert "(no table: " in (out / "0000-cover-letter.patch").read_text()
     monkeypatch.setattr(checkout, "_identity", lambda: ("", ""))
     with pytest.raises(errors.UsageError, match="user.name"):
         checkout.series(world.base, world.source, world.cache)

@@ -6,11 +6,14 @@ import tempfile
 from pathlib import Path
 
 from . import base as bases
-from . import errors, git, patchfile, paths, tree, ui
+from . import beforeafter, errors, git, patchfile, paths, tree, ui
 
 # What a driver series edits; the rest of the kernel is in git, and one command away on disk.
 SPARSE = ("drivers/gpu/drm/xe", "drivers/gpu/drm/ttm", "drivers/gpu/drm/tests", "drivers/gpu/tests",
           "include", "Documentation/gpu/xe", "lib/kunit")
+
+
+TABLE = "@table@"  # in patches/BASE/cover-letter: where the before/after table goes
 
 
 def make(base, source, cache):
@@ -218,7 +221,7 @@ def series(base, source, cache):
     out = paths.OUT / "series" / base.name
     paths.remove(out)
     found = mails(repo, tip, out, (name, mail), cache, "--cover-letter")
-    _cover(base, found[0])
+    _cover(base, found[0], beforeafter.newest(base.name, tree.digest(base, source)))
     return out, len(found) - 1
 
 
@@ -263,13 +266,19 @@ def _signed(repo, tip, name, mail, tmp):
     return parent
 
 
-def _cover(base, path):
-    """Fill in the cover letter from patches/BASE/cover-letter: subject, empty line, text."""
+def _cover(base, path, run):
+    """Fill in the cover letter from patches/BASE/cover-letter: subject, empty line, text.
+
+    A line @table@ in it becomes the before/after table of run; without a run of this series it says so.
+    """
     source = base.dir / "cover-letter"
     text = path.read_text(encoding="utf-8")
     if source.exists():
         subject, _, body = source.read_text(encoding="utf-8").partition("\n")
     else:
         subject, body = "drm/xe: Survive hot-unplug with resources held", f"Made for Linux {base.version}."
+    if TABLE in body and run is None:
+        ui.say(f"no run of this series yet: `make hotunplug BASE={base.name}` makes the cover letter's table")
+    body = body.replace(TABLE, beforeafter.text(run).rstrip() if run else "(no table: the series as it stands has not been run)")
     text = text.replace("*** SUBJECT HERE ***", subject.strip()).replace("*** BLURB HERE ***", body.strip("\n"))
     paths.write_atomic(path, text)

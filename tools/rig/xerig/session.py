@@ -9,10 +9,10 @@ import threading
 import time
 from dataclasses import dataclass
 
-from . import boot, errors, expect, initramfs, klog, paths, procs, results, run, ui, vgpu
+from . import beforeafter, boot, errors, expect, initramfs, klog, paths, procs, results, run, ui, vgpu
 from . import base as bases
 from . import kernel as kernels
-from . import setup
+from . import setup, tree
 
 SCENARIOS = paths.REPO / "tools" / "scenarios"
 GPUS = ("lnl",)
@@ -66,6 +66,8 @@ class Session:
             self.sides[side] = Side(side, kernel, machine)
             self.versions[f"kernel-{side}"] = f"{kernel.release} {kernel.key}"
         self.versions["xe-unplug"] = results.repository_state()
+        if tree.checkout_state(self.base, source) != "edited":
+            self.versions["series"] = tree.digest(self.base, source)
         first = next(iter(self.sides.values())).machine
         accel = boot.choose_accel(self.cache.state, first, self.cache.tmp)
         for side in self.sides.values():
@@ -145,6 +147,8 @@ class Session:
                 "when": time.strftime("%Y-%m-%d %H:%M:%S %Z"), "command": command_line(),
                 "versions": self.versions, "notes": self.notes, "boots": self.boots}
         data = results.write(self.run_dir, meta, self.results)
+        if self.what == "hotunplug":
+            (self.run_dir / "table.md").write_text(beforeafter.markdown(data))
         from . import html
         html.write_run(self.run_dir, data)
         return data
