@@ -440,9 +440,11 @@ static enum dma_status dma_access(struct vgpu *g, uint64_t iova, void *buf, size
 				  bool atomic, const struct dma_origin *who)
 {
 	enum dma_status first = DMA_OK;
-	uint64_t at = iova;
+	uint64_t at = iova, bad = 0;
+	struct vgpu_verdict v;
 	uint8_t *p = buf;
 
+	v = vgpu_event(g, write ? EVENT_DMA_WRITE : EVENT_DMA_READ, who, iova, len);
 	if (write)
 		g->dma->writes++;
 	else
@@ -450,6 +452,18 @@ static enum dma_status dma_access(struct vgpu *g, uint64_t iova, void *buf, size
 	if (atomic_load_explicit(&g->gone, memory_order_relaxed) && len)
 		vgpu_witness(g, WITNESS_DMA_AFTER_REMOVE, who, iova, len, write,
 			     "%s after remove() returned", write ? "write" : "read");
+	if (write && v.action == ACTION_DROP)
+		return DMA_OK;
+	if (write && v.action == ACTION_CORRUPT && len) {
+		size_t n = len < sizeof(bad) ? len : sizeof(bad);
+
+		memcpy(&bad, p, n);
+		vgpu_distort(&bad, n, v);
+		first = access_piece(g, at, (uint8_t *)&bad, n, true, atomic && n == len, who);
+		at += n;
+		p += n;
+		len -= n;
+	}
 	while (len) {
 		/* pieces end at multiples of their size, so pages are never cut in two */
 		size_t n = VGPU_DMA_PIECE - (at & (VGPU_DMA_PIECE - 1));
@@ -464,6 +478,8 @@ static enum dma_status dma_access(struct vgpu *g, uint64_t iova, void *buf, size
 		p += n;
 		len -= n;
 	}
+	if (!write)
+		vgpu_distort(buf, (size_t)(at - iova), v);
 	return first;
 }
 

@@ -75,7 +75,7 @@ static void mailbox_request(struct vgpu_hw *h)
 	for (unsigned int i = 0; i < MAILBOX_DWORDS; i++)
 		dw[i] = regs_get(&h->regs, MAILBOX + 4 * i);
 	h->guc.mmio_requests++;
-	if (regs_get(&h->regs, GUC_STATUS) != STATUS_READY)
+	if (regs_get(&h->regs, GUC_STATUS) != STATUS_READY || h->guc.ctb.mute)
 		return; /* nobody is there to answer */
 	switch (HXG_ACTION(dw[0])) {
 	case GUC_GET_HWCONFIG:
@@ -199,6 +199,7 @@ void guc_fini(struct vgpu_hw *h)
 void guc_reset(struct vgpu_hw *h)
 {
 	ctb_enable(h, false);
+	h->guc.ctb.mute = false;
 	submit_reset(h);
 	memset(h->guc.ctb.cfg, 0, sizeof(h->guc.ctb.cfg));
 	slpc_reset(&h->guc.slpc);

@@ -37,6 +37,7 @@ enum guc_action {
 	GUC_SCHED_MODE_SET = 0x1001,
 	GUC_SCHED_MODE_DONE = 0x1002,
 	GUC_CONTEXT_RESET = 0x1008,
+	GUC_ENGINE_FAILURE = 0x1009,
 	GUC_CONTEXT_POLICIES = 0x100b,
 	GUC_SLPC_REQUEST = 0x3003,
 	GUC_SETUP_GUCRC = 0x3004,
@@ -54,6 +55,9 @@ enum guc_action {
 	GUC_TLB_INVALIDATION = 0x7000,
 	GUC_TLB_INVALIDATION_DONE = 0x7001,
 	GUC_TLB_INVALIDATION_ALL = 0x7002,
+	GUC_CRASH_DUMP_POSTED = 0x8004,
+	GUC_EXCEPTION = 0x8005,
+	GUC_RESPONSE = 0x10000, /* no action: what events call the reply to a request */
 };
 
 struct guc_ring {
@@ -68,6 +72,10 @@ struct guc_ctb {
 	bool enabled;
 	struct guc_ring h2g, g2h;
 	pthread_mutex_t lock; /* g2h, and enabled against senders */
+	bool mute;	      /* crashed: nobody listens or speaks until the next GuC reset */
+	bool h2g_stalled;     /* a trigger delays the next message; loop thread */
+	bool h2g_released;    /* ... and its time has come */
+	bool g2h_stalled;     /* messages are written, the tail waits; under lock */
 };
 
 struct guc_ctx;
@@ -124,6 +132,9 @@ void ctb_receive(struct vgpu_hw *h);
 void guc_send(struct vgpu_hw *h, uint32_t fence, uint32_t hdr, const uint32_t *data, size_t n);
 /* Sends an event with @n data dwords. Like guc_send(). */
 void guc_send_event(struct vgpu_hw *h, enum guc_action action, const uint32_t *data, size_t n);
+
+/* GuC crash: no H2G is consumed, no G2H sent, the mailbox is not answered until the next reset. */
+void ctb_mute(struct guc_ctb *ctb);
 
 /* Handles one H2G message: HXG header @msg[0], @n dwords. Loop thread. */
 void guc_dispatch(struct vgpu_hw *h, uint32_t fence, const uint32_t *msg, size_t n);

@@ -73,6 +73,7 @@ int ctb_enable(struct vgpu_hw *h, bool on)
 
 	pthread_mutex_lock(&ctb->lock);
 	ctb->enabled = false;
+	ctb->h2g_stalled = ctb->h2g_released = ctb->g2h_stalled = false;
 	if (on) {
 		if (!size_ok(ctb->cfg[H2G_SIZE]) || !size_ok(ctb->cfg[G2H_SIZE])) {
 			err = -EINVAL;
@@ -116,11 +117,54 @@ static int ring_read(struct vgpu_hw *h, const struct guc_ring *r, uint32_t at, u
 	return err;
 }
 
+/* The delay of a message is over. The doorbell's lock is held, as for any other message. */
+static void h2g_resume(struct vgpu *g, uint64_t arg)
+{
+	struct vgpu_hw *h = g->hw;
+
+	pthread_mutex_lock(&h->regs.lock);
+	if (h->guc.ctb.h2g_stalled) {
+		h->guc.ctb.h2g_stalled = false;
+		h->guc.ctb.h2g_released = true;
+		ctb_receive(h);
+	}
+	pthread_mutex_unlock(&h->regs.lock);
+}
+
+/* Asks the triggers about message @msg. False: not to be handled now. */
+static bool h2g_passes(struct vgpu_hw *h, uint32_t *msg, uint32_t len, bool *drop)
+{
+	struct guc_ctb *ctb = &h->guc.ctb;
+	struct vgpu_verdict v;
+
+	*drop = false;
+	if (ctb->h2g_released) {
+		ctb->h2g_released = false;
+		return true;
+	}
+	v = vgpu_event(h->g, EVENT_H2G, &guc_origin, HXG_ACTION(msg[0]), 4ull * len);
+	switch (v.action) {
+	case ACTION_DELAY:
+		ctb->h2g_stalled = true;
+		vgpu_defer(h->g, v.arg, h2g_resume, 0);
+		return false;
+	case ACTION_CORRUPT:
+		msg[len > 1] ^= (uint32_t)v.arg;
+		return true;
+	case ACTION_DROP:
+		*drop = true;
+		return true;
+	default:
+		return !vgpu_is_dead(h->g);
+	}
+}
+
 /* Handles the messages up to @tail. Returns false when the ring cannot be trusted any more. */
 static bool receive_until(struct vgpu_hw *h, uint32_t tail)
 {
 	struct guc_ring *r = &h->guc.ctb.h2g;
 	uint32_t msg[GUC_MSG_MAX], hdr, len, avail;
+	bool drop;
 
 	while (h->guc.ctb.enabled && r->pos != tail) {
 		if (ring_read(h, r, r->pos, &hdr, 1))
@@ -137,9 +181,12 @@ static bool receive_until(struct vgpu_hw *h, uint32_t tail)
 		}
 		if (ring_read(h, r, (r->pos + 1) % r->size, msg, len))
 			return false;
+		if (!h2g_passes(h, msg, len, &drop))
+			return false;
 		r->pos = (r->pos + 1 + len) % r->size;
 		h->guc.h2g_messages++;
-		guc_dispatch(h, hdr >> 16, msg, len);
+		if (!drop)
+			guc_dispatch(h, hdr >> 16, msg, len);
 	}
 	return true;
 }
@@ -153,7 +200,7 @@ void ctb_receive(struct vgpu_hw *h)
 	for (int round = 0; round < 16; round++) {
 		bool good;
 
-		if (!h->guc.ctb.enabled || r->broken)
+		if (!h->guc.ctb.enabled || r->broken || h->guc.ctb.mute || h->guc.ctb.h2g_stalled)
 			return;
 		if (g_read32(h, r->desc + DESC_TAIL, &tail))
 			return;
@@ -178,16 +225,50 @@ static void ring_put(struct vgpu_hw *h, struct guc_ring *r, uint32_t dw)
 	r->pos = (r->pos + 1) % r->size;
 }
 
+static void g2h_resume(struct vgpu *g, uint64_t arg)
+{
+	struct vgpu_hw *h = g->hw;
+	struct guc_ctb *ctb = &h->guc.ctb;
+	bool due;
+
+	pthread_mutex_lock(&ctb->lock);
+	due = ctb->g2h_stalled && ctb->enabled;
+	ctb->g2h_stalled = false;
+	if (due)
+		g_write32(h, ctb->g2h.desc + DESC_TAIL, ctb->g2h.pos);
+	pthread_mutex_unlock(&ctb->lock);
+	if (due)
+		irq_raise(h, IRQ_GUC, IRQ_VEC_GUC2HOST);
+}
+
+void ctb_mute(struct guc_ctb *ctb)
+{
+	pthread_mutex_lock(&ctb->lock);
+	ctb->mute = true;
+	pthread_mutex_unlock(&ctb->lock);
+}
+
 void guc_send(struct vgpu_hw *h, uint32_t fence, uint32_t hdr, const uint32_t *data, size_t n)
 {
 	struct guc_ctb *ctb = &h->guc.ctb;
 	struct guc_ring *r = &ctb->g2h;
-	uint32_t head, room;
+	uint32_t head, room, flip = 0;
+	struct vgpu_verdict v;
 	bool sent = false;
 
 	pthread_mutex_lock(&ctb->lock);
-	if (!ctb->enabled || r->broken)
+	if (!ctb->enabled || r->broken || ctb->mute)
 		goto out;
+	v = vgpu_event(h->g, EVENT_G2H, &guc_origin,
+		       HXG_TYPE(hdr) == HXG_EVENT ? HXG_ACTION(hdr) : GUC_RESPONSE, 4 * (n + 1));
+	if (v.action == ACTION_DROP || vgpu_is_dead(h->g))
+		goto out;
+	if (v.action == ACTION_CORRUPT)
+		flip = (uint32_t)v.arg;
+	if (v.action == ACTION_DELAY) {
+		ctb->g2h_stalled = true;
+		vgpu_defer(h->g, v.arg, g2h_resume, 0);
+	}
 	if (g_read32(h, r->desc + DESC_HEAD, &head))
 		goto out;
 	room = head < r->size ? (head - r->pos - 1 + r->size) % r->size : 0;
@@ -199,12 +280,14 @@ void guc_send(struct vgpu_hw *h, uint32_t fence, uint32_t hdr, const uint32_t *d
 		goto out;
 	}
 	ring_put(h, r, fence << 16 | (uint32_t)(n + 1));
-	ring_put(h, r, hdr);
+	ring_put(h, r, n ? hdr : hdr ^ flip);
 	for (size_t i = 0; i < n; i++)
-		ring_put(h, r, data[i]);
+		ring_put(h, r, i ? data[i] : data[i] ^ flip);
+	h->guc.g2h_messages++;
+	if (ctb->g2h_stalled)
+		goto out; /* those behind a late message are late, too */
 	/* a release store: the driver sees the message before the tail */
 	g_write32(h, r->desc + DESC_TAIL, r->pos);
-	h->guc.g2h_messages++;
 	sent = true;
 out:
 	pthread_mutex_unlock(&ctb->lock);

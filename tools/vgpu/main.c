@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "control.h"
+#include "events.h"
 #include "log.h"
 #include "transport.h"
 #include "vgpu.h"
@@ -90,16 +91,17 @@ static int wait_input(struct pollfd *p, nfds_t n, uint64_t last_us)
 /* Runs until somebody wants the end. */
 static void loop(struct transport *t, struct control *c, int sig_fd)
 {
-	struct pollfd p[3 + CONTROL_CLIENTS];
+	struct pollfd p[4 + CONTROL_CLIENTS];
 	uint64_t last_us = 0;
 
 	while (!c->shutdown) {
-		nfds_t n = 2;
+		nfds_t n = 3;
 
 		p[0] = (struct pollfd){ .fd = sig_fd, .events = POLLIN };
 		p[1] = (struct pollfd){ .fd = transport_fd(t), .events = POLLIN };
+		p[2] = (struct pollfd){ .fd = vgpu_events_fd(t->g->events), .events = POLLIN };
 		if (c->listen_fd >= 0)
-			n += control_poll(c, p + 2);
+			n += control_poll(c, p + 3);
 		if (wait_input(p, n, last_us) < 0) {
 			if (errno == EINTR)
 				continue;
@@ -112,8 +114,10 @@ static void loop(struct transport *t, struct control *c, int sig_fd)
 			transport_ready(t);
 			last_us = vgpu_now_us();
 		}
-		if (n > 2)
-			control_ready(c, p + 2, n - 2);
+		if (p[2].revents)
+			vgpu_events_ready(t->g);
+		if (n > 3)
+			control_ready(c, p + 3, n - 3);
 	}
 }
 

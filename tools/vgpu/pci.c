@@ -207,7 +207,9 @@ static void observe(struct vgpu *g, uint32_t off, uint32_t len, bool write)
 
 void vgpu_bar0_read(struct vgpu *g, uint32_t off, void *buf, uint32_t len)
 {
+	struct vgpu_verdict v;
 	uint8_t *out = buf;
+	size_t all = len;
 
 	g->mmio_reads++;
 	if (vgpu_is_dead(g)) {
@@ -218,6 +220,11 @@ void vgpu_bar0_read(struct vgpu *g, uint32_t off, void *buf, uint32_t len)
 	if (!len)
 		return;
 	observe(g, off, len, false);
+	v = vgpu_event(g, EVENT_MMIO_READ, NULL, off, len);
+	if (vgpu_is_dead(g)) {
+		memset(buf, 0xff, len);
+		return;
+	}
 	while (len) {
 		uint32_t n = piece(off, len);
 		uint64_t val;
@@ -233,11 +240,14 @@ void vgpu_bar0_read(struct vgpu *g, uint32_t off, void *buf, uint32_t len)
 		out += n;
 		len -= n;
 	}
+	vgpu_distort(buf, all, v);
 }
 
 void vgpu_bar0_write(struct vgpu *g, uint32_t off, const void *buf, uint32_t len)
 {
 	const uint8_t *in = buf;
+	struct vgpu_verdict v;
+	uint8_t bad[8];
 
 	g->mmio_writes++;
 	if (vgpu_is_dead(g)) {
@@ -247,6 +257,14 @@ void vgpu_bar0_write(struct vgpu *g, uint32_t off, const void *buf, uint32_t len
 	if (!len)
 		return;
 	observe(g, off, len, true);
+	v = vgpu_event(g, EVENT_MMIO_WRITE, NULL, off, len);
+	if (vgpu_is_dead(g) || v.action == ACTION_DROP)
+		return;
+	if (v.action == ACTION_CORRUPT && len <= sizeof(bad)) {
+		memcpy(bad, buf, len);
+		vgpu_distort(bad, len, v);
+		in = bad;
+	}
 	while (len) {
 		uint32_t n = piece(off, len);
 		uint64_t val = 0;
@@ -314,8 +332,12 @@ void vgpu_msi_fence(struct vgpu_pci *pci)
 	pthread_mutex_unlock(&pci->lock);
 }
 
-bool vgpu_msi(struct vgpu *g)
+static void late_msi(struct vgpu *g, uint64_t arg);
+
+/* @late: its time has come, no trigger has a say any more. */
+static bool send_msi(struct vgpu *g, bool late)
 {
+	struct vgpu_verdict v = { ACTION_NONE, 0 };
 	struct vgpu_pci *pci = g->pci;
 	const uint64_t one = 1;
 	bool sent = false;
@@ -325,8 +347,15 @@ bool vgpu_msi(struct vgpu *g)
 	if (pci->msi_fd >= 0 && pci->bus_master && !vgpu_is_dead(g)) {
 		struct pollfd p = { .fd = pci->msi_fd, .events = POLLOUT };
 
+		if (!late)
+			v = vgpu_event(g, EVENT_IRQ, NULL, 0, 0);
+		if (v.action == ACTION_DELAY)
+			vgpu_defer(g, v.arg, late_msi, 0);
+		/* lost or late on its way, which the device does not see */
+		sent = v.action == ACTION_DELAY || v.action == ACTION_DROP;
 		/* a counter that is full has an interrupt pending anyway */
-		sent = poll(&p, 1, 0) != 1 || write(pci->msi_fd, &one, sizeof(one)) == sizeof(one);
+		sent = sent || vgpu_is_dead(g) || poll(&p, 1, 0) != 1 ||
+		       write(pci->msi_fd, &one, sizeof(one)) == sizeof(one);
 	}
 	pthread_mutex_unlock(&pci->lock);
 	if (sent)
@@ -334,6 +363,16 @@ bool vgpu_msi(struct vgpu *g)
 	else
 		pci->msi_dropped++;
 	return sent;
+}
+
+bool vgpu_msi(struct vgpu *g)
+{
+	return send_msi(g, false);
+}
+
+static void late_msi(struct vgpu *g, uint64_t arg)
+{
+	send_msi(g, true);
 }
 
 void vgpu_pci_get_stats(struct vgpu_pci *pci, struct vgpu_pci_stats *out)

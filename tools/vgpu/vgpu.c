@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "dma.h"
+#include "events.h"
 #include "pci.h"
 #include "witness.h"
 
@@ -21,7 +22,8 @@ struct vgpu *vgpu_new(const struct personality *p)
 	g->personality = p;
 	g->ggtt = MAP_FAILED;
 	g->witness = vgpu_witness_new();
-	g->dma = g->witness ? vgpu_dma_new() : NULL;
+	g->events = g->witness ? vgpu_events_new() : NULL;
+	g->dma = g->events ? vgpu_dma_new() : NULL;
 	g->pci = g->dma ? vgpu_pci_new(p) : NULL;
 	err = g->pci ? vgpu_hw_init(g, p) : -errno;
 	if (!err) {
@@ -49,6 +51,7 @@ void vgpu_free(struct vgpu *g)
 	free(g->ggtt_snapshot);
 	vgpu_pci_free(g->pci);
 	vgpu_dma_free(g->dma);
+	vgpu_events_free(g->events);
 	vgpu_witness_free(g->witness);
 	free(g);
 }
@@ -70,11 +73,13 @@ void vgpu_power_cycle(struct vgpu *g)
 	vgpu_gone_check(g);
 	end_gone(g);
 	vgpu_hw_quiesce(g, true);
+	vgpu_events_forget(g->events);
 	vgpu_msi_wire(g->pci, -1);
 	vgpu_dma_reset(g->dma);
 	vgpu_pci_reset(g);
 	vgpu_hw_reset(g, VGPU_RESET_POWER_ON);
 	g->dead = false;
+	g->dead_settled = false;
 	vgpu_hw_quiesce(g, false);
 }
 
@@ -93,23 +98,47 @@ void vgpu_function_reset(struct vgpu *g)
 		memcpy(g->ggtt_snapshot, g->ggtt, VGPU_GGTT_SIZE);
 }
 
+static void settle(struct vgpu *g, uint64_t arg)
+{
+	vgpu_settle(g);
+}
+
+void vgpu_kill(struct vgpu *g)
+{
+	if (atomic_exchange(&g->dead, true))
+		return;
+	log_info("device dead");
+	vgpu_defer(g, 0, settle, 0);
+}
+
+void vgpu_settle(struct vgpu *g)
+{
+	if (!vgpu_is_dead(g) || g->dead_settled)
+		return;
+	g->dead_settled = true;
+	vgpu_dma_fence(g->dma);
+	vgpu_msi_fence(g->pci);
+	vgpu_hw_quiesce(g, true);
+}
+
 void vgpu_set_dead(struct vgpu *g, bool on)
 {
-	if (on == vgpu_is_dead(g))
-		return;
-	log_info("device %s", on ? "dead" : "alive again");
 	if (on) {
 		vgpu_gone_check(g);
-		g->dead = true;
-		vgpu_dma_fence(g->dma);
-		vgpu_msi_fence(g->pci);
-		vgpu_hw_quiesce(g, true);
-	} else {
-		vgpu_pci_reset(g);
-		vgpu_hw_reset(g, VGPU_RESET_POWER_ON);
-		g->dead = false;
-		vgpu_hw_quiesce(g, false);
+		vgpu_kill(g);
+		vgpu_settle(g);
+		return;
 	}
+	if (!vgpu_is_dead(g))
+		return;
+	log_info("device alive again");
+	vgpu_settle(g);
+	vgpu_events_forget(g->events);
+	vgpu_pci_reset(g);
+	vgpu_hw_reset(g, VGPU_RESET_POWER_ON);
+	g->dead = false;
+	g->dead_settled = false;
+	vgpu_hw_quiesce(g, false);
 }
 
 void vgpu_set_gone(struct vgpu *g, bool on)

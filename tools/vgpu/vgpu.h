@@ -33,6 +33,7 @@
 struct vgpu_dma;
 struct vgpu_pci;
 struct vgpu_witness;
+struct vgpu_events;
 struct vgpu_hw;
 
 /*
@@ -44,10 +45,13 @@ struct vgpu {
 	struct vgpu_dma *dma;		/* dma.c */
 	struct vgpu_pci *pci;		/* pci.c */
 	struct vgpu_witness *witness;	/* witness.c */
+	struct vgpu_events *events;	/* events.c */
 	struct vgpu_hw *hw;		/* hardware half: set by vgpu_hw_init() */
 
 	atomic_bool dead;		/* surprise-removed; change with vgpu_set_dead() */
 	atomic_bool gone;		/* remove() has returned; vgpu_set_gone() */
+	bool dead_settled;		/* death is complete: engines stand still; loop thread */
+	atomic_uint watched;		/* kinds of events somebody records or waits for */
 	atomic_bool connected;		/* a vfio-user client is there */
 
 	atomic_ullong mmio_reads, mmio_writes;	/* BAR0 accesses that trapped */
@@ -75,6 +79,13 @@ void vgpu_function_reset(struct vgpu *g);
  * When it returns with @on, no DMA access and no MSI is under way. Loop thread.
  */
 void vgpu_set_dead(struct vgpu *g, bool on);
+/*
+ * vgpu_kill - the card is pulled at this moment: from now on vgpu_is_dead(). The loop thread brings
+ * engines to a halt soon after (vgpu_settle()). Any thread, any lock held.
+ */
+void vgpu_kill(struct vgpu *g);
+/* vgpu_settle - completes vgpu_kill() as vgpu_set_dead() does; nothing to do otherwise. Loop thread. */
+void vgpu_settle(struct vgpu *g);
 /* vgpu_set_gone - open or close the window in which the driver must not touch the device. Loop thread. */
 void vgpu_set_gone(struct vgpu *g, bool on);
 /* vgpu_gone_check - witness GGTT page-table writes done through the mapped BAR while gone. Loop thread. */
@@ -171,6 +182,76 @@ void vgpu_witness(struct vgpu *g, enum vgpu_witness_kind kind,
 		  bool write, const char *fmt, ...)
 	__attribute__((format(printf, 7, 8)));
 
+/* What a trigger can wait for. */
+enum vgpu_event_kind {
+	EVENT_MMIO_READ,
+	EVENT_MMIO_WRITE,
+	EVENT_H2G,	/* message consumed from the H2G ring; addr: action */
+	EVENT_G2H,	/* message about to be sent; addr: action */
+	EVENT_DMA_READ,
+	EVENT_DMA_WRITE,
+	EVENT_IRQ,	/* MSI about to be sent */
+	EVENT_KINDS
+};
+
+enum vgpu_action {
+	ACTION_NONE,
+	ACTION_DIE,	/* done by vgpu_event() itself: ask vgpu_is_dead() */
+	ACTION_DELAY,	/* registers and DMA: done by vgpu_event(); others: arg is microseconds */
+	ACTION_CORRUPT, /* XOR arg into the value */
+	ACTION_DROP,	/* the event does not happen; a read gives 0 */
+	ACTION_FAULT,	/* done by vgpu_event(), on the loop thread soon after */
+	ACTION_COUNT
+};
+
+/* Faults that can be raised from outside. */
+enum vgpu_fault {
+	FAULT_CAT_ERROR,      /* memory error of a context: it is lost */
+	FAULT_HANG,	      /* engine reset of a context: it is lost */
+	FAULT_ENGINE_FAILURE, /* engine cannot be reset: the driver must reset the GT */
+	FAULT_GUC_CRASH,      /* GuC is gone after this last word */
+	FAULT_GUC_EXCEPTION,
+	FAULT_GUC_MUTE,	      /* GuC stops listening without a word */
+	FAULT_COUNT
+};
+
+struct vgpu_verdict {
+	enum vgpu_action action;
+	uint64_t arg;
+};
+
+struct vgpu_verdict vgpu_event_slow(struct vgpu *g, enum vgpu_event_kind kind,
+				    const struct dma_origin *who, uint64_t addr, uint64_t len);
+
+/*
+ * vgpu_event - to be called before an event happens; says what a trigger does to it. @who may be
+ * NULL. Any thread, any lock held but those of events.c. May sleep (ACTION_DELAY of a register or
+ * DMA access). After it the device may be dead.
+ */
+static inline struct vgpu_verdict vgpu_event(struct vgpu *g, enum vgpu_event_kind kind,
+					     const struct dma_origin *who, uint64_t addr,
+					     uint64_t len)
+{
+	if (!(atomic_load_explicit(&g->watched, memory_order_relaxed) >> kind & 1))
+		return (struct vgpu_verdict){ ACTION_NONE, 0 };
+	return vgpu_event_slow(g, kind, who, addr, len);
+}
+
+/* vgpu_distort - apply @v to the @len bytes at @buf that were read. */
+static inline void vgpu_distort(void *buf, size_t len, struct vgpu_verdict v)
+{
+	uint8_t *p = buf;
+
+	for (size_t i = 0; i < len; i++)
+		if (v.action == ACTION_DROP)
+			p[i] = 0;
+		else if (v.action == ACTION_CORRUPT && i < 8)
+			p[i] ^= (uint8_t)(v.arg >> 8 * i);
+}
+
+/* vgpu_defer - have the loop thread call @fn(g, @arg) in @us microseconds. Any thread. */
+void vgpu_defer(struct vgpu *g, uint64_t us, void (*fn)(struct vgpu *g, uint64_t arg), uint64_t arg);
+
 /* Log levels: -v on the command line shows LOG_DEBUG too. */
 enum vgpu_log_level { VGPU_LOG_NONE, VGPU_LOG_ERROR, VGPU_LOG_INFO, VGPU_LOG_DEBUG };
 extern enum vgpu_log_level vgpu_log_level;
@@ -203,6 +284,14 @@ enum vgpu_reset {
 	VGPU_RESET_FLR,		/* PCIe FLR or vfio reset */
 	VGPU_RESET_DRIVER_FLR,	/* GU_CNTL; hardware half only */
 };
+
+/* vgpu_action_name - name of GuC action @action for messages, NULL if unknown. */
+const char *vgpu_action_name(uint32_t action);
+/*
+ * vgpu_hw_fault - raise @fault; @guc_id: the context it is about, or -1 for one that runs. Returns
+ * 0, -ENOENT (no such context) or -EINVAL.
+ */
+int vgpu_hw_fault(struct vgpu *g, enum vgpu_fault fault, int guc_id);
 
 /* vgpu_hw_init - allocate blocks, start engine threads. Returns 0 or -errno. */
 int vgpu_hw_init(struct vgpu *g, const struct personality *p);

@@ -92,3 +92,18 @@ const char *vgpu_mmio_name(const struct vgpu *g, uint32_t off)
 	(void)g;
 	return off == 0x44 ? "STUB_REG" : NULL;
 }
+
+const char *vgpu_action_name(uint32_t action)
+{
+	return action == 0x1001 ? "STUB_ACTION" : NULL;
+}
+
+int vgpu_hw_fault(struct vgpu *g, enum vgpu_fault fault, int guc_id)
+{
+	if (guc_id > 0xffff)
+		return -ENOENT;
+	g->hw->faults++;
+	g->hw->last_fault = fault;
+	g->hw->last_fault_id = guc_id;
+	return 0;
+}

@@ -21,6 +21,9 @@ struct vgpu_hw {
 	uint8_t regs[4096]; /* what reads give, by offset modulo the size */
 	unsigned int resets[3];
 	bool quiesced;
+	unsigned int faults; /* raised from outside */
+	enum vgpu_fault last_fault;
+	int last_fault_id;
 	bool reset_while_running; /* a reset came while engines were not stopped */
 };
 
