@@ -84,8 +84,10 @@ static const struct reg_def engine_regs[] = {
 
 static int add_registers(struct vgpu_hw *h)
 {
-	int err = regs_add(&h->regs, h->p->regs, h->p->nr_regs, 0);
+	int err = 0;
 
+	for (int i = 0; i < PERSONALITY_SETS && h->p->regs[i]; i++)
+		err = err ?: regs_add(&h->regs, h->p->regs[i]->defs, h->p->regs[i]->n, 0);
 	err = err ?: regs_add(&h->regs, irq_regs, nr_irq_regs, 0);
 	err = err ?: regs_add(&h->regs, guc_regs, nr_guc_regs, 0);
 	err = err ?: regs_add(&h->regs, slpc_regs, nr_slpc_regs, 0);
@@ -96,6 +98,9 @@ static int add_registers(struct vgpu_hw *h)
 		err = err ?: regs_add(&h->regs, engine_regs,
 				      sizeof(engine_regs) / sizeof(engine_regs[0]),
 				      h->engines[i].mmio_base);
+	for (size_t i = 0; i < h->p->nr_values; i++)
+		err = err ?: regs_power_on_value(&h->regs, h->p->values[i].off,
+						 h->p->values[i].val);
 	return err;
 }
 
@@ -110,6 +115,7 @@ int vgpu_hw_init(struct vgpu *g, const struct personality *p)
 	h->g = g;
 	h->p = p;
 	h->ggtt.fd = -1;
+	h->vram.fd = -1;
 	g->hw = h;
 	pthread_rwlockattr_init(&attr);
 	/* an invalidation must not starve behind engines that copy without a pause */
@@ -118,9 +124,10 @@ int vgpu_hw_init(struct vgpu *g, const struct personality *p)
 	pthread_rwlockattr_destroy(&attr);
 	irq_init(&h->irq);
 	engines_init(h);
-	err = regs_init(&h->regs, p->ranges, p->nr_ranges);
+	err = regs_init(&h->regs, p->ranges, PERSONALITY_SETS);
 	err = err ?: add_registers(h);
 	err = err ?: ggtt_init(&h->ggtt);
+	err = err ?: vram_init(&h->vram, p->vram_size);
 	err = err ?: guc_init(h);
 	err = err ?: engines_start(h);
 	return err;
@@ -135,6 +142,7 @@ void vgpu_hw_fini(struct vgpu *g)
 	engines_stop(h);
 	guc_fini(h);
 	ggtt_fini(&h->ggtt);
+	vram_fini(&h->vram);
 	regs_fini(&h->regs);
 	pthread_rwlock_destroy(&h->xlat);
 	free(h);
@@ -151,8 +159,10 @@ void vgpu_hw_reset(struct vgpu *g, enum vgpu_reset why)
 	guc_reset(h);
 	irq_reset(&h->irq);
 	regs_reset(&h->regs);
-	if (why == VGPU_RESET_POWER_ON)
+	if (why == VGPU_RESET_POWER_ON) {
 		ggtt_clear(&h->ggtt);
+		vram_clear(&h->vram);
+	}
 }
 
 void vgpu_hw_quiesce(struct vgpu *g, bool on)
@@ -163,6 +173,11 @@ void vgpu_hw_quiesce(struct vgpu *g, bool on)
 int vgpu_ggtt_fd(struct vgpu *g)
 {
 	return g->hw->ggtt.fd;
+}
+
+int vgpu_vram_fd(struct vgpu *g)
+{
+	return g->hw->vram.fd;
 }
 
 const char *vgpu_mmio_name(const struct vgpu *g, uint32_t off)
@@ -266,6 +281,9 @@ void vgpu_hw_stats(struct vgpu *g, json_t *out)
 	set_int(out, "irqs_raised", h->irq.raised);
 	set_int(out, "ppgtt_faults", h->ppgtt_faults);
 	set_int(out, "ggtt_faults", h->ggtt_faults);
+	set_int(out, "vram_reads", h->vram.reads);
+	set_int(out, "vram_writes", h->vram.writes);
+	set_int(out, "vram_faults", h->vram.faults);
 	set_int(out, "resets_guc", h->resets_guc);
 	set_int(out, "resets_full", h->resets_full);
 	set_int(out, "resets_function", h->resets_flr);

@@ -17,6 +17,7 @@
 #include "irq.h"
 #include "personality.h"
 #include "regs.h"
+#include "vram.h"
 
 struct vgpu_hw {
 	struct vgpu *g;
@@ -24,6 +25,7 @@ struct vgpu_hw {
 	struct regs regs;
 	struct irq irq;
 	struct ggtt ggtt;
+	struct vram vram;
 	struct guc guc;
 	struct engine engines[ENGINE_COUNT];
 	/*

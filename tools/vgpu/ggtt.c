@@ -61,15 +61,16 @@ void ggtt_clear(struct ggtt *t)
 			t->table[i] = 0;
 }
 
-bool ggtt_walk(const struct ggtt *t, uint64_t addr, uint64_t *iova)
+bool ggtt_walk(const struct ggtt *t, uint64_t addr, struct place *at)
 {
 	uint64_t i = addr >> 12, pte;
 
 	if (i >= GGTT_ENTRIES)
 		return false;
 	pte = __atomic_load_n(&t->table[i], __ATOMIC_ACQUIRE);
-	if (!(pte & PTE_VALID) || pte & PTE_VRAM)
+	if (!(pte & PTE_VALID))
 		return false;
-	*iova = (pte & PTE_ADDR) | (addr & 0xfff);
+	at->addr = (pte & PTE_ADDR) | (addr & 0xfff);
+	at->vram = pte & PTE_VRAM;
 	return true;
 }

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vram.h"
+
 #define GGTT_TABLE_SIZE 0x800000u
 #define GGTT_ENTRIES	(GGTT_TABLE_SIZE / 8)
 
@@ -23,9 +25,9 @@ void ggtt_fini(struct ggtt *t);
 /* Clears the table. Power-on only: a reset of the function keeps it. */
 void ggtt_clear(struct ggtt *t);
 /*
- * Translates the page of GGTT address @addr; nothing is cached. Returns false when the entry is not
- * valid, the address is beyond the table, or it names memory this device lacks.
+ * Translates GGTT address @addr; nothing is cached. Returns false when the entry is not valid or
+ * the address is beyond the table. Whether the device has local memory is not asked.
  */
-bool ggtt_walk(const struct ggtt *t, uint64_t addr, uint64_t *iova);
+bool ggtt_walk(const struct ggtt *t, uint64_t addr, struct place *at);
 
 #endif

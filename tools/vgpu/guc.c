@@ -45,14 +45,14 @@ static uint32_t failure(uint32_t error)
 /* Copies the hwconfig table to the driver. Returns the reply. */
 static uint32_t hwconfig(struct vgpu_hw *h, uint64_t addr, uint32_t size)
 {
-	uint32_t bytes = (uint32_t)h->p->nr_hwconfig * 4;
+	uint32_t bytes = (uint32_t)h->p->hwconfig->n * 4;
 	int err;
 
 	if (!size)
 		return success(bytes);
 	if (size < bytes)
 		return failure(ERROR_INVALID_PARAMS);
-	err = mem_write(h, &guc_origin, MEM_GGTT, addr, h->p->hwconfig, bytes);
+	err = mem_write(h, &guc_origin, MEM_GGTT, addr, h->p->hwconfig->dw, bytes);
 	return err ? failure(ERROR_INVALID_PARAMS) : success(bytes);
 }
 

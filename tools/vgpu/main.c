@@ -163,7 +163,10 @@ int main(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	p = personality_find(o.personality);
 	if (!p) {
-		fprintf(stderr, "vgpu: unknown personality: %s\n", o.personality);
+		fprintf(stderr, "vgpu: unknown personality: %s; known:", o.personality);
+		for (size_t i = 0; (p = personality_at(i)); i++)
+			fprintf(stderr, " %s", p->name);
+		fputc('\n', stderr);
 		return 2;
 	}
 	err = o.log ? vgpu_log_open(o.log) : 0;

@@ -9,7 +9,7 @@
 #include "ppgtt.h"
 
 struct span {
-	uint64_t iova;
+	struct place at;
 	size_t len;
 	bool null;
 };
@@ -31,7 +31,7 @@ static int translate(struct vgpu_hw *h, const struct dma_origin *who, struct mem
 	s->len = page < len ? page : len;
 	s->null = false;
 	if (sp.ggtt) {
-		if (ggtt_walk(&h->ggtt, addr, &s->iova))
+		if (ggtt_walk(&h->ggtt, addr, &s->at) && (!s->at.vram || h->vram.size))
 			return 0;
 		h->ggtt_faults++;
 		if (!quiet)
@@ -47,10 +47,28 @@ static int translate(struct vgpu_hw *h, const struct dma_origin *who, struct mem
 				     write, "%s", why[st]);
 		return -EFAULT;
 	}
-	s->iova = leaf.iova;
+	s->at = leaf.at;
 	s->null = leaf.null;
 	s->len = leaf.bytes < len ? leaf.bytes : len;
 	return 0;
+}
+
+/* The access itself, translated. Return 0 or -EIO. */
+static int read_at(struct vgpu_hw *h, const struct dma_origin *who, const struct span *s, void *buf)
+{
+	enum dma_status st = s->at.vram ? vram_read(h, s->at.addr, buf, s->len, who) :
+					  vgpu_dma_read(h->g, s->at.addr, buf, s->len, who);
+
+	return st == DMA_OK ? 0 : -EIO;
+}
+
+static int write_at(struct vgpu_hw *h, const struct dma_origin *who, const struct span *s,
+		    const void *buf)
+{
+	enum dma_status st = s->at.vram ? vram_write(h, s->at.addr, buf, s->len, who) :
+					  vgpu_dma_write(h->g, s->at.addr, buf, s->len, who);
+
+	return st == DMA_OK ? 0 : -EIO;
 }
 
 int mem_read(struct vgpu_hw *h, const struct dma_origin *who, struct mem_space sp, uint64_t addr,
@@ -66,8 +84,8 @@ int mem_read(struct vgpu_hw *h, const struct dma_origin *who, struct mem_space s
 
 		if (err || s.null)
 			memset(p, 0, s.len);
-		else if (vgpu_dma_read(h->g, s.iova, p, s.len, who) != DMA_OK)
-			err = -EIO;
+		else
+			err = read_at(h, who, &s, p);
 		if (err && ret != -EFAULT)
 			ret = err;
 		p += s.len;
@@ -89,8 +107,8 @@ int mem_write(struct vgpu_hw *h, const struct dma_origin *who, struct mem_space 
 		struct span s;
 		int err = translate(h, who, sp, addr, len, true, ret == -EFAULT, &s);
 
-		if (!err && !s.null && vgpu_dma_write(h->g, s.iova, p, s.len, who) != DMA_OK)
-			err = -EIO;
+		if (!err && !s.null)
+			err = write_at(h, who, &s, p);
 		if (err && ret != -EFAULT)
 			ret = err;
 		p += s.len;
@@ -112,7 +130,8 @@ int mem_read32(struct vgpu_hw *h, const struct dma_origin *who, struct mem_space
 		return mem_read(h, who, sp, addr, val, sizeof(*val));
 	pthread_rwlock_rdlock(&h->xlat);
 	err = translate(h, who, sp, addr, 4, false, false, &s);
-	if (!err && !s.null && vgpu_dma_read32(h->g, s.iova, val, who) != DMA_OK)
+	if (!err && !s.null && (s.at.vram ? vram_read32(h, s.at.addr, val, who) :
+					    vgpu_dma_read32(h->g, s.at.addr, val, who)) != DMA_OK)
 		err = -EIO;
 	pthread_rwlock_unlock(&h->xlat);
 	return err;
@@ -128,7 +147,8 @@ int mem_write32(struct vgpu_hw *h, const struct dma_origin *who, struct mem_spac
 		return mem_write(h, who, sp, addr, &val, sizeof(val));
 	pthread_rwlock_rdlock(&h->xlat);
 	err = translate(h, who, sp, addr, 4, true, false, &s);
-	if (!err && !s.null && vgpu_dma_write32(h->g, s.iova, val, who) != DMA_OK)
+	if (!err && !s.null && (s.at.vram ? vram_write32(h, s.at.addr, val, who) :
+					    vgpu_dma_write32(h->g, s.at.addr, val, who)) != DMA_OK)
 		err = -EIO;
 	pthread_rwlock_unlock(&h->xlat);
 	return err;
@@ -144,7 +164,8 @@ int mem_write64(struct vgpu_hw *h, const struct dma_origin *who, struct mem_spac
 		return mem_write(h, who, sp, addr, &val, sizeof(val));
 	pthread_rwlock_rdlock(&h->xlat);
 	err = translate(h, who, sp, addr, 8, true, false, &s);
-	if (!err && !s.null && vgpu_dma_write64(h->g, s.iova, val, who) != DMA_OK)
+	if (!err && !s.null && (s.at.vram ? vram_write64(h, s.at.addr, val, who) :
+					    vgpu_dma_write64(h->g, s.at.addr, val, who)) != DMA_OK)
 		err = -EIO;
 	pthread_rwlock_unlock(&h->xlat);
 	return err;

@@ -14,19 +14,27 @@
 
 #define TOP_LEVEL 4
 
-static enum ppgtt_status leaf_done(uint64_t pte, uint64_t va, unsigned int shift, bool write,
-				   struct ppgtt_leaf *leaf)
+static enum dma_status read_entry(struct vgpu_hw *h, const struct dma_origin *who, uint64_t addr,
+				  uint64_t *pte)
+{
+	return h->vram.size ? vram_read64(h, addr, pte, who) :
+			      vgpu_dma_read64(h->g, addr, pte, who);
+}
+
+static enum ppgtt_status leaf_done(const struct vgpu_hw *h, uint64_t pte, uint64_t va,
+				   unsigned int shift, bool write, struct ppgtt_leaf *leaf)
 {
 	uint64_t off = va & ((1ull << shift) - 1);
 
 	leaf->null = pte & IS_NULL;
 	/* masking with the leaf size also drops the PAT bit 12 of large leaves */
-	leaf->iova = (pte & ADDR & ~((1ull << shift) - 1)) | off;
+	leaf->at.vram = pte & IN_VRAM;
+	leaf->at.addr = (pte & ADDR & ~((1ull << shift) - 1)) | off;
 	leaf->bytes = (1ull << shift) - off;
 	if (leaf->null)
 		return PPGTT_OK;
-	if (pte & IN_VRAM)
-		return PPGTT_NOT_PRESENT; /* this device has none */
+	if (leaf->at.vram && !h->vram.size)
+		return PPGTT_NOT_PRESENT;
 	if (write && !(pte & WRITABLE))
 		return PPGTT_READ_ONLY;
 	return PPGTT_OK;
@@ -47,14 +55,14 @@ enum ppgtt_status ppgtt_walk(struct vgpu_hw *h, const struct dma_origin *who, ui
 			shift = 16;
 			idx = va >> 16 & 31;
 		}
-		if (vgpu_dma_read64(h->g, table + 8ull * idx, &pte, who) != DMA_OK)
+		if (read_entry(h, who, table + 8ull * idx, &pte) != DMA_OK)
 			return PPGTT_TABLE_ERROR;
 		if (!(pte & PRESENT))
 			return PPGTT_NOT_PRESENT;
 		if (level == 0 || ((level == 1 || level == 2) && pte & HUGE))
-			return leaf_done(pte, va, shift, write, leaf);
+			return leaf_done(h, pte, va, shift, write, leaf);
 		if (pte & IS_NULL) /* a NULL entry above its usual levels covers all below */
-			return leaf_done(pte, va, shift, write, leaf);
+			return leaf_done(h, pte, va, shift, write, leaf);
 		compact = level == 1 && pte & PDE_64K;
 		table = pte & ADDR;
 	}

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "vgpu.h"
+#include "vram.h"
 
 #define PPGTT_VA_MASK 0xffffffffffffull
 
@@ -15,13 +16,14 @@ struct vgpu_hw;
 enum ppgtt_status { PPGTT_OK, PPGTT_NOT_PRESENT, PPGTT_READ_ONLY, PPGTT_TABLE_ERROR };
 
 struct ppgtt_leaf {
-	uint64_t iova;	/* of the address asked for */
-	uint64_t bytes; /* from there to the end of the leaf */
-	bool null;	/* reads give 0, writes are dropped; iova has no meaning */
+	struct place at; /* of the address asked for */
+	uint64_t bytes;	 /* from there to the end of the leaf */
+	bool null;	 /* reads give 0, writes are dropped; @at has no meaning */
 };
 
 /*
- * Walks from the table at IOVA @root; nothing is cached. @who is charged with the table reads.
+ * Walks from the table at @root; nothing is cached. Tables are in local memory where the device
+ * has some (entries that point to tables carry no memory bit), otherwise at bus addresses. @who is charged with the table reads.
  * Caller holds h->xlat shared for as long as it uses the result.
  */
 enum ppgtt_status ppgtt_walk(struct vgpu_hw *h, const struct dma_origin *who, uint64_t root,

@@ -16,7 +16,7 @@ static void *map_zero(size_t len)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-int regs_init(struct regs *r, const struct reg_range *ranges, size_t nr_ranges)
+int regs_init(struct regs *r, const struct range_set *const *ranges, size_t nr_ranges)
 {
 	memset(r, 0, sizeof(*r));
 	r->cells = map_zero(REGS_SPACE);
@@ -58,10 +58,22 @@ int regs_add(struct regs *r, const struct reg_def *defs, size_t n, uint32_t base
 			r->slots = s;
 			r->max_slots = max;
 		}
-		r->slots[r->nr_slots] = (struct reg_slot){ .def = &defs[i], .base = base };
+		r->slots[r->nr_slots] = (struct reg_slot){ .def = &defs[i], .base = base,
+							    .reset = defs[i].reset };
 		r->index[off / 4] = (uint16_t)++r->nr_slots;
 		r->cells[off / 4] = defs[i].reset;
 	}
+	return 0;
+}
+
+int regs_power_on_value(struct regs *r, uint32_t off, uint32_t val)
+{
+	unsigned int i = off < REGS_SPACE ? r->index[off / 4] : 0;
+
+	if (!i)
+		return -EINVAL;
+	r->slots[i - 1].reset = val;
+	r->cells[off / 4] = val;
 	return 0;
 }
 
@@ -73,7 +85,7 @@ void regs_reset(struct regs *r)
 	for (size_t i = 0; i < r->nr_slots; i++) {
 		const struct reg_slot *s = &r->slots[i];
 
-		r->cells[(s->base + s->def->off) / 4] = s->def->reset;
+		r->cells[(s->base + s->def->off) / 4] = s->reset;
 	}
 }
 
@@ -108,9 +120,13 @@ const char *regs_name(const struct regs *r, uint32_t off)
 
 	if (s)
 		return s->def->name;
-	for (size_t i = 0; i < r->nr_ranges; i++)
-		if (off >= r->ranges[i].start && off < r->ranges[i].end)
-			return r->ranges[i].name;
+	for (size_t i = 0; i < r->nr_ranges; i++) {
+		const struct range_set *set = r->ranges[i];
+
+		for (size_t k = 0; set && k < set->n; k++)
+			if (off >= set->ranges[k].start && off < set->ranges[k].end)
+				return set->ranges[k].name;
+	}
 	return NULL;
 }
 

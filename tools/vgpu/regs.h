@@ -45,9 +45,21 @@ struct reg_range {
 	const char *name;
 };
 
+/* Tables with their lengths, for whoever puts some of them together. */
+struct reg_set {
+	const struct reg_def *defs;
+	size_t n;
+};
+struct range_set {
+	const struct reg_range *ranges;
+	size_t n;
+};
+#define REG_SET(a) { (a), sizeof(a) / sizeof((a)[0]) }
+
 struct reg_slot {
 	const struct reg_def *def;
 	uint32_t base;
+	uint32_t reset; /* the definition's, or what regs_power_on_value() said */
 };
 
 struct reg_unknown {
@@ -61,7 +73,7 @@ struct regs {
 	uint16_t *index;     /* slot number + 1 for each cell, 0 = no definition */
 	struct reg_slot *slots;
 	size_t nr_slots, max_slots;
-	const struct reg_range *ranges;
+	const struct range_set *const *ranges;
 	size_t nr_ranges;
 	struct reg_unknown *unknown;
 	size_t nr_unknown, max_unknown;
@@ -69,15 +81,17 @@ struct regs {
 };
 
 /*
- * Allocates the empty register file. @ranges: storage ranges, may be NULL.
- * Returns 0 or -ENOMEM.
+ * Allocates the empty register file. @ranges: @nr_ranges tables of storage ranges, of which some
+ * may be NULL; they and the array stay in use. Returns 0 or -ENOMEM.
  */
-int regs_init(struct regs *r, const struct reg_range *ranges, size_t nr_ranges);
+int regs_init(struct regs *r, const struct range_set *const *ranges, size_t nr_ranges);
 /* Frees what regs_init() and regs_add() allocated. */
 void regs_fini(struct regs *r);
 /* Adds @n definitions at @base + def.off. Returns 0, -ENOMEM, -EINVAL (outside, or defined twice). */
 int regs_add(struct regs *r, const struct reg_def *defs, size_t n, uint32_t base);
-/* Puts every cell to its power-on value: 0 or the definition's. Caller holds regs->lock. */
+/* Gives the register defined at @off another power-on value. Returns 0, or -EINVAL if none is. */
+int regs_power_on_value(struct regs *r, uint32_t off, uint32_t val);
+/* Puts every cell to its power-on value: 0 or the register's. Caller holds regs->lock. */
 void regs_reset(struct regs *r);
 /* Raw value of a cell. No hooks. Caller holds regs->lock. */
 uint32_t regs_get(const struct regs *r, uint32_t off);

@@ -62,6 +62,7 @@ static json_t *stats_object(struct vgpu *g)
 	set_int(o, "mmio_reads", g->mmio_reads);
 	set_int(o, "mmio_writes", g->mmio_writes);
 	set_int(o, "mmio_dead", g->mmio_dead);
+	set_int(o, "bar2_pages_written_dead", g->bar2.dead_pages);
 	set_int(o, "msi", p.msi);
 	set_int(o, "msi_dropped", p.msi_dropped);
 	vgpu_hw_stats(g, o);

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bar2.h"
 #include "dma.h"
 #include "pci.h"
 
@@ -178,11 +179,13 @@ static int run_device_info(struct request *r)
 	return 0;
 }
 
-static uint64_t region_size(uint32_t index)
+static uint64_t region_size(const struct vgpu *g, uint32_t index)
 {
 	switch (index) {
 	case VU_REGION_BAR0:
 		return VGPU_BAR0_SIZE;
+	case VU_REGION_BAR2:
+		return g->personality->bar2_size;
 	case VU_REGION_CONFIG:
 		return VGPU_CFG_SIZE;
 	default:
@@ -205,9 +208,14 @@ static int run_region_info(struct request *r)
 	r->out_len = sizeof(out->info);
 	out->info.argsz = sizeof(out->info);
 	out->info.index = in.index;
-	out->info.size = region_size(in.index);
+	out->info.size = region_size(r->v->g, in.index);
 	if (out->info.size)
 		out->info.flags = VU_REGION_F_READ | VU_REGION_F_WRITE;
+	if (in.index == VU_REGION_BAR2 && out->info.size) {
+		/* memory, all of it: nothing needs to trap */
+		out->info.flags |= VU_REGION_F_MMAP;
+		r->out_fd = vgpu_vram_fd(r->v->g);
+	}
 	if (in.index != VU_REGION_BAR0)
 		return 0;
 
@@ -313,9 +321,9 @@ static const char *check_region_write(const struct request *r)
 	return in->count != r->len - sizeof(*in) ? "count does not fit the data" : NULL;
 }
 
-static bool in_region(uint32_t region, uint64_t offset, uint32_t count)
+static bool in_region(const struct vgpu *g, uint32_t region, uint64_t offset, uint32_t count)
 {
-	uint64_t size = region_size(region);
+	uint64_t size = region_size(g, region);
 
 	return offset <= size && count <= size - offset;
 }
@@ -325,12 +333,14 @@ static int run_region_read(struct request *r)
 	const struct vu_region_access in = *(const struct vu_region_access *)r->body;
 	struct vu_region_access *out;
 
-	if (!in_region(in.region, in.offset, in.count))
+	if (!in_region(r->v->g, in.region, in.offset, in.count))
 		return -EINVAL;
 	out = reply_body(r, sizeof(*out) + in.count);
 	*out = in;
 	if (in.region == VU_REGION_CONFIG)
 		vgpu_cfg_read(r->v->g, (uint32_t)in.offset, out + 1, in.count);
+	else if (in.region == VU_REGION_BAR2)
+		vgpu_bar2_read(r->v->g, in.offset, out + 1, in.count);
 	else
 		vgpu_bar0_read(r->v->g, (uint32_t)in.offset, out + 1, in.count);
 	return 0;
@@ -339,10 +349,12 @@ static int run_region_read(struct request *r)
 static int region_write(struct vgpu *g, uint32_t region, uint64_t offset, uint32_t count,
 			const void *data)
 {
-	if (!in_region(region, offset, count))
+	if (!in_region(g, region, offset, count))
 		return -EINVAL;
 	if (region == VU_REGION_CONFIG)
 		vgpu_cfg_write(g, (uint32_t)offset, data, count);
+	else if (region == VU_REGION_BAR2)
+		vgpu_bar2_write(g, offset, data, count);
 	else
 		vgpu_bar0_write(g, (uint32_t)offset, data, count);
 	return 0;
@@ -515,6 +527,8 @@ static int handle(struct vfio_user *v, struct vu_message *m)
 			return -EPROTO;
 		}
 		err = c->run(&r);
+		/* the access that a card died of: when it is answered, BAR2 is dead too */
+		vgpu_settle(v->g);
 	}
 	if (err && v->refusals++ < MAX_REFUSALS)
 		log_error("vfio-user: %s (%u) refused: %s", c->run ? c->name : "command",

@@ -32,6 +32,7 @@ struct vgpu *vgpu_new(const struct personality *p)
 		if (g->ggtt == MAP_FAILED)
 			err = -errno;
 	}
+	err = err ?: bar2_init(g);
 	if (err) {
 		vgpu_free(g);
 		errno = -err;
@@ -44,6 +45,7 @@ void vgpu_free(struct vgpu *g)
 {
 	if (!g)
 		return;
+	bar2_fini(g);
 	if (g->pci)
 		vgpu_hw_fini(g);
 	if (g->ggtt != MAP_FAILED)
@@ -66,6 +68,7 @@ static void end_gone(struct vgpu *g)
 	g->gone = false;
 	free(g->ggtt_snapshot);
 	g->ggtt_snapshot = NULL;
+	bar2_forget(g);
 }
 
 void vgpu_power_cycle(struct vgpu *g)
@@ -96,6 +99,8 @@ void vgpu_function_reset(struct vgpu *g)
 	/* the reset may have cleared the table; that was not the driver */
 	if (g->ggtt_snapshot)
 		memcpy(g->ggtt_snapshot, g->ggtt, VGPU_GGTT_SIZE);
+	if (g->bar2.sums)
+		bar2_remember(g);
 }
 
 static void settle(struct vgpu *g, uint64_t arg)
@@ -119,6 +124,8 @@ void vgpu_settle(struct vgpu *g)
 	vgpu_dma_fence(g->dma);
 	vgpu_msi_fence(g->pci);
 	vgpu_hw_quiesce(g, true);
+	bar2_forget(g);
+	bar2_die(g);
 }
 
 void vgpu_set_dead(struct vgpu *g, bool on)
@@ -134,6 +141,7 @@ void vgpu_set_dead(struct vgpu *g, bool on)
 	log_info("device alive again");
 	vgpu_settle(g);
 	vgpu_events_forget(g->events);
+	bar2_revive(g);
 	vgpu_pci_reset(g);
 	vgpu_hw_reset(g, VGPU_RESET_POWER_ON);
 	g->dead = false;
@@ -154,6 +162,8 @@ void vgpu_set_gone(struct vgpu *g, bool on)
 	g->ggtt_snapshot = malloc(VGPU_GGTT_SIZE);
 	if (g->ggtt_snapshot)
 		memcpy(g->ggtt_snapshot, g->ggtt, VGPU_GGTT_SIZE);
+	if (!vgpu_is_dead(g))
+		bar2_remember(g);
 	g->gone = true;
 }
 
@@ -162,7 +172,10 @@ void vgpu_gone_check(struct vgpu *g)
 	const uint64_t *now = g->ggtt, *then = g->ggtt_snapshot;
 	uint64_t n = VGPU_GGTT_SIZE / sizeof(*now), first = n, changed = 0;
 
-	if (!g->gone || !then || vgpu_is_dead(g) || !memcmp(now, then, VGPU_GGTT_SIZE))
+	if (!g->gone || vgpu_is_dead(g))
+		return;
+	bar2_check(g);
+	if (!then || !memcmp(now, then, VGPU_GGTT_SIZE))
 		return;
 	for (uint64_t i = 0; i < n; i++) {
 		if (now[i] == then[i])

@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bar2.h"
 #include "personality.h"	/* hardware half: PCI ids, BAR sizes, register values */
 
 #define VGPU_PAGE_SHIFT		12
@@ -59,6 +60,7 @@ struct vgpu {
 
 	void *ggtt;			/* front half's view of the GGTT table */
 	void *ggtt_snapshot;		/* copy made when gone was switched on */
+	struct bar2 bar2;		/* bar2.c */
 };
 
 /* ---- life of a device (vgpu.c) ------------------------------------------ */
@@ -88,7 +90,7 @@ void vgpu_kill(struct vgpu *g);
 void vgpu_settle(struct vgpu *g);
 /* vgpu_set_gone - open or close the window in which the driver must not touch the device. Loop thread. */
 void vgpu_set_gone(struct vgpu *g, bool on);
-/* vgpu_gone_check - witness GGTT page-table writes done through the mapped BAR while gone. Loop thread. */
+/* vgpu_gone_check - witness writes to GGTT table and VRAM done through mapped BARs while gone. Loop thread. */
 void vgpu_gone_check(struct vgpu *g);
 
 /*
@@ -166,6 +168,8 @@ enum vgpu_witness_kind {
 	WITNESS_UNKNOWN_COMMAND,
 	WITNESS_PPGTT_FAULT,
 	WITNESS_GGTT_FAULT,
+	WITNESS_VRAM_FAULT,
+	WITNESS_VRAM_AFTER_REMOVE,
 	WITNESS_KINDS
 };
 
@@ -314,5 +318,10 @@ void vgpu_hw_stats(struct vgpu *g, json_t *out);
  * VGPU_GGTT_OFFSET, nothing of use below it); valid from vgpu_hw_init() to vgpu_hw_fini().
  */
 int vgpu_ggtt_fd(struct vgpu *g);
+/*
+ * vgpu_vram_fd - memfd with all local memory, of which BAR2 is the start; -1 without BAR2. Valid as
+ * long as vgpu_ggtt_fd(). Engines do not touch it while they are quiesced.
+ */
+int vgpu_vram_fd(struct vgpu *g);
 
 #endif

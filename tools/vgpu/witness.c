@@ -26,6 +26,8 @@ static const char *const kind_names[WITNESS_KINDS] = {
 	[WITNESS_UNKNOWN_COMMAND] = "unknown_command",
 	[WITNESS_PPGTT_FAULT] = "ppgtt_fault",
 	[WITNESS_GGTT_FAULT] = "ggtt_fault",
+	[WITNESS_VRAM_FAULT] = "vram_fault",
+	[WITNESS_VRAM_AFTER_REMOVE] = "vram_after_remove",
 };
 
 struct event {

@@ -66,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct connection c;
 
 	if (!device)
-		device = vgpu_new(&personality_lnl);
+		device = vgpu_new(personality_find("lnl"));
 	if (!device)
 		abort();
 	in.ram_fd = memfd_create("ram", MFD_CLOEXEC);

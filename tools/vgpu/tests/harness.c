@@ -18,7 +18,7 @@
 #include "pci.h"
 #include "witness.h"
 
-struct harness *harness_new(void)
+struct harness *harness_new_of(const char *personality)
 {
 	struct harness *h = calloc(1, sizeof(*h));
 
@@ -26,7 +26,7 @@ struct harness *harness_new(void)
 	/* tests provoke errors on purpose; -v of the program has no counterpart here */
 	if (!getenv("VGPU_TEST_LOG"))
 		vgpu_log_level = VGPU_LOG_NONE;
-	h->g = vgpu_new(&personality_lnl);
+	h->g = vgpu_new(personality_find(personality));
 	assert_non_null(h->g);
 	h->ram_fd = memfd_create("ram", MFD_CLOEXEC);
 	assert_true(h->ram_fd >= 0);
@@ -43,6 +43,11 @@ struct harness *harness_new(void)
 	return h;
 }
 
+struct harness *harness_new(void)
+{
+	return harness_new_of("lnl");
+}
+
 void harness_free(struct harness *h)
 {
 	if (!h)
@@ -57,6 +62,12 @@ void harness_free(struct harness *h)
 int harness_setup(void **state)
 {
 	*state = harness_new();
+	return 0;
+}
+
+int harness_setup_bmg(void **state)
+{
+	*state = harness_new_of("bmg");
 	return 0;
 }
 

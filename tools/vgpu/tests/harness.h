@@ -27,12 +27,17 @@ struct harness {
 	int msi_fd; /* eventfd, non-blocking */
 };
 
-/* harness_new - a device of personality_lnl, all memory 0. Fails the test if it cannot be made. */
+/*
+ * harness_new_of - a device of that personality, all memory 0; harness_new - of "lnl". The front
+ * half's tests get stand-ins. Fails the test if it cannot be made.
+ */
+struct harness *harness_new_of(const char *personality);
 struct harness *harness_new(void);
 /* harness_free - NULL is allowed. */
 void harness_free(struct harness *h);
-/* harness_setup, harness_teardown - the same as cmocka fixtures; *state is the harness. */
+/* harness_setup, harness_setup_bmg, harness_teardown - the same as cmocka fixtures; *state is the harness. */
 int harness_setup(void **state);
+int harness_setup_bmg(void **state);
 int harness_teardown(void **state);
 
 /* harness_msis - MSIs since the last call. */

@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-const struct personality personality_lnl = {
+static const struct personality stub = {
 	.name = "stub",
 	.vendor = 0x8086,
 	.device = 0x64a0,
@@ -21,13 +21,30 @@ const struct personality personality_lnl = {
 	.gmch_ctl = 0x00c0,
 };
 
+static const struct personality card = {
+	.name = "card",
+	.vendor = 0x8086,
+	.device = 0xe20b,
+	.class_code = 0x038000,
+	.bar0_size = VGPU_BAR0_SIZE,
+	.bar2_size = STUB_BAR2_SIZE,
+	.vram_size = 2 * STUB_BAR2_SIZE,
+};
+
+const struct personality *personality_find(const char *name)
+{
+	return strcmp(name, "bmg") ? &stub : &card;
+}
+
 int vgpu_hw_init(struct vgpu *g, const struct personality *p)
 {
-	(void)p;
 	g->hw = calloc(1, sizeof(*g->hw));
 	if (!g->hw)
 		return -ENOMEM;
 	g->hw->ggtt_fd = memfd_create("ggtt", MFD_CLOEXEC);
+	g->hw->vram_fd = p->vram_size ? memfd_create("vram", MFD_CLOEXEC) : -1;
+	if (g->hw->vram_fd >= 0 && ftruncate(g->hw->vram_fd, (off_t)p->vram_size))
+		return -errno;
 	return ftruncate(g->hw->ggtt_fd, VGPU_BAR0_SIZE) ? -errno : 0;
 }
 
@@ -35,6 +52,8 @@ void vgpu_hw_fini(struct vgpu *g)
 {
 	if (g->hw)
 		close(g->hw->ggtt_fd);
+	if (g->hw && g->hw->vram_fd >= 0)
+		close(g->hw->vram_fd);
 	free(g->hw);
 	g->hw = NULL;
 }
@@ -63,6 +82,11 @@ void vgpu_hw_stats(struct vgpu *g, json_t *out)
 int vgpu_ggtt_fd(struct vgpu *g)
 {
 	return g->hw->ggtt_fd;
+}
+
+int vgpu_vram_fd(struct vgpu *g)
+{
+	return g->hw->vram_fd;
 }
 
 static void record(struct vgpu *g, uint32_t off, uint64_t val, unsigned int size, bool write)

@@ -14,8 +14,10 @@ struct stub_access {
 	bool write;
 };
 
+#define STUB_BAR2_SIZE (4u << 20)
+
 struct vgpu_hw {
-	int ggtt_fd;
+	int ggtt_fd, vram_fd;
 	unsigned int n; /* accesses, the first STUB_LOG of them kept */
 	struct stub_access log[STUB_LOG];
 	uint8_t regs[4096]; /* what reads give, by offset modulo the size */

@@ -30,12 +30,13 @@ static void translates(void **state)
 static void pat_bits_ignored(void **state)
 {
 	struct harness *h = *state;
-	uint64_t iova;
+	struct place at;
 
 	harness_ggtt(h, 0x400000, 0x5000, 1);
 	table(h)[0x400] |= 3ull << 52;
-	assert_true(ggtt_walk(&h->g->hw->ggtt, 0x400123, &iova));
-	assert_int_equal(iova, HARNESS_RAM_IOVA + 0x5123);
+	assert_true(ggtt_walk(&h->g->hw->ggtt, 0x400123, &at));
+	assert_false(at.vram);
+	assert_int_equal(at.addr, HARNESS_RAM_IOVA + 0x5123);
 }
 
 static void walks_every_time(void **state)
@@ -104,11 +105,13 @@ static void hole_in_the_middle(void **state)
 static void vram_entry_faults(void **state)
 {
 	struct harness *h = *state;
-	uint64_t iova;
+	uint32_t val = 77;
 
 	harness_ggtt(h, 0x400000, 0x5000, 1);
 	table(h)[0x400] |= 2;
-	assert_false(ggtt_walk(&h->g->hw->ggtt, 0x400000, &iova));
+	assert_int_equal(mem_read32(h->g->hw, &who, MEM_GGTT, 0x400000, &val), -EFAULT);
+	assert_int_equal(val, 0);
+	assert_int_equal(harness_witness(h, WITNESS_GGTT_FAULT), 1);
 }
 
 static void beyond_the_table(void **state)

@@ -24,7 +24,7 @@ static void small_page(void **state)
 
 	ppgtt_make(h);
 	assert_int_equal(walk(h, 0x3123, true), PPGTT_OK);
-	assert_int_equal(leaf.iova, HARNESS_RAM_IOVA + OFF_DATA + 0x3123);
+	assert_int_equal(leaf.at.addr, HARNESS_RAM_IOVA + OFF_DATA + 0x3123);
 	assert_int_equal(leaf.bytes, 0x1000 - 0x123);
 	assert_false(leaf.null);
 }
@@ -35,7 +35,7 @@ static void canonical_address(void **state)
 
 	ppgtt_make(h);
 	assert_int_equal(walk(h, 0xffff000000003123, true), PPGTT_OK);
-	assert_int_equal(leaf.iova, HARNESS_RAM_IOVA + OFF_DATA + 0x3123);
+	assert_int_equal(leaf.at.addr, HARNESS_RAM_IOVA + OFF_DATA + 0x3123);
 }
 
 static void huge_2m(void **state)
@@ -46,7 +46,7 @@ static void huge_2m(void **state)
 	/* bit 12 is PAT[2] in a large leaf, not address */
 	ram64_set(h, LEVEL(1), (HARNESS_RAM_IOVA & ~0x1fffffull) | 0x1000 | 0x83);
 	assert_int_equal(walk(h, 0x12345, true), PPGTT_OK);
-	assert_int_equal(leaf.iova, (HARNESS_RAM_IOVA & ~0x1fffffull) + 0x12345);
+	assert_int_equal(leaf.at.addr, (HARNESS_RAM_IOVA & ~0x1fffffull) + 0x12345);
 	assert_int_equal(leaf.bytes, 0x200000 - 0x12345);
 }
 
@@ -57,7 +57,7 @@ static void huge_1g(void **state)
 	ppgtt_make(h);
 	ram64_set(h, LEVEL(2), 0x180000000ull | 0x1000 | 0x83);
 	assert_int_equal(walk(h, 0x3abcdef0, false), PPGTT_OK);
-	assert_int_equal(leaf.iova, 0x180000000ull + 0x3abcdef0);
+	assert_int_equal(leaf.at.addr, 0x180000000ull + 0x3abcdef0);
 	assert_int_equal(leaf.bytes, 0x40000000 - 0x3abcdef0);
 }
 
@@ -70,7 +70,7 @@ static void compact_64k(void **state)
 	ram64_set(h, LEVEL(0) + 8 * 3, (HARNESS_RAM_IOVA + 0x100000) | 3);
 	ram64_set(h, LEVEL(1), (HARNESS_RAM_IOVA + LEVEL(0)) | 0x43);
 	assert_int_equal(walk(h, 0x3abcd, true), PPGTT_OK);
-	assert_int_equal(leaf.iova, HARNESS_RAM_IOVA + 0x10abcd);
+	assert_int_equal(leaf.at.addr, HARNESS_RAM_IOVA + 0x10abcd);
 	assert_int_equal(leaf.bytes, 0x10000 - 0xabcd);
 	assert_int_equal(walk(h, 0x40000, true), PPGTT_NOT_PRESENT);
 }
@@ -82,7 +82,7 @@ static void ps64_hint_is_4k(void **state)
 	ppgtt_make(h);
 	ram64_set(h, LEVEL(0) + 8, ram64(h, LEVEL(0) + 8) | 0x100);
 	assert_int_equal(walk(h, 0x1000, true), PPGTT_OK);
-	assert_int_equal(leaf.iova, HARNESS_RAM_IOVA + OFF_DATA + 0x1000);
+	assert_int_equal(leaf.at.addr, HARNESS_RAM_IOVA + OFF_DATA + 0x1000);
 	assert_int_equal(leaf.bytes, 0x1000);
 }
 
@@ -157,7 +157,7 @@ static void table_cycle(void **state)
 	ppgtt_make(h);
 	ram64_set(h, OFF_PT, (HARNESS_RAM_IOVA + OFF_PT) | 3);
 	assert_int_equal(walk(h, 0, false), PPGTT_OK);
-	assert_int_equal(leaf.iova, HARNESS_RAM_IOVA + OFF_PT);
+	assert_int_equal(leaf.at.addr, HARNESS_RAM_IOVA + OFF_PT);
 }
 
 static void all_ones_table(void **state)

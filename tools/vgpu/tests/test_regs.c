@@ -21,13 +21,15 @@ static const struct reg_def defs[] = {
 	{ .off = 0x10, .name = "MASKED", .masked = true, .write = hook },
 };
 
-static const struct reg_range ranges[] = { { 0x2000, 0x3000, "range" } };
+static const struct reg_range range = { 0x2000, 0x3000, "range" };
+static const struct range_set ranges = { &range, 1 };
+static const struct range_set *const sets[] = { NULL, &ranges };
 
 static int file_setup(void **state)
 {
 	struct regs *r = calloc(1, sizeof(*r));
 
-	assert_int_equal(regs_init(r, ranges, 1), 0);
+	assert_int_equal(regs_init(r, sets, 2), 0);
 	assert_int_equal(regs_add(r, defs, 5, 0x1000), 0);
 	hook_calls = 0;
 	*state = r;
