@@ -15,7 +15,7 @@ from . import kernel as kernels
 from . import setup, tree
 
 SCENARIOS = paths.REPO / "tools" / "scenarios"
-GPUS = ("lnl",)
+GPUS = vgpu.models()
 VARIANTS = ("plain", "debug")
 
 

@@ -12,6 +12,11 @@ from . import errors, paths, procs
 SOURCE = paths.REPO / "tools" / "vgpu"
 
 
+def models():
+    """Names of the GPUs there are: a file personality_NAME.c each."""
+    return tuple(sorted(p.stem.removeprefix("personality_") for p in SOURCE.glob("personality_*.c")))
+
+
 class VgpuError(errors.InfraError):
     """The virtual GPU did not do what it was told."""
 
