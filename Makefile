@@ -25,7 +25,7 @@ vgpu: ## build the virtual GPU and run its unit tests
 	@$(MAKE) --no-print-directory -C tools/vgpu check
 shell: ## an interactive guest with the GPU [BASE= SIDE=base|patched]
 	@$(RIG) shell
-bench: ## speed of the virtual GPU and of a boot [BASE=]
+bench: ## speed of the virtual GPU and of a boot; what the series costs [BASE= TESTS=gpu,driver]
 	@$(RIG) bench
 report: ## HTML page of the last runs
 	@$(RIG) report

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: MIT
+"""What the series costs: daily calls in pairs of guests that live side by side, and remove() over size."""
+
+import contextlib
+import json
+import random
+
+from .. import boot, errors, procs, session, ui
+from ..ways import WAYS
+from . import Figures, median
+
+NAME = "driver"
+WHAT = "cost of binds, execs and remove(), patched against unpatched"
+PAIRS = 40
+COUNTS = (1000, 3000, 10000, 30000)
+CALLS = (("bind_bo_ns", "bind and unbind of a BO"), ("bind_userptr_ns", "bind and unbind of a userptr"),
+         ("bo_ns", "create, bind, unbind, close of a BO"), ("exec_ns", "exec of an empty batch"))
+
+
+def measure(args, out):
+    """Ratios patched/unpatched of the calls, and the curves of remove()."""
+    s = session.Session("bench", args.base).prepare(["base", "patched"])
+    if len(s.sides) < 2:
+        raise errors.UsageError(f"{args.base} has no patched side to compare with")
+    pairs = calls(s, out)
+    fig = Figures(f"driver, patched against unpatched {args.base}", data={"versions": s.versions, "pairs": pairs})
+    for key, what in CALLS:
+        mid, low, high = ratio([(b[key], p[key]) for b, p in pairs])
+        fig.rows.append((what, f"{mid:.3f} x", f"95 % of resamples {low:.3f} to {high:.3f}; {PAIRS} pairs, "
+                         f"unpatched {median(b[key] for b, _ in pairs) / 1000:.0f} us"))
+    curve = removal(s, out)
+    fig.data["remove"] = curve
+    for way in ("remove", "surprise"):
+        for side in s.sides:
+            points = [(n, ms) for w, sd, n, ms in curve if (w, sd) == (way, side)]
+            fig.rows.append((f"{way} with {points[-1][0]} BOs, {side}", f"{points[-1][1]:.0f} ms",
+                             "; ".join(f"{n}: {ms:.0f} ms" for n, ms in points[:-1])))
+    fig.plots.append(plot(curve, out / "remove.svg", args.base))
+    return fig
+
+
+def calls(s, out):
+    """PAIRS times (unpatched, patched): medians of bench-calls, the order within a pair alternating."""
+    with procs.guard(), contextlib.ExitStack() as stack:
+        guests = {}
+        for side in ("base", "patched"):
+            vm = stack.enter_context(boot.Boot(s.machine(side, "on"), out / f"calls-{side}"))
+            vm.load_xe()
+            pid = vm.agent.spawn(["/scenarios/bench-calls", "--device", vm.render_node()])
+            expect(vm.agent.next_line(pid, 30), "held")
+            guests[side] = (vm.agent, pid)
+        pairs = []
+        progress = ui.Progress("pairs of calls", PAIRS)
+        for n in range(-2, PAIRS):  # the first two warm the caches up
+            one = {side: once(*guests[side]) for side in (("base", "patched") if n % 2 else ("patched", "base"))}
+            if n >= 0:
+                pairs.append((one["base"], one["patched"]))
+                progress.step()
+        progress.done()
+        return pairs
+
+
+def once(guest, pid):
+    """One measurement of the program."""
+    guest.call("send", pid=pid, line="verify")
+    return json.loads(expect(guest.next_line(pid, 60), "ok"))
+
+
+def expect(line, word):
+    """The rest of a line that must begin with word."""
+    if line is None or line.split(" ", 1)[0] != word:
+        raise errors.InfraError(f"the benchmark in the guest said: {line}")
+    return line[len(word):]
+
+
+def ratio(pairs, rounds=2000):
+    """(median, low, high) of patched/unpatched; low and high hold 95 % of bootstrap medians."""
+    values = [p / b for b, p in pairs]
+    rng = random.Random(1)
+    found = sorted(median(rng.choices(values, k=len(values))) for _ in range(rounds))
+    return median(values), found[int(rounds * 0.025)], found[int(rounds * 0.975) - 1]
+
+
+def removal(s, out):
+    """(way, side, BOs, ms) of remove() with that many bound BOs held."""
+    found = []
+    with procs.guard():
+        for way in ("remove", "surprise"):
+            for side in s.sides:
+                for count in COUNTS:
+                    ui.say(f"{way}, {side}, {count} BOs")
+                    machine = s.machine(side, "on")
+                    machine.memory_mib = 2048
+                    with boot.Boot(machine, out / f"{way}-{side}-{count}") as vm:
+                        found.append((way, side, count, one_removal(vm, WAYS[way], count) / 1e6))
+    return found
+
+
+def one_removal(vm, way, count):
+    """Nanoseconds of remove()."""
+    vm.load_xe()
+    pid = vm.agent.spawn(["/scenarios/many-bos", "--device", vm.render_node(), "--count", str(count)])
+    expect(vm.agent.next_line(pid, 120), "held")
+    way.prepare(vm)
+    return way.leave(vm)
+
+
+def plot(curve, path, base):
+    """remove() over the number of BOs, both axes logarithmic."""
+    import matplotlib
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, 4.5))
+    for way, style in (("remove", "-"), ("surprise", "--")):
+        for side, colour in (("base", "tab:red"), ("patched", "tab:green")):
+            points = [(n, ms) for w, sd, n, ms in curve if (w, sd) == (way, side)]
+            axes.plot(*zip(*points), style, marker="o", color=colour,
+                      label=f"{'unpatched' if side == 'base' else side}, {way}")
+    axes.set(xscale="log", yscale="log", xlabel="bound BOs held", ylabel="remove() in the guest, ms",
+             title=f"xe of Linux {base}: cost of unplug")
+    axes.grid(True, which="both", alpha=0.3)
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(path)
+    pyplot.close(figure)
+    return path
