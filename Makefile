@@ -17,6 +17,8 @@ setup: ## host packages, root filesystem, kernel sources; idempotent
 ##@ Pieces of it
 matrix: ## any subset: BASE= STATE= WAY= ORDER= KERNEL=plain|debug IOMMU=on|off GPU= REPEAT= (comma lists, all)
 	@$(RIG) matrix
+igt: ## IGT's packaged programs in the guest: TESTS=program[@subtest],… (globs, short) [BASE= SIDE= GPU=]
+	@$(RIG) igt
 kunit: ## KUnit suites on UML and in the x86 guest [BASE=]
 	@$(RIG) kunit
 check: ## checkpatch --strict, sparse, W=1, kernel-doc, coccinelle, and the build of each patch [BASE=]
@@ -45,4 +47,4 @@ help: ## this list
 	      /^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\nBASE=6.12|7.3  CACHE=dir  BASE_SRC=dir  V=1 shows commands\n'
 
-.PHONY: hotunplug test setup matrix kunit check vgpu shell bench report tree refresh series help
+.PHONY: hotunplug test setup matrix igt kunit check vgpu shell bench report tree refresh series help

@@ -3,6 +3,8 @@
 
 expect/<base>-<side>.txt, a line each:  fail|flake|skip  state/way/order  [key=value ...]  oracle[,oracle]  reason
 State, way and order are shell patterns. A cell that is listed as fail and is clean must leave the list.
+Commands whose tests have names of their own (igt, live) read expect/<kind>-<base>-<side>.txt, where the name's
+pattern stands in place of state/way/order.
 """
 
 import fnmatch
@@ -31,13 +33,20 @@ class Line:
     used: bool = False
 
     def applies(self, facts):
-        name = f"{facts['state']}/{facts['way']}/{facts['order']}"
-        return fnmatch.fnmatchcase(name, self.pattern) and \
+        return fnmatch.fnmatchcase(name_of(facts), self.pattern) and \
             all(str(facts.get(k)) in v.split(",") for k, v in self.conditions.items())
 
 
-def parse(text, where):
-    """Lines of an expectation file; a bad one is a UsageError that names file and line."""
+def name_of(facts):
+    """What the patterns are compared with: the test's name, or state/way/order of a cell."""
+    return facts["test"] if "test" in facts else f"{facts['state']}/{facts['way']}/{facts['order']}"
+
+
+def parse(text, where, cells=True):
+    """Lines of an expectation file; a bad one is a UsageError that names file and line.
+
+    cells: patterns must match a cell; else they are of tests whose names only the guest knows.
+    """
     out = []
     known = set(oracles.names())
     every = [f"{s}/{w}/{o}" for s in STATES for w in WAYS for o in ORDERS]
@@ -49,7 +58,7 @@ def parse(text, where):
         if words[0] not in VERBS or len(words) < 4:
             raise errors.UsageError(f"{at}: want: fail|flake|skip state/way/order [key=value ...] oracles reason")
         verb, pattern, rest = words[0], words[1], words[2:]
-        if not fnmatch.filter(every, pattern):
+        if cells and not fnmatch.filter(every, pattern):
             raise errors.UsageError(f"{at}: no cell is called {pattern}")
         conditions = {}
         while rest and re.fullmatch(r"\w+=\S+", rest[0]):
@@ -66,10 +75,10 @@ def parse(text, where):
     return out
 
 
-def load(base, side):
-    """The list for a base and side; empty where there is no file."""
-    path = FOLDER / f"{base}-{side}.txt"
-    return parse(path.read_text(), path.name) if path.exists() else []
+def load(base, side, kind=None):
+    """The list for a base and side, and for a kind of tests (None: cells); empty where there is no file."""
+    path = FOLDER / f"{kind + '-' if kind else ''}{base}-{side}.txt"
+    return parse(path.read_text(), path.name, cells=kind is None) if path.exists() else []
 
 
 def skipped(lines, facts):

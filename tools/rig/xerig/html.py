@@ -7,6 +7,7 @@ from pathlib import Path
 import jinja2
 
 TEMPLATES = Path(__file__).parent / "templates"
+MANY = 300  # results
 LOG_LIMIT = 60000  # characters of a log slice in the page; the file has all
 
 
@@ -34,22 +35,30 @@ def grid(results):
     return sides, ways, rows
 
 
+def as_cells(results):
+    """Results of tests with names of their own in the shape of cells: a row a test, a column a side."""
+    for r in results:
+        if "test" in r:
+            r.update(state=r["test"], order=r["gpu"], way="")
+    return results
+
+
 def write_run(run_dir, data):
     """Writes report.html from results.json's data and the files of the cells; returns its path."""
-    results = data["results"]
+    results = as_cells([dict(r) for r in data["results"]])
     for number, r in enumerate(results):
         r["id"] = number
     sides, ways, rows = grid(results)
-    detail = [{"log": _slice(run_dir, r, "klog.txt"), "witness": _slice(run_dir, r, "witness.json"), **r}
-              for r in results]
+    # Thousands of clean tests would make a page of their logs alone.
+    whole = len(results) < MANY
+    detail = [{"log": _slice(run_dir, r, "klog.txt") if whole or r["verdict"] not in ("clean", "skip") else "(in the file)",
+               "witness": _slice(run_dir, r, "witness.json"), **r} for r in results]
     text = json.dumps(detail).replace("</", "<\\/")
     page = _environment().get_template("run.html.j2").render(
         data=data, sides=sides, ways=ways, rows=rows, detail=text,
-        names={"base": "unpatched", "patched": "patched"})
+        names={"base": "unpatched", "patched": "patched"}, kind=data.get("kind", "matrix"))
     out = run_dir / "report.html"
     out.write_text(page)
-    for r in results:
-        del r["id"]
     return out
 
 

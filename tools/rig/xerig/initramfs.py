@@ -131,6 +131,9 @@ def build(cache_dir, root, release, modules, agent, scenarios=None):
     for name in ("bin", "dev", "proc", "sys", "tmp", "run", "mnt", "root", "etc", "scenarios"):
         ar.add_dir(name)
     ar.add_link("sbin", "bin")
+    # Where the root file system is shared: programs of Debian beside our own modules and firmware.
+    ar.add_link("usr", "mnt/usr")
+    ar.add_link("lib64", "mnt/usr/lib64")
     ar.add_node("dev/console", 5, 1)
     ar.add_file("init", agent, 0o755)
     ar.add_file("bin/busybox", busybox, 0o755)
@@ -143,9 +146,10 @@ def build(cache_dir, root, release, modules, agent, scenarios=None):
             ar.add_file(f"lib/modules/{release}/{path.relative_to(top)}", path)
     for name, path in _firmware(root).items():
         ar.add_file(f"lib/firmware/{name}", path.resolve())
-    for path in sorted(scenarios.iterdir()) if scenarios else ():
-        if path.is_file() and os.access(path, os.X_OK):
-            ar.add_file(f"scenarios/{path.name}", path, 0o755)
+    for path in sorted(scenarios.rglob("*")) if scenarios else ():
+        name = path.relative_to(scenarios)
+        if path.is_file() and (os.access(path, os.X_OK) and len(name.parts) == 1 or name.parts[0] == "igt"):
+            ar.add_file(f"scenarios/{name}", path, path.stat().st_mode & 0o777)
     out = cache_dir / f"{ar.key()}.cpio"
     if not out.exists():
         cache_dir.mkdir(parents=True, exist_ok=True)

@@ -23,6 +23,10 @@ class Cell:
         tail = f"#{self.repeat + 1}" if self.repeat else ""
         return f"{self.state}/{self.way}/{self.order}{tail}"
 
+    def facts(self):
+        """What expectations and oracles know a cell by."""
+        return {"state": self.state, "way": self.way, "order": self.order}
+
 
 def select(what, text, known, default):
     """Names of a comma list, in the order of known; `all` is everything; a wrong one is a UsageError."""

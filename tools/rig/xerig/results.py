@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import subprocess
 import time
 from dataclasses import asdict
@@ -36,8 +37,12 @@ def repository_state():
 
 
 def repeat_command(res):
-    """The command that runs this one cell again."""
+    """The command that runs this one cell or test again."""
     f = res.facts
+    if "test" in f:
+        words = [f"make {f['kind']}", f"BASE={f['base']}", f"SIDE={f['side']}", f"TESTS='{f['test']}'"]
+        words += [f"{k.upper()}={f[k]}" for k, usual in (("gpu", "lnl"), ("iommu", "on")) if f[k] != usual]
+        return " ".join(words)
     words = ["make matrix", f"BASE={f['base']}", f"SIDE={f['side']}", f"STATE={f['state']}", f"WAY={f['way']}",
              f"ORDER={f['order']}", f"IOMMU={f['iommu']}"]
     if f["kernel"] != "plain":
@@ -48,7 +53,7 @@ def repeat_command(res):
 def cell_dir(run, res):
     """Where the files of one cell are."""
     f = res.facts
-    name = res.cell.name.replace("/", ".").replace("#", ".")
+    name = re.sub(r"[^\w.@+-]", ".", res.cell.name)
     return run / f"{f['base']}-{f['side']}-iommu-{f['iommu']}" / name
 
 
@@ -91,10 +96,10 @@ def write(run, meta, results):
 
 
 def judge(results):
-    """Applies the expectation files to the results; returns the lists by (base, side)."""
+    """Applies the expectation files to the results; returns the lists by (base, side, kind)."""
     lists = {}
     for res in results:
-        key = (res.facts["base"], res.facts["side"])
+        key = (res.facts["base"], res.facts["side"], res.facts.get("kind"))
         if key not in lists:
             lists[key] = expect.load(*key)
         expect.apply(lists[key], res)

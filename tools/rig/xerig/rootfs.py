@@ -30,11 +30,13 @@ class Rootfs:
     path: Path
     versions: dict
 
+    def program_argv(self):
+        """How the host starts a program of the root: argv before the program's path."""
+        return [f"{self.path}/lib64/ld-linux-x86-64.so.2", "--library-path", f"{self.path}/usr/lib/{TRIPLET}"]
+
     def qemu_argv(self):
         """How the host starts the root's QEMU: argv without the machine's own options."""
-        lib = f"{self.path}/usr/lib/{TRIPLET}"
-        return [f"{self.path}/lib64/ld-linux-x86-64.so.2", "--library-path", lib,
-                f"{self.path}/usr/bin/qemu-system-x86_64",
+        return [*self.program_argv(), f"{self.path}/usr/bin/qemu-system-x86_64",
                 "-L", f"{self.path}/usr/share/qemu", "-L", f"{self.path}/usr/share/seabios"]
 
 

@@ -77,7 +77,7 @@ class CellRun:
         self.boot, self.cell, self.rules = machine, cell, rules
         self.guest, self.gpu = machine.agent, machine.gpu
         self.state, self.way = STATES[cell.state], WAYS[cell.way]
-        self.ev = oracles.Evidence({**facts, "state": cell.state, "way": cell.way, "order": cell.order})
+        self.ev = oracles.Evidence({**facts, **cell.facts()})
         self.ev.own_mappings, self.ev.own_pages = lingering
         self.result = Result(cell, self.ev.facts)
         self.pid = None
@@ -323,11 +323,23 @@ class Job:
     faults: dict = field(default_factory=dict)  # cell -> fault(cell_run)
 
 
+def alternate(cells, count):
+    """Cells for count machines of one side."""
+    return [cells[n::count] for n in range(count)]
+
+
 class Worker(threading.Thread):
     """Runs jobs one after the other, each over as many boots as it takes. sink(result) runs on this thread.
 
     The thread outlives the processes it starts (procs.Child needs that): run() ends each boot itself.
     """
+
+    split = staticmethod(alternate)
+
+    @staticmethod
+    def tune(machine, _session):
+        """The machine as this kind of tests wants it."""
+        return machine
 
     def __init__(self, jobs, rules, sink, note, stop):
         super().__init__(name=jobs[0].label)
@@ -358,9 +370,8 @@ class Worker(threading.Thread):
             failed = failed + 1 if not done else 1
             if failed >= 2:
                 for cell in left:
-                    res = Result(cell, {**self.job.facts, "state": cell.state, "way": cell.way, "order": cell.order},
-                                 verdict="infra", findings=[oracles.Finding("rig", f"infra: {why}")])
-                    self.sink(res)
+                    self.sink(Result(cell, {**self.job.facts, **cell.facts()}, verdict="infra",
+                                     findings=[oracles.Finding("rig", f"infra: {why}")]))
                 return
 
     def _check(self):
@@ -370,20 +381,9 @@ class Worker(threading.Thread):
     def _one_boot(self, cells):
         """Runs cells until the boot is used up; returns (how many are done, None or why the boot failed)."""
         self._check()
-        boots = self.boots.setdefault(self.job.label, [])
-        self.attempts += 1
-        name = f"boot-{self.attempts}"
-        where = self.job.log_dir / name
-        self.note(f"{self.job.label}: booting")
         done = 0
         try:
-            with boot.Boot(self.job.machine, where) as vm:
-                lingering = (sample(vm.agent).dma_mappings, 0)
-                probe = vm.load_xe()
-                with contextlib.suppress(agent.AgentError):
-                    # Or the first test's leak would hide behind the caches that booting has filled.
-                    vm.agent.write("/proc/sys/vm/drop_caches", "3")
-                boots.append({"name": name, "seconds": vm.boot_seconds, "probe_seconds": probe})
+            with self._boot() as (vm, name, lingering):
                 for cell in cells:
                     self._check()
                     self.note(f"{self.job.label}: {cell.name}")
@@ -398,11 +398,30 @@ class Worker(threading.Thread):
                     self.sink(res)
                     if res.broken:
                         break
-                self._keep_log(vm, where)
         except (errors.InfraError, agent.GuestGone, agent.GuestTimeout, agent.GuestOops, agent.AgentError) as e:
             self._check()
             return done, str(e)
         return done, None
+
+    @contextlib.contextmanager
+    def _boot(self):
+        """A fresh boot with xe loaded: (boot, its name, what lingers without the driver)."""
+        self.attempts += 1
+        name = f"boot-{self.attempts}"
+        where = self.job.log_dir / name
+        self.note(f"{self.job.label}: booting")
+        with boot.Boot(self.job.machine, where) as vm:
+            lingering = (sample(vm.agent).dma_mappings, 0)
+            probe = vm.load_xe()
+            with contextlib.suppress(agent.AgentError):
+                # Or the first test's leak would hide behind the caches that booting has filled.
+                vm.agent.write("/proc/sys/vm/drop_caches", "3")
+            self.boots.setdefault(self.job.label, []).append(
+                {"name": name, "seconds": vm.boot_seconds, "probe_seconds": probe})
+            try:
+                yield vm, name, lingering
+            finally:
+                (where / "kernel.log").write_text("\n".join(map(str, vm.agent.slice(0))) + "\n")
 
     def _kmemleak(self, vm, res):
         """Scans once a boot: the scanner only believes in objects that are five seconds old."""
@@ -418,15 +437,14 @@ class Worker(threading.Thread):
             res.findings.append(oracles.Finding("memory", "kmemleak, since boot: " + text.strip().splitlines()[0], text))
             res.verdict = "dirty" if res.verdict in ("clean", "skip") else res.verdict
 
-    @staticmethod
-    def _keep_log(vm, where):
-        (where / "kernel.log").write_text("\n".join(map(str, vm.agent.slice(0))) + "\n")
 
+def run_jobs(lanes, rules, sink, note, worker=Worker):
+    """Runs lists of jobs side by side, a thread each; returns the boots by label. An interrupt ends everything.
 
-def run_jobs(lanes, rules, sink, note):
-    """Runs lists of jobs side by side, a thread each; returns the boots by label. An interrupt ends everything."""
+    worker: the Worker that knows how to run the cells of the jobs.
+    """
     stop = threading.Event()
-    workers = [Worker(jobs, rules, sink, note, stop) for jobs in lanes if jobs]
+    workers = [worker(jobs, rules, sink, note, stop) for jobs in lanes if jobs]
     for w in workers:
         w.start()
     try:

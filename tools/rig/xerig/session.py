@@ -26,6 +26,7 @@ class Side:
     name: str
     kernel: kernels.Kernel
     machine: boot.Machine
+    programs: object = None  # folder of the guest programs
 
 
 class Session:
@@ -39,7 +40,7 @@ class Session:
         self.versions = {}
         self.results = []
         self.boots = {}
-        self.root = self.run_dir = None
+        self.root = self.run_dir = self.kind = None
         self.seconds = 0.0
         self._lock = threading.Lock()
 
@@ -63,7 +64,7 @@ class Session:
                                      agent_program, programs)
             machine = boot.Machine(root.qemu_argv(), kernel.bzimage, initrd, program, personality=self.gpu,
                                    memory_mib=2048 if self.variant == "debug" else 1024)
-            self.sides[side] = Side(side, kernel, machine)
+            self.sides[side] = Side(side, kernel, machine, programs)
             self.versions[f"kernel-{side}"] = f"{kernel.release} {kernel.key}"
         self.versions["xe-unplug"] = results.repository_state()
         if tree.checkout_state(self.base, source) != "edited":
@@ -82,19 +83,23 @@ class Session:
             ui.say(text)
 
     def facts(self, side, iommu):
-        """What all cells of a side share."""
+        """What all cells or tests of a side share."""
         return {"base": self.base.name, "side": side, "kernel": self.variant, "iommu": iommu, "gpu": self.gpu}
 
     def machine(self, side, iommu):
         """The side's machine with or without the vIOMMU."""
         return boot.Machine(**{**self.sides[side].machine.__dict__, "iommu": iommu == "on"})
 
-    def run(self, plan):
-        """Runs plan, a list of (iommu, cells), on every side; fills results and writes the files."""
+    def run(self, plan, kind=None, worker=run.Worker):
+        """Runs plan, a list of (iommu, cells), on every side; fills results and writes the files.
+
+        kind: of tests that are no cells, with the worker that runs them.
+        """
+        self.kind = kind
         self.run_dir = results.new_run_dir(f"{self.what}-{self.base.name}")
         rules = klog.load_allowed()
-        lists = {side: expect.load(self.base.name, side) for side in self.sides}
-        lanes, total = self._lanes(plan, lists)
+        lists = {side: expect.load(self.base.name, side, kind) for side in self.sides}
+        lanes, total = self._lanes(plan, lists, worker)
         progress = Progress(self.cache, f"{self.what}-{self.base.name}-{'+'.join(self.sides)}-{total}", total)
 
         def sink(res):
@@ -105,7 +110,7 @@ class Session:
 
         with procs.guard():
             try:
-                self.boots = run.run_jobs(lanes, rules, sink, progress.note)
+                self.boots = run.run_jobs(lanes, rules, sink, progress.note, worker)
             finally:
                 progress.close()
         order = {(i, c.name): n for n, (i, c) in enumerate((i, c) for i, cs in plan for c in cs)}
@@ -114,7 +119,7 @@ class Session:
         self.seconds = progress.seconds()
         return self.finish(self.seconds)
 
-    def _lanes(self, plan, lists):
+    def _lanes(self, plan, lists, worker):
         """Two lanes for two cores: a side each, or halves of the only side."""
         shards = max(1, 2 // max(1, len(self.sides)))
         lanes, total = [], 0
@@ -124,18 +129,17 @@ class Session:
                 facts = self.facts(side, iommu)
                 wanted = []
                 for cell in cells:
-                    cell_facts = {**facts, "state": cell.state, "way": cell.way, "order": cell.order}
+                    cell_facts = {**facts, **cell.facts()}
                     reason = expect.skipped(lists[side], cell_facts)
                     if reason:
                         self.results.append(run.Result(cell, cell_facts, verdict="skip", skip=reason))
                     else:
                         wanted.append(cell)
                 total += len(wanted)
-                for n in range(shards):
-                    mine = wanted[n::shards] if shards > 1 else wanted
+                for n, mine in enumerate(worker.split(wanted, shards)):
                     label = f"{side}-iommu-{iommu}" + (f"-{n + 1}" if shards > 1 else "")
                     if mine:
-                        split[n].append(run.Job(facts, self.machine(side, iommu), mine,
+                        split[n].append(run.Job(facts, worker.tune(self.machine(side, iommu), self), mine,
                                                 self.run_dir / "boots" / label, label))
             lanes += split
         return [lane for lane in lanes if lane], total
@@ -143,7 +147,7 @@ class Session:
     def finish(self, seconds):
         """Judges against the expectations and writes results.json, junit.xml and the page."""
         results.judge(self.results)
-        meta = {"run": self.run_dir.name, "what": self.what, "base": self.base.name, "seconds": round(seconds, 2),
+        meta = {"run": self.run_dir.name, "what": self.what, "kind": self.kind or "matrix", "base": self.base.name, "seconds": round(seconds, 2),
                 "when": time.strftime("%Y-%m-%d %H:%M:%S %Z"), "command": command_line(),
                 "versions": self.versions, "notes": self.notes, "boots": self.boots}
         data = results.write(self.run_dir, meta, self.results)
@@ -158,7 +162,7 @@ def command_line():
     """The command that repeats this run."""
     if len(sys.argv) < 2:
         return "xe-unplug"
-    keys = ("BASE", "STATE", "WAY", "ORDER", "KERNEL", "IOMMU", "GPU", "REPEAT", "SIDE")
+    keys = ("BASE", "STATE", "WAY", "ORDER", "KERNEL", "IOMMU", "GPU", "REPEAT", "SIDE", "TESTS")
     words = [f"{k}={shlex.quote(os.environ[k])}" for k in keys if os.environ.get(k)]
     return " ".join(["make", sys.argv[1], *words, *map(shlex.quote, sys.argv[2:])])
 

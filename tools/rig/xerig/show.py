@@ -12,7 +12,11 @@ def verdict(session):
     """
     con = table.console()
     s = session
-    con.print(table.matrix(s.results, f"xe hot-unplug, {s.base.name} ({s.versions['linux-source']}), {s.variant} kernel"))
+    where = f"{s.base.name} ({s.versions['linux-source']}), {s.variant} kernel"
+    if s.kind:
+        con.print(table.tests(s.results, f"{s.kind}, {where}, GPU {s.gpu}", lambda name: name.split("@")[0]))
+    else:
+        con.print(table.matrix(s.results, f"xe hot-unplug, {where}"))
     table.findings(s.results, con)
     passed, failed, skipped = results.counts(s.results)
     parts = [f"{'unpatched' if side == 'base' else 'patched'}: {results.summary(s.results, side)}" for side in s.sides]

@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 
 from . import base as bases
-from . import check, errors, guest_kunit, klog, kunit, matrix, meta, paths, procs, results, run, session, ui, vgpu
+from . import check, errors, guest_kunit, igt, klog, kunit, matrix, meta, paths, procs, results, run, session, ui, vgpu
 
 
 @dataclass
@@ -165,6 +165,20 @@ def smoke(_cache, _out, base):
         if res.expected in ("unexpected", "must-leave"):
             o.lines.append(f"{res.facts['side']} {res.cell.name}: {res.verdict} {' '.join(res.oracles())} ({res.expected})")
     o.lines += s.notes
+    return o
+
+
+def igt_short(_cache, _out, base):
+    """A few of IGT's tests on the patched side."""
+    return _nothing_to_run(base) or _tests(base, "igt", igt.KIND, igt.Worker, lambda s: igt.choose(s.root, "", igt.SHORT))
+
+
+def _tests(base, what, kind, worker, choose):
+    s = session.Session(what, base).prepare(["patched"])
+    s.run([("on", choose(s))], kind, worker)
+    o = Outcome(*results.counts(s.results))
+    o.lines = [f"{r.cell.name}: {r.verdict} {' '.join(r.oracles())} ({r.expected})" for r in s.results
+               if r.expected in ("unexpected", "must-leave")]
     return o
 
 

@@ -3,6 +3,7 @@
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
+from rich.markup import escape
 from rich.table import Table
 
 COLOURS = {"clean": "green", "dirty": "red", "hang": "magenta", "infra": "yellow", "skip": "dim"}
@@ -55,6 +56,33 @@ def matrix(results, title):
                  "mem = memory, prog = the program, rig = hang or infrastructure[/]")
 
 
+def tests(results, title, group):
+    """Rich table of tests with names of their own, one row a group (group(name) tells it), columns by side."""
+    sides = [s for s in ("base", "patched") if any(r.facts["side"] == s for r in results)]
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False,
+                  header_style="bold", padding=(0, 1))
+    table.add_column("tests of", no_wrap=True)
+    for side in sides:
+        for name in ({"base": "unpatched", "patched": "patched"}[side] + ": clean", "not", "skip", "leaks", "s"):
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("who spoke", no_wrap=True)
+    rows = {}
+    for res in results:
+        rows.setdefault(group(res.facts["test"]), {}).setdefault(res.facts["side"], []).append(res)
+    for name, by_side in rows.items():
+        cells = [name]
+        for side in sides:
+            mine = by_side.get(side, [])
+            bad = [r for r in mine if r.verdict not in ("clean", "skip")]
+            new = "[bold red]![/]" if any(r.expected in ("unexpected", "must-leave") for r in mine) else ""
+            spoke = dict.fromkeys(n for r in bad for n in r.oracles())
+            cells += [str(sum(r.verdict == "clean" for r in mine)), _number(len(bad)) + new,
+                      f"[dim]{sum(r.verdict == 'skip' for r in mine)}[/]", _number(sum(r.leaked or 0 for r in mine)),
+                      f"{sum(r.seconds for r in mine):.0f}", "[dim]" + " ".join(SHORT.get(n, n) for n in spoke) + "[/]"]
+        table.add_row(*cells)
+    return table
+
+
 def _part(title, rows, sides):
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False,
                   header_style="bold", padding=(0, 1))
@@ -81,7 +109,7 @@ def findings(results, con, most=12):
     from .results import repeat_command
     bad = [r for r in results if r.expected in ("unexpected", "must-leave")]
     for res in bad[:most]:
-        con.print(f"[bold]{res.facts['side']} {res.cell.name}[/] iommu={res.facts['iommu']}: "
+        con.print(f"[bold]{res.facts['side']} {escape(res.cell.name)}[/] iommu={res.facts['iommu']}: "
                   f"{res.verdict}{', must leave the list' if res.expected == 'must-leave' else ''}")
         for f in res.findings[:4]:
             con.print(f"    {f.oracle}: {f.summary[:200]}", markup=False)

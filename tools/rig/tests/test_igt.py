@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: MIT
+"""IGT in the guest: names, batches, slices of the log, igt_runner's results, verdicts, boots."""
+
+import contextlib
+import json
+import re
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from xerig import agent, errors, expect, igt, results, run
+from xerig.igt import IgtTest
+from xerig.klog import Allowed
+
+FACTS = {"base": "6.12", "side": "base", "kernel": "plain", "iommu": "on", "gpu": "lnl"}
+SKIPS = [Allowed((), re.compile("has_vram"), "no VRAM")]
+
+
+def rec(text, level=6):
+    return agent.Record(level, 0, 0, text)
+
+
+def root(tmp_path, **programs):
+    folder = tmp_path / igt.PROGRAMS.lstrip("/")
+    folder.mkdir(parents=True)
+    for name, subtests in programs.items():
+        (folder / name).write_text("#!/bin/sh\n" + "".join(f"echo {s}\n" for s in subtests.split()))
+        (folder / name).chmod(0o755)
+    (folder / "test-list.txt").write_text("no program")
+    return SimpleNamespace(path=tmp_path, program_argv=lambda: [])
+
+
+def test_names_and_patterns(tmp_path):
+    r = root(tmp_path, xe_a="one two", xe_b="", core_hotunplug="hot")
+    names = [t.name for t in igt.choose(r, "xe_a@t*,xe_b,xe_a@one", ())]
+    assert names == ["xe_a@two", "xe_b", "xe_a@one"]
+    assert [t.name for t in igt.choose(r, "", ("core_*",))] == ["core_hotunplug@hot"]
+    for bad in ("xe_nix", "xe_a@three", " , "):
+        with pytest.raises(errors.UsageError, match="TESTS"):
+            igt.choose(r, bad, ())
+
+
+def test_batches_keep_programs_apart_and_what_removes_the_device_alone():
+    tests = [IgtTest("xe_vm", str(n)) for n in range(igt.BATCH + 2)] + [IgtTest("xe_mmap", "a"), IgtTest("core_hotunplug", "x"),
+                                                                    IgtTest("core_hotunplug", "y")]
+    assert [len(b) for b in igt.batches(tests)] == [igt.BATCH, 2, 1, 1, 1]
+    a, b = igt.halves(tests, 2)
+    assert {t.program for t in a} == {"xe_vm"} and [t.subtest for t in b] == ["a", "x", "y"]
+
+
+def test_the_log_is_cut_at_igts_own_markers():
+    tests = [IgtTest("xe_vm", "a"), IgtTest("xe_vm", "b"), IgtTest("xe_huc_copy")]
+    logs = igt.slices([rec("fixture"), rec("[IGT] xe_vm: executing"), rec("[IGT] xe_vm: starting subtest a"), rec("of a"),
+                       rec("[IGT] xe_vm: finished subtest a, SUCCESS"), rec("late of a"),
+                       rec("[IGT] xe_vm: starting subtest b"), rec("[IGT] xe_huc_copy: executing"), rec("of huc")], tests)
+    assert [r.text for r in logs["xe_vm@a"]][0] == "fixture" and "late of a" in [r.text for r in logs["xe_vm@a"]]
+    assert [r.text for r in logs["xe_huc_copy"]] == ["[IGT] xe_huc_copy: executing", "of huc"]
+    assert len(logs["xe_vm@b"]) == 1
+
+
+def result_file(**tests):
+    return json.dumps({"tests": {f"igt@{k.replace('__', '@')}": v for k, v in tests.items()}})
+
+
+def test_a_failed_dynamic_subtest_is_its_subtests_failure():
+    seen = igt.read_results(result_file(xe_exec__once={"result": "pass", "time": {"start": 1, "end": 3.5}},
+                                        xe_exec__once__rcs0={"result": "pass"},
+                                        xe_exec__once__bcs0={"result": "fail", "err": "Failed assertion: 1"}))
+    assert seen["xe_exec@once"]["result"] == "fail" and seen["xe_exec@once"]["seconds"] == 2.5
+    assert seen["xe_exec@once"]["dynamic"] == {"rcs0": "pass", "bcs0": "fail"}
+    assert igt.read_results("{") == {}
+
+
+def judged(result, text="", log=(), died=None, witness=()):
+    seen = {"result": result, "seconds": 1.0, "text": text, "dynamic": {}} if result else None
+    return igt.judge(IgtTest("xe_vm", "a"), FACTS, seen, list(log), list(witness), [], SKIPS, died)
+
+
+def test_verdicts():
+    assert judged("pass").verdict == "clean"
+    assert judged("dmesg-warn").verdict == "clean"  # what is in the log is for our own list to say
+    assert judged("warn", "Starting subtest").verdict == "clean"
+    res = judged("pass", log=[rec("something odd", 4)])
+    assert (res.verdict, res.oracles(), res.broken) == ("dirty", ["klog"], False)
+    res = judged("fail", "Failed assertion: fd >= 0\nerror: -1")
+    assert res.verdict == "dirty" and res.findings[0].summary == "fail: Failed assertion: fd >= 0"
+    assert judged("warn", "(xe_vm:1) x-WARNING: odd").verdict == "dirty"
+    res = judged("timeout", "x")
+    assert (res.verdict, res.broken) == ("hang", True)
+    assert judged("pass", witness=[{"kind": "dma_after_unmap"}]).oracles() == ["witness"]
+
+
+def test_a_leak_at_unbind_ends_the_boot():
+    log = [rec("------------[ cut here ]------------", 4),
+           rec("DMA-API: pci 0000:01:00.0: device driver has pending DMA allocations while released from device [count=3]", 4),
+           rec("---[ end trace 0 ]---", 4)]
+    res = judged("abort", "", log)
+    assert (res.verdict, res.oracles(), res.leaked, res.broken) == ("dirty", ["dma-debug"], 3, True)
+
+
+def test_skips_need_a_listed_reason():
+    text = "Test requirement not met in function f, file x.c:1:\nTest requirement: xe_has_vram(fd)\nSubtest a: SKIP"
+    assert (judged("skip", text).verdict, judged("skip", text).skip) == ("skip", "xe_has_vram(fd)")
+    res = judged("skip", "Test requirement: the moon is full")
+    assert res.verdict == "dirty" and "moon" in res.findings[0].summary
+
+
+def test_a_kernel_that_dies_is_not_the_programs_fault():
+    res = judged(None, died="BUG: kernel NULL pointer dereference")
+    assert (res.verdict, res.oracles(), res.broken) == ("dirty", ["rig"], True)
+
+
+class Guest:
+    """A guest whose igt_runner says what the script for the boot says: name -> result, or an exception."""
+
+    def __init__(self, script):
+        self.script, self.records, self.listed = script, [], []
+
+    def mark(self, text, *_a, **_k):
+        self.records.append(rec(text))
+        return len(self.records) - 1
+
+    def slice(self, begin, end=None):
+        return self.records[begin:end]
+
+    def run(self, argv, _timeout):
+        if "printf" in argv[2]:
+            self.listed = re.findall(r"igt@(\S+)", argv[3])
+        return SimpleNamespace(status=0)
+
+    def spawn(self, argv):
+        assert argv[0].endswith("igt_runner")
+        self.out = {}
+        for name in self.listed:
+            result = self.script.get(name, "pass")
+            if result == "notrun":
+                break
+            program, _, subtest = name.partition("@")
+            self.records.append(rec(f"[IGT] {program}: starting subtest {subtest}"))
+            if isinstance(result, Exception):
+                self.error = result
+                return 7
+            self.out[f"igt@{name}"] = {"result": result, "out": "Failed assertion: x"}
+            self.records.append(rec(f"[IGT] {program}: finished subtest {subtest}, SUCCESS"))
+        self.error = None
+        return 7
+
+    def child(self, _pid):
+        return SimpleNamespace(ended=self.error is None, err=[], out=[])
+
+    def wait_exit(self, *_a):
+        raise self.error
+
+    def read(self, *_a):
+        return json.dumps({"tests": self.out})
+
+    def settle_log(self, *_a):
+        pass
+
+    def closed(self):
+        return False
+
+
+def go(monkeypatch, tests, scripts):
+    boots, out = [], []
+
+    class Fake(igt.Worker):
+        @contextlib.contextmanager
+        def _boot(self):
+            boots.append(1)
+            gpu = SimpleNamespace(command=lambda *_a, **_k: {"next": 0, "events": []})
+            yield (SimpleNamespace(agent=Guest(scripts[min(len(boots), len(scripts)) - 1]), gpu=gpu,
+                                   render_node=lambda: "x", console_lines=list), f"boot-{len(boots)}", (0, 0))
+
+    job = run.Job(FACTS, None, tests, None, "base")
+    w = Fake([job], [], out.append, lambda t: None, threading.Event())
+    w.run()
+    assert w.error is None, w.error
+    return [(r.cell.subtest, r.verdict, r.boot) for r in out]
+
+
+ABC = [IgtTest("xe_vm", s) for s in "abc"]
+
+
+def test_what_the_runner_did_not_run_goes_on_in_a_fresh_boot(monkeypatch):
+    assert go(monkeypatch, ABC, [{"xe_vm@b": "notrun"}, {}]) == \
+        [("a", "clean", "boot-1"), ("b", "clean", "boot-2"), ("c", "clean", "boot-2")]
+
+
+def test_an_oops_costs_the_test_that_ran_and_not_those_before_and_after(monkeypatch):
+    oops = agent.GuestOops("BUG: kernel NULL pointer dereference")
+    assert go(monkeypatch, ABC, [{"xe_vm@b": oops}, {}]) == \
+        [("a", "clean", "boot-1"), ("b", "dirty", "boot-1"), ("c", "clean", "boot-2")]
+
+
+def test_a_runner_that_never_runs_anything_is_infra(monkeypatch):
+    got = go(monkeypatch, ABC, [{"xe_vm@a": "notrun"}])
+    assert [v for _, v, _ in got] == ["infra"] * 3
+
+
+def test_expectations_of_named_tests():
+    lines = expect.parse("fail xe_vm@a* gpu=lnl program known\nflake core_hotunplug@* rig sometimes", "igt.txt", cells=False)
+    res = judged("fail", "Failed assertion: x")
+    assert expect.apply(lines, res) == "expected"
+    assert expect.apply(lines, judged("pass")) == "must-leave"
+    res = judged("fail", "x")
+    res.facts["gpu"] = "bmg"
+    assert expect.apply(lines, res) == "unexpected"
+    assert results.repeat_command(res) == "make igt BASE=6.12 SIDE=base TESTS='xe_vm@a' GPU=bmg"
+
+
+def test_the_lists_of_the_repository_are_good():
+    igt.load_skips()
+    for path in sorted(expect.FOLDER.glob("igt-[0-9]*.txt")):
+        expect.parse(path.read_text(), path.name, cells=False)

@@ -1,0 +1,359 @@
+# SPDX-License-Identifier: MIT
+"""IGT's packaged programs under the packaged igt_runner in the guest, judged by our oracles as well.
+
+The guest's /usr is the root file system over 9p. A batch is one igt_runner with consecutive tests of one
+program; programs that take the device away get a batch a test, so that what one of them leaves behind is
+not the next one's. igt_runner watches kernel log, taint and lockdep; when it gives up, the rest goes on in a
+fresh boot.
+"""
+
+import fnmatch
+import json
+import re
+import time
+from dataclasses import dataclass
+
+from . import agent, cmd, errors, klog, oracles, paths, run
+
+KIND = "igt"
+PROGRAMS = "/usr/libexec/igt-gpu-tools"
+OWN = "/scenarios/igt"  # our own program in IGT's style, where tools/scenarios builds one
+DEFAULT = ("core_hotunplug", "device_reset", "xe_create", "xe_query", "xe_mmap", "xe_exec_basic", "xe_exec_store",
+           "xe_exec_threads", "xe_exec_balancer", "xe_exec_compute_mode", "xe_exec_fault_mode", "xe_exec_reset",
+           "xe_exec_queue_property", "xe_exec_mix_modes", "xe_vm", "xe_evict", "xe_evict_ccs", "xe_dma_buf_sync",
+           "xe_prime_self_import", "xe_waitfence", "xe_intel_bb", "xe_huc_copy", "xe_noexec_ping_pong",
+           "xe_spin_batch", "xe_copy_basic", "xe_pm", "xe_wedged", "xe_fault_injection", "xe_module_load",
+           "xe_sysfs_*", "xe_debugfs", "xe_exec_system_allocator")
+# What `make test` runs on the patched side: ways of core_hotunplug, and a test of each main part of the driver.
+SHORT = ("core_hotunplug@unplug-rescan", "core_hotunplug@hotunbind-rebind", "core_hotunplug@hotre*-lateclose",
+         "xe_create@create-invalid-mbz", "xe_query@query-engines", "xe_mmap@system", "xe_exec_basic@once-userptr",
+         "xe_exec_store@basic-store", "xe_vm@munmap-style-unbind-userptr-all", "xe_prime_self_import@basic-with_one_bo")
+# These unbind, remove or unload; the others leave the device alone.
+ALONE = ("core_hotunplug", "device_reset", "xe_module_load", "xe_wedged", "xe_fault_injection", "xe_configfs",
+         "xe_survivability", "xe_hotunplug_held")
+MEMORY_MIB = 2560  # xe_vm binds 2 GiB at once
+BATCH = 40  # tests in one igt_runner: what a broken guest can take with it
+TEST_SECONDS = 120
+SILENT_SECONDS = 60  # without a word from a guest that should be busy
+SKIPS = paths.RIG / "expect" / "igt-skips.txt"
+# igt_runner's words, from harmless to bad.
+GOOD = ("pass", "dmesg-warn")
+RANK = ("notrun", "skip", "pass", "warn", "dmesg-warn", "fail", "dmesg-fail", "timeout", "crash", "abort", "incomplete")
+
+_START = re.compile(r"^\[IGT\] (\S+): starting subtest (\S+)")
+_EXEC = re.compile(r"^\[IGT\] (\S+): executing")
+_END = re.compile(r"^\[IGT\] (\S+): (?:finished subtest (\S+), (\w+)|exiting, ret=(\d+))")
+_WORDS = {"SUCCESS": "pass", "0": "pass", "SKIP": "skip", "77": "skip", "FAIL": "fail", "98": "fail"}
+
+
+@dataclass(frozen=True)
+class IgtTest:
+    """One subtest, or a program without subtests."""
+
+    program: str
+    subtest: str = ""
+
+    @property
+    def name(self):
+        return f"{self.program}@{self.subtest}" if self.subtest else self.program
+
+    def facts(self):
+        """What expectations and oracles know a test by."""
+        return {"kind": KIND, "test": self.name}
+
+
+def catalogue(root, programs, folders=()):
+    """Tests of the programs (names or patterns) in IGT's own order, asked of the programs themselves.
+
+    root: a rootfs.Rootfs; folders: host folders with further programs. A name nothing matches is a UsageError.
+    """
+    found = {p.name: p for folder in (root.path / PROGRAMS.lstrip("/"), *folders) if folder.is_dir()
+             for p in sorted(folder.iterdir()) if p.is_file() and p.stat().st_mode & 0o100}
+    out = []
+    for pattern in programs:
+        names = [n for n in found if fnmatch.fnmatchcase(n, pattern)]
+        if not names:
+            raise errors.UsageError(f"TESTS {pattern} is unknown: the IGT package has no such program")
+        for name in names:
+            listed = cmd.run([*root.program_argv(), found[name], "--list-subtests"], check=False)
+            subtests = [s for s in listed.stdout.split() if re.fullmatch(r"[\w.+-]+", s)]
+            out += [IgtTest(name, s) for s in subtests] or [IgtTest(name)]
+    return list(dict.fromkeys(out))
+
+
+def choose(root, text, default, folders=()):
+    """Tests of a comma list of program[@subtest] names or patterns; default where text is empty."""
+    wanted = [t.strip() for t in (text or ",".join(default)).split(",") if t.strip()]
+    if not wanted:
+        raise errors.UsageError("TESTS is empty; want program[@subtest], patterns allowed")
+    every = catalogue(root, list(dict.fromkeys(w.split("@")[0] for w in wanted)), folders)
+    out = []
+    for w in wanted:
+        hits = [t for t in every if fnmatch.fnmatchcase(t.name if "@" in w else t.program, w)]
+        if not hits:
+            raise errors.UsageError(f"TESTS {w} is unknown: `xe-unplug igt --list --tests {w.split('@')[0]}` shows names")
+        out += hits
+    return list(dict.fromkeys(out))
+
+
+def own_folders(session):
+    """Host folders with our own program in IGT's style, where tools/scenarios builds one."""
+    return [side.programs / "igt" for side in session.sides.values()][:1]
+
+
+def batches(tests):
+    """Lists of tests that share an igt_runner, in order."""
+    out = []
+    for t in tests:
+        last = out[-1] if out else None
+        if last and last[0].program == t.program and t.program not in ALONE and len(last) < BATCH:
+            last.append(t)
+        else:
+            out.append([t])
+    return out
+
+
+def halves(tests, count):
+    """Tests for count machines: whole programs, balanced by number."""
+    parts = [[] for _ in range(count)]
+    groups = {}
+    for t in tests:
+        groups.setdefault(t.program, []).append(t)
+    for group in sorted(groups.values(), key=len, reverse=True):
+        min(parts, key=len).extend(group)
+    order = {t: n for n, t in enumerate(tests)}
+    return [sorted(p, key=order.get) for p in parts]
+
+
+def load_skips(path=SKIPS):
+    """Reasons for which a test may skip itself, in the format of klog-allow.txt."""
+    return klog.load_allowed(path)
+
+
+def slices(records, tests):
+    """Kernel log by test name, from igt's own markers: from one test's start to the next one's. What comes
+    before the first start is of the program's fixture, and counted to the first test."""
+    names = {(t.program, t.subtest): t.name for t in tests}
+    out = {t.name: [] for t in tests}
+    early, current = [], None
+    for r in records:
+        m = _START.match(r.text)
+        e = None if m else _EXEC.match(r.text)
+        key = (m[1], m[2]) if m else (e[1], "") if e else None
+        if key in names:
+            current = names[key]
+            out[current] += early
+            early = []
+        (out[current] if current else early).append(r)
+    if early:
+        out[tests[0].name] += early
+    return out
+
+
+def why_skipped(text):
+    """The requirement a test says it lacks, in one line."""
+    m = re.findall(r"Test requirement: (.*)", text)
+    if m:
+        return m[-1].strip()
+    lines = [s.strip() for s in text.splitlines() if s.strip() and "SKIP" not in s and not s.startswith(
+        ("IGT-Version", "Using IGT_SRANDOM", "Starting subtest", "Opened device", "Test requirement not met"))]
+    return lines[-1] if lines else "no reason given"
+
+
+def why_failed(text):
+    """The line of a test's output that says best what went wrong."""
+    for pattern in (r"(?:Failed assertion|Test assertion failure).*", r".*(?:CRITICAL|Timed out|Received signal).*"):
+        m = re.findall(pattern, text)
+        if m:
+            wanted = next((x for x in m if "Failed assertion" in x), m[0])
+            return wanted.strip()
+    lines = [s.strip() for s in text.splitlines() if s.strip()]
+    return lines[-1] if lines else "no word"
+
+
+def read_results(text):
+    """results.json of igt_runner as test name -> dict(result, seconds, text, dynamic); {} where it is broken."""
+    try:
+        tests = json.loads(text)["tests"]
+    except (ValueError, KeyError):
+        return {}
+    out = {}
+    for full, row in tests.items():
+        parts = full.split("@")
+        name = "@".join(parts[1:3])
+        took = row.get("time") or {}
+        one = out.setdefault(name, {"result": "notrun", "seconds": 0.0, "text": "", "dynamic": {}})
+        result = row.get("result", "notrun")
+        if len(parts) > 3:
+            one["dynamic"]["@".join(parts[3:])] = result
+        elif one["result"] == "notrun" or RANK.index(result) > RANK.index(one["result"]):
+            one["result"] = result
+        if result in RANK and len(parts) > 3 and RANK.index(result) > RANK.index("warn") > RANK.index(one["result"]):
+            one["result"] = result
+        one["seconds"] = max(one["seconds"], float(took.get("end", 0)) - float(took.get("start", 0)))
+        if len(parts) <= 3 or result not in ("pass", "skip"):
+            one["text"] += row.get("out", "") + row.get("err", "")
+    return out
+
+
+def judge(test, facts, seen, records, witness, rules, skips, died=None):
+    """A run.Result of one test. seen: its entry of read_results(), None if the runner never told;
+    died: why the guest broke while it ran."""
+    res = run.Result(test, {**facts, **test.facts()})
+    ev = oracles.Evidence(res.facts, witness=witness)
+    ev.entries = klog.entries(records)
+    ev.bad_entries = [e for e in klog.judge(ev.entries, rules, res.facts) if not e.title.startswith("[IGT]")]
+    ev.kernel_died = died
+    res.log, res.entries, res.witness = [str(r) for r in records], ev.entries, witness
+    res.findings = oracles.judge(ev)
+    res.leaked = klog.pending_dma(ev.entries)
+    res.splats = sum(e.kind in klog.SPLATS for e in ev.bad_entries)
+    result = seen["result"] if seen else "incomplete"
+    if result == "warn" and "WARNING: " not in seen["text"]:
+        result = "pass"  # several subtests share a stderr, and the runner takes a cut line of one for a word of the next
+    if seen:
+        res.seconds = seen["seconds"]
+        res.replies = [(d, r, 0.0) for d, r in seen["dynamic"].items()]
+    res.held = {"igt": result}
+    if result == "skip":
+        res.skip = why_skipped(seen["text"])
+        if not any(rule.applies(res.facts) and rule.pattern.search(res.skip) for rule in skips):
+            res.findings.append(oracles.Finding("program", f"skipped, and the list has no such reason: {res.skip}"))
+    elif result not in GOOD and not (result == "incomplete" and died) and not \
+            (result in ("dmesg-fail", "abort") and seen and not re.search("assert|FAIL", seen["text"])):
+        text = seen["text"] if seen else ""
+        res.findings.append(oracles.Finding("program", f"{result}: {why_failed(text)}", text[-20000:]))
+    if result in ("timeout", "incomplete") and not died:
+        res.verdict = "hang"
+    elif res.findings:
+        res.verdict = "dirty"
+    elif res.skip:
+        res.verdict = "skip"
+    # What one test leaks at unbind is counted again at the next one's.
+    res.broken = bool(died or res.leaked or res.verdict == "hang" or
+                      {e.kind for e in ev.entries} & {"lockdep", "panic", "hung", "oops"})
+    return res
+
+
+class Worker(run.Worker):
+    """Runs the tests of its jobs in batches, a fresh boot after whatever makes a boot worthless."""
+
+    split = staticmethod(halves)
+    skips = None
+
+    @staticmethod
+    def tune(machine, session):
+        """The root file system as /usr, and memory for tests that fill it."""
+        machine.shares = [("root", str(session.root.path), "/mnt", True)]
+        machine.memory_mib = max(machine.memory_mib, MEMORY_MIB)
+        return machine
+
+    def _one_boot(self, tests):
+        """As run.Worker: (tests done from the head of the list, None or why the boot failed)."""
+        self._check()
+        if self.skips is None:
+            self.skips = load_skips()
+        done, why = 0, None
+        try:
+            with self._boot() as (vm, name, _):
+                for batch in batches(tests):
+                    ran = self._batch(vm, batch)
+                    done += len(ran)
+                    for res in ran:
+                        res.boot = name
+                        self.sink(res)
+                    if len(ran) < len(batch) or any(r.broken for r in ran) or vm.agent.closed() or \
+                            vm.render_node() is None:
+                        break
+        except (errors.InfraError, agent.GuestGone, agent.GuestTimeout, agent.GuestOops, agent.AgentError) as e:
+            self._check()
+            why = str(e)
+        return done, why
+
+    def _batch(self, vm, batch):
+        """Runs one igt_runner; returns results of the tests that ran, from the batch's head."""
+        guest, gpu = vm.agent, vm.gpu
+        first = guest.mark(f"xe-unplug: igt {batch[0].program}: begin")
+        since = gpu.command("witness", since=1 << 62)["next"]
+        folder = PROGRAMS if not vm.agent.run(["sh", "-c", f"test -x {PROGRAMS}/{batch[0].program}"], 10).status else OWN
+        listed = "".join(f"igt@{t.name}\n" for t in batch)
+        guest.run(["sh", "-c", "printf %s \"$0\" > /tmp/list", listed], 10)
+        began = time.monotonic()
+        died, text = None, ""
+        pid = guest.spawn(["/usr/bin/igt_runner", "--test-list", "/tmp/list", "--abort-on-monitored-error=taint,lockdep",
+                           "--per-test-timeout", str(TEST_SECONDS), "--inactivity-timeout", str(TEST_SECONDS),
+                           "--multiple-mode", "--overwrite", "--disk-usage-limit", "64M", folder, "/tmp/results"])
+        try:
+            self._follow(vm, pid, first, TEST_SECONDS * len(batch) + 60)
+            text = guest.read("/tmp/results/results.json", 30)
+        except agent.GuestOops as e:
+            died = str(e)
+            guest.settle_log(0.2, 2.0)
+        except agent.GuestTimeout as e:
+            died = f"stuck: {e}"
+        except agent.GuestGone as e:
+            died = next((s for s in reversed(vm.console_lines()) if re.search(r"Kernel panic|BUG: |Oops", s)), None)
+            if died is None:
+                raise errors.InfraError(f"the guest is gone ({e})") from None
+        except agent.AgentError as e:
+            raise errors.InfraError(f"igt_runner left no results: {e}: {' '.join(guest.child(pid).err[-2:])}") from None
+        return self._results(vm, batch, pid, (first, since), text, died, time.monotonic() - began)
+
+    def _follow(self, vm, pid, first, limit):
+        """Waits for the runner's end; the witness is told which test runs."""
+        guest, at, end, heard = vm.agent, first, time.monotonic() + limit, time.monotonic()
+        while not guest.child(pid).ended:
+            self._check()
+            fresh = guest.slice(at)
+            at += len(fresh)
+            for r in fresh:
+                if m := _START.match(r.text):
+                    vm.gpu.command("mark", name=f"{m[1]}@{m[2]}")
+                    self.note(f"{self.job.label}: {m[1]}@{m[2]}")
+            now = time.monotonic()
+            if fresh:
+                heard = now
+            elif now - heard > SILENT_SECONDS:
+                guest.call("ping", 10.0)
+                heard = now
+            if now > end:
+                raise agent.GuestTimeout("igt_runner does not end")
+            try:
+                guest.wait_exit(pid, 0.3)
+            except agent.GuestTimeout:
+                continue
+
+    def _results(self, vm, batch, pid, start, text, died, seconds):
+        guest, (first, since) = vm.agent, start
+        try:
+            last = guest.mark("xe-unplug: igt: end", 5.0, watch=False) if not died else None
+        except (agent.GuestGone, agent.GuestTimeout, agent.AgentError):
+            last = None
+        logs = slices(guest.slice(first + 1, last), batch)
+        events = vm.gpu.command("witness", since=since)["events"]
+        seen = read_results(text)
+        ran = [t for t in batch if logs[t.name] and (t.name in seen or died)]
+        if died:  # no results.json: igt's own words in the log tell how those before it ended
+            seen = {t.name: said for t in ran if (said := from_log(logs[t.name], t))}
+        ran = [t for t in batch if t in ran or seen.get(t.name, {"result": "notrun"})["result"] != "notrun"]
+        ran = batch[:1 + max(map(batch.index, ran))] if ran else []
+        if not ran:
+            said = guest.child(pid)
+            raise errors.InfraError("igt_runner ran nothing: " + " ".join((said.err or said.out)[-3:]))
+        out = []
+        for t in ran:
+            mine = [e for e in events if e.get("mark") == t.name or (e.get("mark") not in logs and t is ran[0])]
+            out.append(judge(t, self.job.facts, seen.get(t.name), logs[t.name], mine, self.rules, self.skips,
+                             died if t is ran[-1] else None))
+        if len(out) == 1:
+            out[0].seconds = seconds
+        return out
+
+
+def from_log(records, test):
+    """A test's entry of read_results() from igt's lines in the kernel log, or None where it did not end."""
+    for r in records:
+        m = _END.match(r.text)
+        if m and m[1] == test.program and (m[2] or "") == test.subtest:
+            return {"result": _WORDS.get(m[3] or m[4], "crash"), "seconds": 0.0, "text": "", "dynamic": {}}
+    return None
