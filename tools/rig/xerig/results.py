@@ -47,6 +47,8 @@ def repeat_command(res):
              f"ORDER={f['order']}", f"IOMMU={f['iommu']}"]
     if f["kernel"] != "plain":
         words.append(f"KERNEL={f['kernel']}")
+    if f["gpu"] != "lnl":
+        words.append(f"GPU={f['gpu']}")
     return " ".join(words)
 
 
