@@ -19,6 +19,8 @@ matrix: ## any subset: BASE= STATE= WAY= ORDER= KERNEL=plain|debug IOMMU=on|off 
 	@$(RIG) matrix
 igt: ## IGT's packaged programs in the guest: TESTS=program[@subtest],… (globs, short) [BASE= SIDE= GPU=]
 	@$(RIG) igt
+live: ## xe's own live KUnit on the virtual GPU: TESTS=suite[.case],… [BASE= SIDE= GPU=]
+	@$(RIG) live
 kunit: ## KUnit suites on UML and in the x86 guest [BASE=]
 	@$(RIG) kunit
 check: ## checkpatch --strict, sparse, W=1, kernel-doc, coccinelle, and the build of each patch [BASE=]
@@ -47,4 +49,4 @@ help: ## this list
 	      /^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\nBASE=6.12|7.3  CACHE=dir  BASE_SRC=dir  V=1 shows commands\n'
 
-.PHONY: hotunplug test setup matrix igt kunit check vgpu shell bench report tree refresh series help
+.PHONY: hotunplug test setup matrix igt live kunit check vgpu shell bench report tree refresh series help

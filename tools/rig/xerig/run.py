@@ -387,7 +387,7 @@ class Worker(threading.Thread):
                 for cell in cells:
                     self._check()
                     self.note(f"{self.job.label}: {cell.name}")
-                    cell_run = CellRun(vm, cell, self.job.facts, self.rules, lingering, self.job.faults.get(cell))
+                    cell_run = self.cell_run(vm, cell, lingering)
                     res = cell_run.run()
                     lingering = cell_run.lingering
                     self._check()
@@ -402,6 +402,10 @@ class Worker(threading.Thread):
             self._check()
             return done, str(e)
         return done, None
+
+    def cell_run(self, vm, cell, lingering):
+        """What runs one cell on a boot: an object with run() -> Result, and lingering after it."""
+        return CellRun(vm, cell, self.job.facts, self.rules, lingering, self.job.faults.get(cell))
 
     @contextlib.contextmanager
     def _boot(self):

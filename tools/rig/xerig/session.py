@@ -40,14 +40,14 @@ class Session:
         self.versions = {}
         self.results = []
         self.boots = {}
-        self.root = self.run_dir = self.kind = None
+        self.root = self.source = self.run_dir = self.kind = None
         self.seconds = 0.0
         self._lock = threading.Lock()
 
     def prepare(self, sides):
         """Sets up, builds and makes the machines of the sides; an empty patched side is left out and noted."""
         root, source = setup.ensure_all(self.base, self.cache)
-        self.root = root
+        self.root, self.source = root, source
         self.versions = {**root.versions, "linux-source": source.version}
         program = vgpu.build(self.cache.programs("vgpu"), ui.verbose())
         agent_program = initramfs.build_agent(self.cache.programs("agent"))

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What a session prints at its end, and the exit status that follows from it."""
 
+import re
+
 from . import errors, paths, results, table, ui
 
 
@@ -14,7 +16,7 @@ def verdict(session):
     s = session
     where = f"{s.base.name} ({s.versions['linux-source']}), {s.variant} kernel"
     if s.kind:
-        con.print(table.tests(s.results, f"{s.kind}, {where}, GPU {s.gpu}", lambda name: name.split("@")[0]))
+        con.print(table.tests(s.results, f"{s.kind}, {where}, GPU {s.gpu}", lambda name: re.split("[@.]", name)[0]))
     else:
         con.print(table.matrix(s.results, f"xe hot-unplug, {where}"))
     table.findings(s.results, con)

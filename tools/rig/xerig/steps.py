@@ -9,6 +9,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 
 from . import base as bases
+from . import live as live_tests
 from . import check, errors, guest_kunit, igt, klog, kunit, matrix, meta, paths, procs, results, run, session, ui, vgpu
 
 
@@ -171,6 +172,11 @@ def smoke(_cache, _out, base):
 def igt_short(_cache, _out, base):
     """A few of IGT's tests on the patched side."""
     return _nothing_to_run(base) or _tests(base, "igt", igt.KIND, igt.Worker, lambda s: igt.choose(s.root, "", igt.SHORT))
+
+
+def live(_cache, _out, base):
+    """xe's live KUnit on the patched side."""
+    return _nothing_to_run(base) or _tests(base, "live", live_tests.KIND, live_tests.Worker, live_tests.of_session)
 
 
 def _tests(base, what, kind, worker, choose):

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: MIT
+"""xe's own live KUnit in the guest: each case of xe_live_test.ko on the bound virtual GPU, with our oracles.
+
+The cases come from the kernel's sources, so that one that vanishes from the module is a failure and not a
+smaller number. kunit's filter picks one case a load of the module: a log slice each.
+"""
+
+import fnmatch
+import re
+import time
+from dataclasses import dataclass
+
+from . import agent, errors, klog, oracles, paths, run
+from .oracles import rig
+
+KIND = "live"
+MODULE = "xe_live_test"
+FILTER = "/sys/module/kunit/parameters/filter_glob"
+CASE_SECONDS = 120.0
+TESTS = "drivers/gpu/drm/xe/tests"
+SKIPS = paths.RIG / "expect" / "live-skips.txt"
+
+_RESULT = re.compile(r"^\s*(ok|not ok) \d+ (\S+)(?: # SKIP ?(.*))?$")
+
+
+@dataclass(frozen=True)
+class LiveTest:
+    """One case of a suite."""
+
+    suite: str
+    case: str
+
+    @property
+    def name(self):
+        return f"{self.suite}.{self.case}"
+
+    def facts(self):
+        """What expectations and oracles know a test by."""
+        return {"kind": KIND, "test": self.name}
+
+
+def catalogue(source, config):
+    """Cases of the live module, from the sources (a Path) and the configuration of the kernel (text)."""
+    folder = source / TESTS
+    text = "\n".join(p.read_text("utf-8", "replace") for p in sorted(folder.glob("*.c")))
+    module = _configured((folder / f"{MODULE}_mod.c").read_text(), config)
+    out = []
+    for symbol in re.findall(r"^kunit_test_suite\((\w+)\);", module, re.M):
+        suite = re.search(r"struct kunit_suite " + symbol + r" = \{(.*?)\n\};", text, re.S)
+        name = suite and re.search(r"\.name = \"(\w+)\"", suite[1])
+        table = suite and re.search(r"\.test_cases = (\w+)", suite[1])
+        body = table and re.search(r"struct kunit_case " + table[1] + r"\[\] = \{(.*?)\n\};", text, re.S)
+        if not body or not name:
+            raise errors.InfraError(f"the sources do not show the cases of the live suite {symbol}")
+        out += [LiveTest(name[1], c) for c in re.findall(r"KUNIT_CASE\w*\((\w+)", body[1])]
+    return out
+
+
+def _configured(text, config):
+    """Text without the parts that #ifdef CONFIG_... takes out."""
+    def keep(m):
+        return m[2] if re.search(rf"^{m[1]}=[ym]$", config, re.M) else ""
+    return re.sub(r"^#ifdef (CONFIG_\w+)\n(.*?)^#endif\n", keep, text, flags=re.S | re.M)
+
+
+def of_session(session):
+    """Cases of the kernels of a prepared session."""
+    side = next(iter(session.sides.values()))
+    return catalogue(session.source.path, side.kernel.config.read_text())
+
+
+def choose(every, text):
+    """Tests of a comma list of suite[.case] names or patterns; all where text is empty."""
+    if not text:
+        return every
+    out = []
+    for w in (t.strip() for t in text.split(",") if t.strip()):
+        hits = [t for t in every if fnmatch.fnmatchcase(t.name if "." in w else t.suite, w)]
+        if not hits:
+            raise errors.UsageError(f"TESTS {w} is unknown; suites: {', '.join(dict.fromkeys(t.suite for t in every))}")
+        out += hits
+    if not out:
+        raise errors.UsageError("TESTS is empty; want suite[.case], patterns allowed")
+    return list(dict.fromkeys(out))
+
+
+def read_ktap(lines, case):
+    """(status, reason) of a case in KTAP: pass, fail or skip; (None, ...) where it has no result.
+
+    A case whose parameters were all skipped is a skip: it has looked at no device.
+    """
+    status, why, params = None, "", []
+    for text in lines:
+        m = _RESULT.match(text)
+        if not m:
+            continue
+        word = "skip" if m[3] is not None else "pass" if m[1] == "ok" else "fail"
+        if m[2] == case:
+            status, why = word, m[3] or ""
+        elif status is None:
+            params.append((word, m[3] or ""))
+    if status != "fail" and params and all(w == "skip" for w, _ in params):
+        return "skip", (why or params[-1][1]).strip()
+    return status, why.strip()
+
+
+class LiveRun:
+    """One case on a running boot. run() never raises for what the driver or the guest does."""
+
+    def __init__(self, vm, test, facts, rules, lingering, skips):
+        self.vm, self.test, self.rules, self.skips, self.lingering = vm, test, rules, skips, lingering
+        self.result = run.Result(test, {**facts, **test.facts()})
+
+    def run(self):
+        """Loads the module for the case; returns the judged result."""
+        guest, gpu, res = self.vm.agent, self.vm.gpu, self.result
+        ev = oracles.Evidence(res.facts)
+        began, first, last, since = time.monotonic(), 0, None, 0
+        try:
+            first = guest.mark(f"xe-unplug: {self.test.name}: begin")
+            since = gpu.command("witness", since=1 << 62)["next"]
+            gpu.command("mark", name=self.test.name)
+            guest.write(FILTER, self.test.name)
+            child = guest.run(["modprobe", MODULE], CASE_SECONDS)
+            if child.status:
+                ev.infra.append(f"modprobe {MODULE}: {' '.join(child.err) or child.status}")
+            guest.run(["busybox", "rmmod", MODULE], 20)  # modprobe -r would take xe away as well
+            last = guest.mark(f"xe-unplug: {self.test.name}: end")
+        except agent.GuestOops as e:
+            ev.kernel_died = str(e)
+            guest.settle_log(0.2, 2.0)
+        except agent.GuestTimeout as e:
+            ev.stuck.append(str(e))
+        except agent.GuestGone as e:
+            ev.kernel_died = next((s for s in reversed(self.vm.console_lines()) if re.search("panic|BUG: |Oops", s)), None)
+            if ev.kernel_died is None:
+                ev.infra.append(f"the guest is gone ({e})")
+        except (agent.AgentError, errors.InfraError) as e:
+            ev.infra.append(str(e))
+        self._judge(ev, guest.slice(first + 1, last), since)
+        res.seconds = time.monotonic() - began
+        return res
+
+    def _judge(self, ev, records, since):
+        res = self.result
+        ev.entries = klog.entries(records)
+        # KUnit reports a failed expectation in the log as well; that is the case's own word.
+        ev.bad_entries = [e for e in klog.judge(ev.entries, self.rules, res.facts) if not e.title.lstrip().startswith("# ")]
+        try:
+            ev.witness = self.vm.gpu.command("witness", since=since)["events"]
+        except errors.InfraError as e:
+            ev.infra.append(str(e))
+        res.log, res.entries, res.witness = [str(r) for r in records], ev.entries, ev.witness
+        res.findings = oracles.judge(ev)
+        lines = [r.text for r in records]
+        status, why = read_ktap(lines, self.test.case)
+        if status == "skip":
+            res.skip = why or "no reason given"
+            if not any(rule.applies(res.facts) and rule.pattern.search(res.skip) for rule in self.skips):
+                res.findings.append(oracles.Finding("program", f"skipped, and the list has no such reason: {res.skip}"))
+        elif status != "pass" and not res.findings or status == "fail":
+            said = next((s.strip() for s in lines if "EXPECTATION FAILED" in s or "ASSERTION FAILED" in s), None)
+            res.findings.append(oracles.Finding("program", said or ("failed" if status else "no result"), "\n".join(lines[-80:])))
+        res.splats = sum(e.kind in klog.SPLATS for e in ev.bad_entries)
+        res.verdict = "infra" if ev.infra else "hang" if ev.stuck else "dirty" if res.findings else \
+            "skip" if res.skip else "clean"
+        res.broken = bool(rig.check(ev) or {e.kind for e in ev.entries} & {"lockdep", "panic", "hung", "oops"})
+
+
+class Worker(run.Worker):
+    """Runs live cases, as many as possible a boot."""
+
+    skips = None
+
+    @staticmethod
+    def tune(machine, _session):
+        """KUnit has to be told that it may run."""
+        machine.kernel_args = (*machine.kernel_args, "kunit.enable=1")
+        return machine
+
+    def cell_run(self, vm, test, lingering):
+        """As run.Worker."""
+        if self.skips is None:
+            self.skips = klog.load_allowed(SKIPS)
+        return LiveRun(vm, test, self.job.facts, self.rules, lingering, self.skips)
