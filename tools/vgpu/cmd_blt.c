@@ -47,7 +47,6 @@ static enum blt_status copy_rows(const struct blt_mem *mem, struct rect dst, str
 				 uint64_t width, uint64_t rows)
 {
 	uint8_t buf[PIECE];
-	bool ok = true;
 
 	/* Rows without gaps are one long row: fewer and larger pieces. */
 	if (dst.pitch == src.pitch && dst.pitch == (int64_t)width) {
@@ -60,13 +59,14 @@ static enum blt_status copy_rows(const struct blt_mem *mem, struct rect dst, str
 
 			if (mem->cancelled(mem->ctx))
 				return BLT_CANCELLED;
-			ok &= mem->read(mem->ctx, src.addr + x, buf, len);
-			ok &= mem->write(mem->ctx, dst.addr + x, buf, len);
+			if (!mem->read(mem->ctx, src.addr + x, buf, len) ||
+			    !mem->write(mem->ctx, dst.addr + x, buf, len))
+				return BLT_FAULT;
 		}
 		dst.addr += dst.pitch;
 		src.addr += src.pitch;
 	}
-	return ok ? BLT_DONE : BLT_FAULT;
+	return BLT_DONE;
 }
 
 /* @unit bytes of @pattern repeat over each row; @unit divides PIECE and @width. */
@@ -75,7 +75,6 @@ static enum blt_status fill_rows(const struct blt_mem *mem, struct rect dst, uin
 {
 	uint8_t buf[PIECE];
 	uint64_t most = width < PIECE ? width : PIECE;
-	bool ok = true;
 
 	for (size_t i = 0; i < most; i += unit)
 		memcpy(buf + i, pattern, unit);
@@ -83,11 +82,12 @@ static enum blt_status fill_rows(const struct blt_mem *mem, struct rect dst, uin
 		for (uint64_t x = 0; x < width; x += PIECE) {
 			if (mem->cancelled(mem->ctx))
 				return BLT_CANCELLED;
-			ok &= mem->write(mem->ctx, dst.addr + x, buf,
-					 width - x < PIECE ? width - x : PIECE);
+			if (!mem->write(mem->ctx, dst.addr + x, buf,
+					width - x < PIECE ? width - x : PIECE))
+				return BLT_FAULT;
 		}
 	}
-	return ok ? BLT_DONE : BLT_FAULT;
+	return BLT_DONE;
 }
 
 static enum blt_status fast_copy(const uint32_t *cmd, const struct blt_mem *mem)

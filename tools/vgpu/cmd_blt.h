@@ -11,8 +11,8 @@
 
 /*
  * How a blit reaches memory: addresses are those of the context that runs it. Both return false
- * when the access failed; the blit goes on then, as the hardware does for a context without
- * recoverable faults, and blt_execute() says BLT_FAULT at the end.
+ * when the access failed; the blit ends there with BLT_FAULT. It may be executed again from its
+ * start once the missing page is there.
  */
 struct blt_mem {
 	bool (*read)(void *ctx, uint64_t addr, void *buf, size_t len);
@@ -26,7 +26,7 @@ enum blt_status {
 	BLT_DONE,
 	BLT_UNKNOWN,   /* not a command this file executes: skip it by its length */
 	BLT_BAD,       /* known command, fields that no hardware accepts; nothing was written */
-	BLT_FAULT,     /* executed, at least one access failed */
+	BLT_FAULT,     /* begun, an access failed */
 	BLT_CANCELLED,
 };
 

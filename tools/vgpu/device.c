@@ -278,6 +278,8 @@ void vgpu_hw_stats(struct vgpu *g, json_t *out)
 	set_int(out, "unknown_actions", h->guc.unknown_actions);
 	set_int(out, "last_unknown_action", h->guc.last_unknown_action);
 	set_int(out, "cat_errors", h->guc.cat_errors);
+	set_int(out, "page_faults", h->guc.page_faults);
+	set_int(out, "page_faults_refused", h->guc.page_faults_refused);
 	set_int(out, "irqs_raised", h->irq.raised);
 	set_int(out, "ppgtt_faults", h->ppgtt_faults);
 	set_int(out, "ggtt_faults", h->ggtt_faults);

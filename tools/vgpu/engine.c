@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "device.h"
+#include "guc_pagefault.h"
 
 #define WAIT_NS	     1000000ull	 /* a blocked context looks again after this */
 #define ENGINE_NICE  5		 /* an endless batch must not slow the guest's CPUs down */
@@ -38,7 +39,7 @@ void engine_queue(struct guc_ctx *c)
 	struct engine *e = c->e;
 
 	c->wake_ns = 0; /* news: a waiting context may look at once */
-	if (!c->enabled || c->hung || c->running)
+	if (!c->enabled || c->hung || c->running || c->faulting)
 		return;
 	if (!c->queued) {
 		c->queued = true;
@@ -121,14 +122,19 @@ void engine_pause(struct engine *e)
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* The context is lost: tell the driver, as the hardware would. submit.lock held. */
-static void report_lost(struct vgpu_hw *h, struct guc_ctx *c, enum run_result r)
+void engine_context_lost(struct vgpu_hw *h, struct guc_ctx *c, enum run_result r)
 {
 	uint32_t id = c->guc_id;
 
 	c->hung = true;
+	engine_unqueue(c);
 	if (r == RUN_FAULT) {
 		h->guc.cat_errors++;
+		if (c->fault.valid)
+			vgpu_witness(h->g, WITNESS_PPGTT_FAULT, &c->who, c->fault.addr, 0,
+				     c->fault.write, "%s, level %u",
+				     c->fault.read_only ? "read-only" : "not present",
+				     c->fault.level);
 		guc_send_event(h, GUC_MEMORY_CAT_ERROR, &id, 1);
 	} else {
 		guc_send_event(h, GUC_CONTEXT_RESET, &id, 1);
@@ -143,6 +149,10 @@ static void after_run(struct engine *e, struct guc_ctx *c, enum run_result r)
 
 	c->running = false;
 	e->cur = NULL;
+	if (r == RUN_FAULT)
+		c->fault.valid = false; /* not for want of a page */
+	else if (r == RUN_PAGE_FAULT && !vgpu_is_dead(h->g) && !pagefault_raise(h, c, &mem_fault))
+		r = RUN_FAULT;
 	switch (r) {
 	case RUN_SLICE:
 		e->slices++;
@@ -155,9 +165,10 @@ static void after_run(struct engine *e, struct guc_ctx *c, enum run_result r)
 	case RUN_HANG:
 		/* a bus that is gone or a switched-off master is not the context's fault */
 		if (!vgpu_is_dead(h->g))
-			report_lost(h, c, r);
+			engine_context_lost(h, c, r);
 		break;
 	case RUN_IDLE:
+	case RUN_PAGE_FAULT:
 		break;
 	}
 	if (more)

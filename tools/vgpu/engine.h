@@ -36,12 +36,16 @@ struct guc_ctx {
 
 	/* under submit.lock */
 	bool enabled, queued, running, kicked, hung, disable_pending, deregister_pending;
+	bool faulting; /* waits for the answer to its page fault */
+	struct mem_fault fault; /* the last one */
+	unsigned int fault_repeats;
 	uint64_t wake_ns; /* not runnable before; 0 = now */
 	struct guc_ctx *next;
 
 	/* owned by the engine thread while running, by submit.lock holders otherwise */
 	uint32_t ring_head, ring_tail, ring_size, saved_head;
 	uint64_t ring_start, root;
+	uint32_t asid;
 	struct lrc_level batch[LRC_LEVELS - 1];
 	int depth;	   /* 0: in the ring */
 	uint64_t gpr[LRC_GPRS];
@@ -74,6 +78,15 @@ struct engine {
 	_Atomic uint64_t jobs_done, commands, slices, unknown_commands;
 };
 
+enum run_result {
+	RUN_IDLE,  /* ring empty; or, of the switch-in, all well */
+	RUN_SLICE, /* would go on */
+	RUN_WAIT,  /* waits for memory to change while others could run */
+	RUN_PAGE_FAULT, /* a page is missing: mem_fault of this thread; the same command comes next */
+	RUN_FAULT, /* access failed: context is lost */
+	RUN_HANG,  /* cannot be executed: context is lost */
+};
+
 /* Gives the engines their names and registers. */
 void engines_init(struct vgpu_hw *h);
 /* Starts the threads. Returns 0 or -errno. */
@@ -90,16 +103,10 @@ void engine_unqueue(struct guc_ctx *c);
 void engine_preempt(struct engine *e);
 /* For the running context: sleeps a moment, less when the engine is wanted. No lock held. */
 void engine_pause(struct engine *e);
+/* @c is lost as @r says: tells the driver, as the hardware would. submit.lock held. */
+void engine_context_lost(struct vgpu_hw *h, struct guc_ctx *c, enum run_result r);
 /* Waits until no engine runs anything and drops what is queued. submit.lock held (and kept). */
 void engines_drain(struct vgpu_hw *h);
-
-enum run_result {
-	RUN_IDLE,  /* ring empty; or, of the switch-in, all well */
-	RUN_SLICE, /* would go on */
-	RUN_WAIT,  /* waits for memory to change while others could run */
-	RUN_FAULT, /* access failed: context is lost */
-	RUN_HANG,  /* cannot be executed: context is lost */
-};
 
 /* lrc.c: runs @c on its engine thread until one of the above. No lock held. */
 enum run_result lrc_run(struct engine *e, struct guc_ctx *c);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "device.h"
+#include "guc_pagefault.h"
 #include "mem.h"
 
 #define GUC_STATUS     0xc000u
@@ -264,13 +265,15 @@ void guc_dispatch(struct vgpu_hw *h, uint32_t fence, const uint32_t *msg, size_t
 	case GUC_SLPC_REQUEST:
 		slpc_request(h, p, np);
 		break;
+	case GUC_PAGE_FAULT_RESPONSE:
+		pagefault_reply(h, p, np);
+		break;
 	case GUC_SCHED_POLICIES_KLV:
 		data0 = count_klvs(p, np);
 		break;
 	case GUC_CONTEXT_POLICIES:
 	case GUC_GLOBAL_POLICY_CHANGE:
 	case GUC_SETUP_GUCRC:
-	case GUC_PAGE_FAULT_RESPONSE:
 	case GUC_ENGINE_ACTIVITY:
 	case GUC_FUNCTION_ACTIVITY:
 	case GUC_OPT_IN_FEATURE:

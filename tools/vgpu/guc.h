@@ -51,6 +51,7 @@ enum guc_action {
 	GUC_FUNCTION_ACTIVITY = 0x550d,
 	GUC_OPT_IN_FEATURE = 0x550e,
 	GUC_MEMORY_CAT_ERROR = 0x6000,
+	GUC_PAGE_FAULT = 0x6002,
 	GUC_PAGE_FAULT_RESPONSE = 0x6003,
 	GUC_TLB_INVALIDATION = 0x7000,
 	GUC_TLB_INVALIDATION_DONE = 0x7001,
@@ -84,6 +85,7 @@ struct guc_submit {
 	pthread_mutex_t lock; /* contexts, every engine's queue, states of both */
 	pthread_cond_t stopped;
 	struct guc_ctx **ctx; /* GUC_MAX_CONTEXTS */
+	uint16_t *faults_open; /* page faults the driver has not answered, for each context number */
 	unsigned int nr;
 };
 
@@ -98,6 +100,7 @@ struct guc {
 	struct slpc slpc;
 	_Atomic uint64_t h2g_messages, g2h_messages, mmio_requests, tlb_invalidations;
 	_Atomic uint64_t unknown_actions, contexts_registered, contexts_dropped, cat_errors;
+	_Atomic uint64_t page_faults, page_faults_refused;
 	_Atomic uint32_t last_unknown_action;
 };
 
@@ -127,11 +130,11 @@ int ctb_enable(struct vgpu_hw *h, bool on);
 void ctb_receive(struct vgpu_hw *h);
 /*
  * Sends one G2H message: HXG header @hdr and @n data dwords, CT fence @fence. Any thread; may be
- * called with submit.lock held.
+ * called with submit.lock held. False: nobody will ever see it (transport off, broken, mute).
  */
-void guc_send(struct vgpu_hw *h, uint32_t fence, uint32_t hdr, const uint32_t *data, size_t n);
+bool guc_send(struct vgpu_hw *h, uint32_t fence, uint32_t hdr, const uint32_t *data, size_t n);
 /* Sends an event with @n data dwords. Like guc_send(). */
-void guc_send_event(struct vgpu_hw *h, enum guc_action action, const uint32_t *data, size_t n);
+bool guc_send_event(struct vgpu_hw *h, enum guc_action action, const uint32_t *data, size_t n);
 
 /* GuC crash: no H2G is consumed, no G2H sent, the mailbox is not answered until the next reset. */
 void ctb_mute(struct guc_ctb *ctb);

@@ -248,19 +248,20 @@ void ctb_mute(struct guc_ctb *ctb)
 	pthread_mutex_unlock(&ctb->lock);
 }
 
-void guc_send(struct vgpu_hw *h, uint32_t fence, uint32_t hdr, const uint32_t *data, size_t n)
+bool guc_send(struct vgpu_hw *h, uint32_t fence, uint32_t hdr, const uint32_t *data, size_t n)
 {
 	struct guc_ctb *ctb = &h->guc.ctb;
 	struct guc_ring *r = &ctb->g2h;
 	uint32_t head, room, flip = 0;
 	struct vgpu_verdict v;
-	bool sent = false;
+	bool sent = false, taken = false;
 
 	pthread_mutex_lock(&ctb->lock);
 	if (!ctb->enabled || r->broken || ctb->mute)
 		goto out;
 	v = vgpu_event(h->g, EVENT_G2H, &guc_origin,
 		       HXG_TYPE(hdr) == HXG_EVENT ? HXG_ACTION(hdr) : GUC_RESPONSE, 4 * (n + 1));
+	taken = true;
 	if (v.action == ACTION_DROP || vgpu_is_dead(h->g))
 		goto out;
 	if (v.action == ACTION_CORRUPT)
@@ -274,6 +275,7 @@ void guc_send(struct vgpu_hw *h, uint32_t fence, uint32_t hdr, const uint32_t *d
 	room = head < r->size ? (head - r->pos - 1 + r->size) % r->size : 0;
 	if (room < n + 2) {
 		r->broken = true;
+		taken = false;
 		guc_protocol(h, "G2H ring full or head wrong: head %u tail %u size %u", head,
 			     r->pos, r->size);
 		g_write32(h, r->desc + DESC_STATUS, STATUS_OVERFLOW);
@@ -293,9 +295,10 @@ out:
 	pthread_mutex_unlock(&ctb->lock);
 	if (sent)
 		irq_raise(h, IRQ_GUC, IRQ_VEC_GUC2HOST);
+	return taken;
 }
 
-void guc_send_event(struct vgpu_hw *h, enum guc_action action, const uint32_t *data, size_t n)
+bool guc_send_event(struct vgpu_hw *h, enum guc_action action, const uint32_t *data, size_t n)
 {
-	guc_send(h, 0, HXG_ORIGIN_GUC | (uint32_t)HXG_EVENT << 28 | action, data, n);
+	return guc_send(h, 0, HXG_ORIGIN_GUC | (uint32_t)HXG_EVENT << 28 | action, data, n);
 }

@@ -19,7 +19,8 @@ int submit_init(struct guc_submit *s)
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->stopped, NULL);
 	s->ctx = calloc(GUC_MAX_CONTEXTS, sizeof(*s->ctx));
-	return s->ctx ? 0 : -ENOMEM;
+	s->faults_open = calloc(GUC_MAX_CONTEXTS, sizeof(*s->faults_open));
+	return s->ctx && s->faults_open ? 0 : -ENOMEM;
 }
 
 static void drop_all(struct guc_submit *s)
@@ -38,7 +39,9 @@ void submit_fini(struct guc_submit *s)
 	if (s->ctx)
 		drop_all(s);
 	free(s->ctx);
+	free(s->faults_open);
 	s->ctx = NULL;
+	s->faults_open = NULL;
 }
 
 void submit_reset(struct vgpu_hw *h)
@@ -49,6 +52,7 @@ void submit_reset(struct vgpu_hw *h)
 	engines_drain(h);
 	h->guc.contexts_dropped += s->nr;
 	drop_all(s);
+	memset(s->faults_open, 0, GUC_MAX_CONTEXTS * sizeof(*s->faults_open));
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -225,7 +229,7 @@ void submit_count(struct vgpu_hw *h, unsigned int *contexts, unsigned int *runni
 		if (!c)
 			continue;
 		left--;
-		*running += c->running || c->queued;
+		*running += c->running || c->queued || c->faulting;
 	}
 	pthread_mutex_unlock(&s->lock);
 }

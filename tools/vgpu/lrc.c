@@ -17,11 +17,13 @@
 #define DW_BB_PER_CTX  0x13
 #define DW_TIMESTAMP   0x23
 #define DW_TIMESTAMP_U 0x25
+#define DW_ASID	       0x2f
 #define DW_PDP0_UPPER  0x31
 #define DW_PDP0_LOWER  0x33
 #define HEAD_MASK      0x1ffffcu
 #define TAIL_MASK      0x1ffff8u
 #define RING_ENABLE    1u
+#define ASID_MASK      0xfffffu
 #define ROOT_MASK      0x000ffffffffff000ull
 #define TS_MARKER      1u /* xe stores this while the context is active; never ours */
 
@@ -158,6 +160,7 @@ static enum step exec_one(struct engine *e, struct guc_ctx *c)
 	int depth = c->depth;
 	enum step st;
 
+	mem_fault.valid = false;
 	if (depth)
 		at = c->batch[depth - 1];
 	if (!have || fetch(e, c, dw, have))
@@ -183,7 +186,8 @@ static enum step exec_one(struct engine *e, struct guc_ctx *c)
 		st = cmd_render(e, c, dw, n);
 		break;
 	}
-	if (st == STEP_WAIT || st == STEP_AGAIN) {
+	/* after a fault, too: once the page is there the command comes again */
+	if (st == STEP_WAIT || st == STEP_AGAIN || st == STEP_FAULT) {
 		if (depth)
 			c->batch[depth - 1] = at;
 		else
@@ -222,6 +226,7 @@ static enum run_result switch_in(struct engine *e, struct guc_ctx *c)
 	c->ring_start = img[DW_RING_START] & ~0xfffu;
 	c->ring_size = (img[DW_RING_CTL] & 0x1ff000) + 0x1000;
 	c->root = (img[DW_PDP0_LOWER] | (uint64_t)img[DW_PDP0_UPPER] << 32) & ROOT_MASK;
+	c->asid = img[DW_ASID] & ASID_MASK;
 	c->ts_base = img[DW_TIMESTAMP] | (uint64_t)img[DW_TIMESTAMP_U] << 32;
 	c->ts_start_ns = hw_now_ns();
 	atomic_store(&e->ts_base, c->ts_base);
@@ -294,7 +299,7 @@ static enum run_result run(struct engine *e, struct guc_ctx *c)
 			engine_pause(e);
 			break;
 		case STEP_FAULT:
-			return RUN_FAULT;
+			return mem_fault.valid ? RUN_PAGE_FAULT : RUN_FAULT;
 		case STEP_HANG:
 			return RUN_HANG;
 		}

@@ -14,11 +14,7 @@ struct span {
 	bool null;
 };
 
-static const char *const why[] = {
-	[PPGTT_NOT_PRESENT] = "not present",
-	[PPGTT_READ_ONLY] = "read-only",
-	[PPGTT_TABLE_ERROR] = "page table not readable",
-};
+_Thread_local struct mem_fault mem_fault;
 
 /* Translates the start of [addr, addr + len) and says how far the result reaches. */
 static int translate(struct vgpu_hw *h, const struct dma_origin *who, struct mem_space sp,
@@ -42,9 +38,15 @@ static int translate(struct vgpu_hw *h, const struct dma_origin *who, struct mem
 	st = ppgtt_walk(h, who, sp.root, addr, write, &leaf);
 	if (st != PPGTT_OK) {
 		h->ppgtt_faults++;
-		if (!quiet)
+		if (st == PPGTT_TABLE_ERROR && !quiet)
 			vgpu_witness(h->g, WITNESS_PPGTT_FAULT, who, addr & PPGTT_VA_MASK, len,
-				     write, "%s", why[st]);
+				     write, "page table not readable");
+		else if (!mem_fault.valid)
+			mem_fault = (struct mem_fault){ .valid = st != PPGTT_TABLE_ERROR,
+							.write = write,
+							.read_only = st == PPGTT_READ_ONLY,
+							.level = leaf.level,
+							.addr = addr & PPGTT_VA_MASK };
 		return -EFAULT;
 	}
 	s->at = leaf.at;

@@ -20,9 +20,24 @@ struct mem_space {
 #define MEM_GGTT ((struct mem_space){ .ggtt = true })
 #define MEM_PIECE 65536u /* the most that is moved under one hold of h->xlat */
 
+/* A page that did not translate, for who can have it mapped. */
+struct mem_fault {
+	bool valid;
+	bool write, read_only; /* read_only: there, but not for writing */
+	unsigned int level;    /* of the missing entry */
+	uint64_t addr;
+};
+
+/*
+ * The first translation through page tables that failed on this thread since it was last cleared.
+ * Not set for a table that could not be read: mapping a page would not help.
+ */
+extern _Thread_local struct mem_fault mem_fault;
+
 /*
  * Read, write or fill @len bytes at @addr. A page that does not translate reads as 0 or drops the
- * write, is counted and witnessed once a call; the rest is still done.
+ * write and is counted, the rest is still done. One of the GGTT is witnessed once a call, the first
+ * of page tables is left in mem_fault.
  * Takes h->xlat shared for the whole call, so callers pass at most MEM_PIECE bytes and hold it not.
  * Returns 0, -EFAULT (translation failed) or -EIO (the bus access failed).
  */

@@ -51,6 +51,7 @@ enum ppgtt_status ppgtt_walk(struct vgpu_hw *h, const struct dma_origin *who, ui
 		unsigned int shift = 12 + 9 * (unsigned int)level;
 		unsigned int idx = va >> shift & 511;
 
+		leaf->level = (unsigned int)level;
 		if (compact) { /* level 0 of 64 KiB pages */
 			shift = 16;
 			idx = va >> 16 & 31;

@@ -18,6 +18,7 @@ enum ppgtt_status { PPGTT_OK, PPGTT_NOT_PRESENT, PPGTT_READ_ONLY, PPGTT_TABLE_ER
 struct ppgtt_leaf {
 	struct place at; /* of the address asked for */
 	uint64_t bytes;	 /* from there to the end of the leaf */
+	unsigned int level; /* where the walk ended, also when it failed; 0 is the last */
 	bool null;	 /* reads give 0, writes are dropped; @at has no meaning */
 };
 

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/* Recoverable page faults: report, answer, retry; answers that fit nothing. */
+#include "gpu.h"
+
+#define RESULT 0x5000u
+#define ASID   0x12345u
+#define MISSING 0x1000u /* an offset in the data area whose page the test takes away */
+
+static uint32_t *pt_level0(struct harness *h)
+{
+	/* the tables lie one after the other from the root (level 4) on */
+	return (uint32_t *)(void *)(h->ram + OFF_PT + 4 * 0x1000);
+}
+
+/* A context of a user's address space. */
+static void user_ctx(struct harness *h, uint32_t id, uint32_t class)
+{
+	ctx_make(h, id, class, 1);
+	lrc_set(h, id, 0x2f, ASID);
+}
+
+static void page(struct harness *h, uint32_t va, bool present)
+{
+	uint32_t *pte = pt_level0(h) + va / 4096 * 2;
+
+	assert_int_not_equal(*pte & ~3u, 0);
+	*pte = present ? *pte | 1 : *pte & ~1u;
+}
+
+/* The next message must be a fault of @id; returns its four dwords. */
+static void expect_fault(struct harness *h, uint32_t id, uint32_t dw[4])
+{
+	uint32_t msg[16];
+
+	assert_int_equal(g2h(h, msg, 3000), 6);
+	assert_int_equal(msg[1], 0x90006002);
+	memcpy(dw, msg + 2, 16);
+	assert_int_equal((dw[0] >> 28) | (dw[1] & 0xfff) << 4, id);
+	assert_int_equal(dw[1] >> 12, ASID);
+}
+
+static void answer(struct harness *h, const uint32_t dw[4], bool good)
+{
+	uint32_t pdata = dw[0] >> 28 | (dw[1] & 0xfff) << 4;
+
+	H2G(h, 0x6003, 1 | !good << 1 | 2 << 10 | (dw[1] & ~0xfffu), pdata << 16);
+}
+
+static void fault_and_retry(void **state)
+{
+	struct harness *h = *state;
+	uint32_t dw[4];
+
+	user_ctx(h, 300, 3);
+	page(h, MISSING, false);
+	RING(h, 300, MI_SDI, MISSING + 8, 0, 0xabcd, MI_UI);
+	ctx_enable(h, 300);
+	expect_fault(h, 300, dw);
+	assert_int_equal(dw[0] & 7, 0);		 /* the last level */
+	assert_int_equal(dw[0] >> 25 & 7, 3);	 /* copy */
+	assert_int_equal(dw[2] & 3, 1);		 /* write */
+	assert_int_equal(dw[2] >> 2 & 3, 0);	 /* not present */
+	assert_int_equal(dw[2] & ~0xfffu, MISSING);
+	assert_int_equal(dw[3], 0);
+	assert_int_equal(stat_of(h, "jobs_running"), 1);
+	page(h, MISSING, true);
+	answer(h, dw, true);
+	wait32(h, OFF_DATA + MISSING + 8, 0xabcd);
+	assert_int_equal(stat_of(h, "page_faults"), 1);
+	assert_int_equal(harness_witness_total(h), 0);
+}
+
+static void refusal_ends_the_context(void **state)
+{
+	struct harness *h = *state;
+	uint32_t dw[4];
+
+	user_ctx(h, 3, 0);
+	RING(h, 3, MI_SDI, 0x40000000, 0x12, 1, MI_UI);
+	ctx_enable(h, 3);
+	expect_fault(h, 3, dw);
+	assert_true((dw[0] & 7) > 0);
+	assert_int_equal(dw[2] & ~0xfffu, 0x40000000);
+	assert_int_equal(dw[3], 0x12);
+	assert_int_equal(harness_witness(h, WITNESS_PPGTT_FAULT), 0);
+	answer(h, dw, false);
+	EXPECT_EVENT(h, 0x6000, 3);
+	assert_int_equal(harness_witness(h, WITNESS_PPGTT_FAULT), 1);
+	assert_int_equal(stat_of(h, "jobs_done"), 0);
+	ctx_disable(h, 3);
+}
+
+/* The batch itself is missing, and then what its copy reads; others run meanwhile. */
+static void faults_of_a_batch(void **state)
+{
+	struct harness *h = *state;
+	uint32_t dw[4];
+
+	user_ctx(h, 1, 3);
+	ctx_make(h, 2, 3, 1);
+	ram32_set(h, OFF_DATA + MISSING, 0x77);
+	BATCH(h, VA_BATCH, 0x17000003, RESULT, 0, MISSING, 0, MI_BBE);
+	RING(h, 1, MI_BBS, VA_BATCH, 0, MI_UI);
+	page(h, VA_BATCH, false);
+	page(h, MISSING, false);
+	ctx_enable(h, 1);
+	expect_fault(h, 1, dw);
+	assert_int_equal(dw[2], VA_BATCH);
+	RING(h, 2, MI_SDI, RESULT + 8, 0, 5, MI_UI);
+	ctx_enable(h, 2);
+	wait32(h, OFF_DATA + RESULT + 8, 5);
+	page(h, VA_BATCH, true);
+	answer(h, dw, true);
+	expect_fault(h, 1, dw);
+	assert_int_equal(dw[2], MISSING);
+	page(h, MISSING, true);
+	answer(h, dw, true);
+	wait32(h, OFF_DATA + RESULT, 0x77);
+}
+
+static void read_only_page(void **state)
+{
+	struct harness *h = *state;
+	uint32_t dw[4];
+
+	user_ctx(h, 1, 3);
+	*(pt_level0(h) + MISSING / 4096 * 2) &= ~2u;
+	RING(h, 1, MI_SDI, MISSING, 0, 1);
+	ctx_enable(h, 1);
+	expect_fault(h, 1, dw);
+	assert_int_equal(dw[2] & 0xf, 1 << 2 | 1);
+}
+
+/* A driver that says "mapped" and never maps must not keep the model busy for ever. */
+static void endless_answers_end(void **state)
+{
+	struct harness *h = *state;
+	uint32_t msg[16], dw[4], n = 0;
+
+	user_ctx(h, 1, 3);
+	page(h, MISSING, false);
+	RING(h, 1, MI_SDI, MISSING, 0, 1);
+	ctx_enable(h, 1);
+	for (;;) {
+		assert_int_not_equal(g2h(h, msg, 3000), 0);
+		if (msg[1] != 0x90006002)
+			break;
+		memcpy(dw, msg + 2, 16);
+		answer(h, dw, true);
+		assert_true(++n < 5000);
+	}
+	assert_int_equal(msg[1], 0x90006000);
+}
+
+static void disable_while_faulting(void **state)
+{
+	struct harness *h = *state;
+	uint32_t dw[4];
+
+	user_ctx(h, 9, 3);
+	page(h, MISSING, false);
+	RING(h, 9, MI_SDI, MISSING, 0, 0x55, MI_UI);
+	ctx_enable(h, 9);
+	expect_fault(h, 9, dw);
+	ctx_disable(h, 9);
+	ctx_enable(h, 9);
+	expect_silence(h); /* still waits for the one answer */
+	page(h, MISSING, true);
+	answer(h, dw, true);
+	wait32(h, OFF_DATA + MISSING, 0x55);
+}
+
+/* The answer for a context that is gone must not reach the next one of that number. */
+static void answer_after_death(void **state)
+{
+	struct harness *h = *state;
+	uint32_t old[4], dw[4];
+
+	user_ctx(h, 9, 3);
+	page(h, MISSING, false);
+	RING(h, 9, MI_SDI, MISSING, 0, 0x55, MI_UI);
+	ctx_enable(h, 9);
+	expect_fault(h, 9, old);
+	ctx_disable(h, 9);
+	H2G(h, 0x4503, 9);
+	EXPECT_EVENT(h, 0x4600, 9);
+	user_ctx(h, 9, 3);
+	page(h, MISSING, false);
+	RING(h, 9, MI_SDI, MISSING, 0, 0x66, MI_UI);
+	ctx_enable(h, 9);
+	expect_fault(h, 9, dw);
+	answer(h, old, false);
+	expect_silence(h);
+	page(h, MISSING, true);
+	answer(h, dw, true);
+	wait32(h, OFF_DATA + MISSING, 0x66);
+	assert_int_equal(harness_witness_total(h), 0);
+}
+
+static void answers_nobody_waits_for(void **state)
+{
+	struct harness *h = *state;
+
+	user_ctx(h, 9, 3);
+	ctx_enable(h, 9);
+	H2G(h, 0x6003, 1, 9u << 16);
+	H2G(h, 0x6003, 1, 0xffffu << 16);
+	H2G(h, 0x6003, 3, 9u << 16);
+	H2G(h, 0x6003, 1);
+	H2G(h, 0x6003, 0, 9u << 16); /* not valid */
+	assert_int_equal(harness_witness(h, WITNESS_CTB_PROTOCOL), 5);
+	expect_silence(h);
+}
+
+static void reset_forgets_faults(void **state)
+{
+	struct harness *h = *state;
+	uint32_t dw[4];
+
+	user_ctx(h, 9, 3);
+	page(h, MISSING, false);
+	RING(h, 9, MI_SDI, MISSING, 0, 0x55, MI_UI);
+	ctx_enable(h, 9);
+	expect_fault(h, 9, dw);
+	gpu_boot(h);
+	assert_int_equal(stat_of(h, "contexts"), 0);
+	answer(h, dw, true);
+	assert_int_equal(harness_witness(h, WITNESS_CTB_PROTOCOL), 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		GPU_TEST(fault_and_retry),	GPU_TEST(refusal_ends_the_context),
+		GPU_TEST(faults_of_a_batch),	GPU_TEST(read_only_page),
+		GPU_TEST(endless_answers_end),	GPU_TEST(disable_while_faulting),
+		GPU_TEST(answer_after_death),	GPU_TEST(answers_nobody_waits_for),
+		GPU_TEST(reset_forgets_faults),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
