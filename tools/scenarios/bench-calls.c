@@ -147,18 +147,14 @@ static int finish(void)
 	return xe_bo_close(&xe, &bo) | work_close(&xe, &work) | xe_close(&xe) ? -1 : 0;
 }
 
-int main(int argc, char **argv)
-{
-	static const struct scenario scn = {
-		.name = "bench-calls",
-		.summary = "cost of binds and execs",
-		.options = options,
-		.setup = setup,
-		.verify = measure,
-		.gone = nothing,
-		.unmap = nothing,
-		.close = finish,
-	};
-
-	return scn_main(argc, argv, &scn);
-}
+static const struct scenario scn = {
+	.name = "bench-calls",
+	.summary = "cost of binds and execs",
+	.options = options,
+	.setup = setup,
+	.verify = measure,
+	.gone = nothing,
+	.unmap = nothing,
+	.close = finish,
+};
+SCENARIO(scn);

@@ -132,17 +132,13 @@ static int nothing(void)
 	return 0;
 }
 
-int main(int argc, char **argv)
-{
-	static const struct scenario scn = {
-		.name = "bench",
-		.summary = "speed of the virtual GPU",
-		.setup = setup,
-		.verify = nothing,
-		.gone = nothing,
-		.unmap = nothing,
-		.close = nothing,
-	};
-
-	return scn_main(argc, argv, &scn);
-}
+static const struct scenario scn = {
+	.name = "bench",
+	.summary = "speed of the virtual GPU",
+	.setup = setup,
+	.verify = nothing,
+	.gone = nothing,
+	.unmap = nothing,
+	.close = nothing,
+};
+SCENARIO(scn);

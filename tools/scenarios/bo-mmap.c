@@ -64,18 +64,14 @@ static int close_all(void)
 	return ret | xe_close(&xe);
 }
 
-int main(int argc, char **argv)
-{
-	static const struct scenario scn = {
-		.name = "bo-mmap",
-		.summary = "a BO in system memory, mapped and written by the CPU",
-		.options = options,
-		.setup = setup,
-		.verify = verify,
-		.gone = gone,
-		.unmap = unmap,
-		.close = close_all,
-	};
-
-	return scn_main(argc, argv, &scn);
-}
+static const struct scenario scn = {
+	.name = "bo-mmap",
+	.summary = "a BO in system memory, mapped and written by the CPU",
+	.options = options,
+	.setup = setup,
+	.verify = verify,
+	.gone = gone,
+	.unmap = unmap,
+	.close = close_all,
+};
+SCENARIO(scn);

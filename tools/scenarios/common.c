@@ -106,6 +106,11 @@ int scn_fail_errno(int err, const char *fmt, ...)
 	return -1;
 }
 
+unsigned int scn_failures(void)
+{
+	return me.failures;
+}
+
 int scn_skip(const char *fmt, ...)
 {
 	va_list ap;

@@ -49,6 +49,20 @@ struct scenario {
 	int (*close)(void);
 };
 
+/*
+ * Register a state with the program it is linked into. A program of one state
+ * runs it (main.c), xe_hotunplug_held has all of them.
+ */
+#define SCENARIO(scn)							\
+	static const struct scenario *const scn##_entry			\
+	__attribute__((used, section("scn_states"))) = &(scn)
+
+/* The registered states, in the order of linking; the section is the linker's. */
+extern const struct scenario *const __start_scn_states[];
+extern const struct scenario *const __stop_scn_states[];
+#define SCN_STATES_BEGIN __start_scn_states
+#define SCN_STATES_END __stop_scn_states
+
 /* Run @scn as the whole program. Returns the exit status. */
 int scn_main(int argc, char **argv, const struct scenario *scn);
 
@@ -58,6 +72,9 @@ int scn_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* As scn_fail(), with ": NAME (text)" of @err (an errno value) at the end. */
 int scn_fail_errno(int err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* Failures of the running step so far. */
+unsigned int scn_failures(void);
 
 /* The state cannot be set up on this machine. Returns SCN_SKIP. */
 int scn_skip(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -8,8 +8,14 @@
  */
 #include "dmabuf.h"
 
-int main(int argc, char **argv)
-{
-	return dmabuf_main(argc, argv, "dmabuf-closed",
-			   "a BO exported as dma-buf, its last GEM handle closed", false);
-}
+static const struct scenario scn = {
+	.name = "dmabuf-closed",
+	.summary = "a BO exported as dma-buf, its last GEM handle closed",
+	.options = dmabuf_options,
+	.setup = dmabuf_setup_closed,
+	.verify = dmabuf_verify,
+	.gone = dmabuf_gone,
+	.unmap = dmabuf_unmap,
+	.close = dmabuf_close,
+};
+SCENARIO(scn);

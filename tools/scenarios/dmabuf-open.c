@@ -7,8 +7,14 @@
  */
 #include "dmabuf.h"
 
-int main(int argc, char **argv)
-{
-	return dmabuf_main(argc, argv, "dmabuf-open",
-			   "a BO exported as dma-buf, its GEM handle still open", true);
-}
+static const struct scenario scn = {
+	.name = "dmabuf-open",
+	.summary = "a BO exported as dma-buf, its GEM handle still open",
+	.options = dmabuf_options,
+	.setup = dmabuf_setup_open,
+	.verify = dmabuf_verify,
+	.gone = dmabuf_gone,
+	.unmap = dmabuf_unmap,
+	.close = dmabuf_close,
+};
+SCENARIO(scn);

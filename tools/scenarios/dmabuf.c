@@ -28,7 +28,7 @@ static void *map;		/* of the dma-buf */
 static uint64_t bytes = 1 << 20;
 static bool with_handle;
 
-static const struct scn_option options[] = {
+const struct scn_option dmabuf_options[] = {
 	{ "bo-size", &bytes, 4096, 64 << 20, "bytes of the BO, whole pages" },
 	{ 0 }
 };
@@ -52,26 +52,19 @@ static int write_data(void)
 	return err ? scn_fail_errno(err, "ioctl DMA_BUF_IOCTL_SYNC") : 0;
 }
 
-/* A handle for the dma-buf again, as another process would get one. */
-static int import(struct xe_bo *b)
-{
-	struct drm_prime_handle p = { .fd = fd };
-
-	if (XE_IOCTL(&xe, PRIME_FD_TO_HANDLE, &p))
-		return -1;
-	b->handle = p.handle;
-	return 0;
-}
-
 /* The GPU reads what the CPU wrote through the dma-buf. */
-static int verify(void)
+int dmabuf_verify(void)
 {
 	struct xe_bo b = bo;
 	struct drm_xe_vm_bind_op op;
 	int ret;
 
-	if (!with_handle && import(&b))
-		return -1;
+	/* A handle for the dma-buf again, as another process would get one. */
+	if (!with_handle) {
+		if (xe_prime_import(&xe, &b, fd, bytes))
+			return -1;
+		b.va = bo.va;
+	}
 	op = xe_op_map(&xe, &b);
 	ret = xe_vm_bind(&xe, work.vm, &op, 1, NULL);
 	if (!ret && copy.map)
@@ -114,7 +107,7 @@ static int setup(const char *device)
 		return -1;
 	if (!with_handle && xe_bo_close(&xe, &bo))
 		return -1;
-	if (verify())
+	if (dmabuf_verify())
 		return -1;
 	scn_fact("bo_bytes", bytes + copy.size + work.batch.size);
 	scn_fact("exported_bytes", bytes);
@@ -149,7 +142,7 @@ static void gone_new_mmap(void)
 		scn_fail_errno(errno, "new mmap of the dma-buf after removal");
 }
 
-static int gone(void)
+int dmabuf_gone(void)
 {
 	gone_ioctls(&xe, &work, with_handle ? &bo : &copy);
 	if (map)
@@ -164,7 +157,7 @@ static int gone(void)
 	return 0;
 }
 
-static int unmap(void)
+int dmabuf_unmap(void)
 {
 	int ret = xe_bo_munmap(&copy);
 	void *p = map;
@@ -176,7 +169,7 @@ static int unmap(void)
 }
 
 /* The dma-buf outlives the device's fd: it is closed last. */
-static int close_all(void)
+int dmabuf_close(void)
 {
 	int ret = work_close(&xe, &work);
 
@@ -186,7 +179,7 @@ static int close_all(void)
 	ret |= xe_close(&xe);
 	if (map && xe.gone)
 		gone_intact(map, bytes, SEED, "mapping of the dma-buf after close of the device");
-	ret |= unmap();
+	ret |= dmabuf_unmap();
 	scn_step("close of the dma-buf");
 	if (fd >= 0 && close(fd))
 		ret |= scn_fail_errno(errno, "close of the dma-buf");
@@ -194,20 +187,14 @@ static int close_all(void)
 	return ret;
 }
 
-int dmabuf_main(int argc, char **argv, const char *name, const char *summary,
-		bool keep_handle)
+int dmabuf_setup_open(const char *device)
 {
-	const struct scenario scn = {
-		.name = name,
-		.summary = summary,
-		.options = options,
-		.setup = setup,
-		.verify = verify,
-		.gone = gone,
-		.unmap = unmap,
-		.close = close_all,
-	};
+	with_handle = true;
+	return setup(device);
+}
 
-	with_handle = keep_handle;
-	return scn_main(argc, argv, &scn);
+int dmabuf_setup_closed(const char *device)
+{
+	with_handle = false;
+	return setup(device);
 }

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The two states of an exported BO: GEM handle still open, and closed.
+ * The two states of an exported BO: GEM handle still open, and closed. Callbacks
+ * of struct scenario; the set-up decides which of the two it is.
  */
 #ifndef SCENARIOS_DMABUF_H
 #define SCENARIOS_DMABUF_H
 
-#include <stdbool.h>
+#include "common.h"
 
-/* Run the program; @keep_handle tells which of the two it is. */
-int dmabuf_main(int argc, char **argv, const char *name, const char *summary,
-		bool keep_handle);
+extern const struct scn_option dmabuf_options[];
+
+int dmabuf_setup_open(const char *device);
+int dmabuf_setup_closed(const char *device);
+int dmabuf_verify(void);
+int dmabuf_gone(void);
+int dmabuf_unmap(void);
+int dmabuf_close(void);
 
 #endif

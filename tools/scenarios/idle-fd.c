@@ -42,17 +42,13 @@ static int close_all(void)
 	return xe_close(&xe);
 }
 
-int main(int argc, char **argv)
-{
-	static const struct scenario scn = {
-		.name = "idle-fd",
-		.summary = "an open file descriptor and nothing else",
-		.setup = setup,
-		.verify = verify,
-		.gone = gone,
-		.unmap = unmap,
-		.close = close_all,
-	};
-
-	return scn_main(argc, argv, &scn);
-}
+static const struct scenario scn = {
+	.name = "idle-fd",
+	.summary = "an open file descriptor and nothing else",
+	.setup = setup,
+	.verify = verify,
+	.gone = gone,
+	.unmap = unmap,
+	.close = close_all,
+};
+SCENARIO(scn);

@@ -142,18 +142,14 @@ static int close_all(void)
 	return ret | xe_close(&xe);
 }
 
-int main(int argc, char **argv)
-{
-	static const struct scenario scn = {
-		.name = "queue-idle",
-		.summary = "queues whose jobs have all ended",
-		.options = options,
-		.setup = setup,
-		.verify = verify,
-		.gone = gone,
-		.unmap = unmap,
-		.close = close_all,
-	};
-
-	return scn_main(argc, argv, &scn);
-}
+static const struct scenario scn = {
+	.name = "queue-idle",
+	.summary = "queues whose jobs have all ended",
+	.options = options,
+	.setup = setup,
+	.verify = verify,
+	.gone = gone,
+	.unmap = unmap,
+	.close = close_all,
+};
+SCENARIO(scn);

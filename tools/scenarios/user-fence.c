@@ -129,17 +129,13 @@ static int close_all(void)
 	return ret | xe_close(&xe);
 }
 
-int main(int argc, char **argv)
-{
-	static const struct scenario scn = {
-		.name = "user-fence",
-		.summary = "threads asleep in WAIT_USER_FENCE on a value that never comes",
-		.setup = setup,
-		.verify = verify,
-		.gone = gone,
-		.unmap = unmap,
-		.close = close_all,
-	};
-
-	return scn_main(argc, argv, &scn);
-}
+static const struct scenario scn = {
+	.name = "user-fence",
+	.summary = "threads asleep in WAIT_USER_FENCE on a value that never comes",
+	.setup = setup,
+	.verify = verify,
+	.gone = gone,
+	.unmap = unmap,
+	.close = close_all,
+};
+SCENARIO(scn);

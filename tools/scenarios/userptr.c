@@ -147,18 +147,14 @@ static int close_all(void)
 	return ret;
 }
 
-int main(int argc, char **argv)
-{
-	static const struct scenario scn = {
-		.name = "userptr",
-		.summary = "memory of the process bound in a VM",
-		.options = options,
-		.setup = setup,
-		.verify = verify,
-		.gone = gone,
-		.unmap = unmap,
-		.close = close_all,
-	};
-
-	return scn_main(argc, argv, &scn);
-}
+static const struct scenario scn = {
+	.name = "userptr",
+	.summary = "memory of the process bound in a VM",
+	.options = options,
+	.setup = setup,
+	.verify = verify,
+	.gone = gone,
+	.unmap = unmap,
+	.close = close_all,
+};
+SCENARIO(scn);

@@ -12,14 +12,36 @@
 
 int work_open(struct xe *xe, struct work *w, int class)
 {
+	return work_open_vm(xe, w, class, 0);
+}
+
+int work_open_vm(struct xe *xe, struct work *w, int class, uint32_t vm_flags)
+{
 	memset(w, 0, sizeof(*w));
 	w->class = class;
+	w->lr = vm_flags & DRM_XE_VM_CREATE_FLAG_LR_MODE;
+	xe->user_fences |= w->lr;
 	scn_step("set-up of VM and queue");
-	if (xe_vm_create(xe, 0, &w->vm) ||
+	if (xe_vm_create(xe, vm_flags, &w->vm) ||
 	    xe_bo_make(xe, &w->batch, BATCH_BYTES, w->vm) ||
 	    xe_queue_create(xe, w->vm, class, &w->queue) ||
 	    xe_syncobj_create(xe, &w->syncobj))
 		return -1;
+	return 0;
+}
+
+/* The end is told by a value in the last word of the command buffer's BO. */
+static int run_lr(struct xe *xe, struct work *w, struct batch *b, const char *what)
+{
+	size_t at = w->batch.size - 8;
+	uint64_t *fence = (uint64_t *)((char *)w->batch.map + at);
+	struct drm_xe_sync sync = xe_sync_user_fence(w->batch.va + at, w->jobs + 1);
+
+	*(volatile uint64_t *)fence = 0;
+	if (xe_exec(xe, w->queue, b->va, &sync) ||
+	    xe_wait_value(xe, fence, w->jobs + 1, WORK_JOB_MS, what))
+		return -1;
+	w->jobs++;
 	return 0;
 }
 
@@ -29,8 +51,11 @@ int work_run(struct xe *xe, struct work *w, struct batch *b, const char *what)
 
 	scn_step("%s", what);
 	batch_end(b);
-	if (batch_check(b) ||
-	    xe_syncobj_reset(xe, w->syncobj) ||
+	if (batch_check(b))
+		return -1;
+	if (w->lr)
+		return run_lr(xe, w, b, what);
+	if (xe_syncobj_reset(xe, w->syncobj) ||
 	    xe_exec(xe, w->queue, b->va, &sync) ||
 	    xe_syncobj_wait(xe, w->syncobj, WORK_JOB_MS, what))
 		return -1;
@@ -43,7 +68,7 @@ int work_copy(struct xe *xe, struct work *w, uint64_t dst, uint64_t src,
 {
 	struct batch b;
 
-	batch_begin(&b, w->batch.map, w->batch.size, w->batch.va);
+	batch_begin(&b, w->batch.map, w->batch.size - 8, w->batch.va);
 	if (w->class == DRM_XE_ENGINE_CLASS_COPY)
 		batch_copy_blit(&b, dst, src, bytes);
 	else

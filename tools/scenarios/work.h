@@ -16,12 +16,19 @@ struct work {
 	uint32_t queue;
 	uint32_t syncobj;
 	int class;		/* DRM_XE_ENGINE_CLASS_* */
+	bool lr;		/* long-running VM: user fences instead of sync objects */
 	unsigned int jobs;	/* finished ones */
 	struct xe_bo batch;
 };
 
 /* VM, queue on the first engine of @class, command buffer. 0 or -1, reported. */
 int work_open(struct xe *xe, struct work *w, int class);
+
+/*
+ * As above with DRM_XE_VM_CREATE_FLAG_* @vm_flags. A long-running VM makes all
+ * later binds of @xe wait by user fence.
+ */
+int work_open_vm(struct xe *xe, struct work *w, int class, uint32_t vm_flags);
 
 /* Run what @b holds and wait for its end; @what names it in failures. */
 int work_run(struct xe *xe, struct work *w, struct batch *b, const char *what);

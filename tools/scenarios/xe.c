@@ -28,16 +28,20 @@ int xe_ioctl_raw(int fd, unsigned long request, void *arg)
 	return ret < 0 ? errno : 0;
 }
 
-int xe_ioctl(struct xe *xe, unsigned long request, const char *name, void *arg)
+/* What an ioctl gave, an errno value or 0, into the report. */
+static int xe_report(struct xe *xe, int err, const char *name)
 {
-	int err = xe_ioctl_raw(xe->fd, request, arg);
-
 	if (err == ENODEV)
 		xe->gone = true;
 	/* What ioctls of a device that is gone return is the business of gone_ioctls(). */
 	if (xe->gone && xe->closing)
 		return 0;
 	return err ? scn_fail_errno(err, "ioctl %s", name) : 0;
+}
+
+int xe_ioctl(struct xe *xe, unsigned long request, const char *name, void *arg)
+{
+	return xe_report(xe, xe_ioctl_raw(xe->fd, request, arg), name);
 }
 
 /* DEVICE_QUERY with its two calls; the caller frees. NULL: reported. */
@@ -269,22 +273,39 @@ struct drm_xe_vm_bind_op xe_op_unmap(uint64_t va, uint64_t bytes)
 	};
 }
 
-static int bind_ops(struct xe *xe, uint32_t vm, const struct drm_xe_vm_bind_op *ops,
-		    uint32_t n, struct drm_xe_sync *sync)
+int xe_vm_bind_raw(int fd, uint32_t vm, const struct drm_xe_vm_bind_op *ops,
+		   uint32_t n, const struct drm_xe_sync *syncs, uint32_t num_syncs)
 {
 	struct drm_xe_vm_bind b = {
 		.vm_id = vm,
 		.num_binds = n,
-		.num_syncs = 1,
-		.syncs = (uintptr_t)sync,
+		.num_syncs = num_syncs,
+		.syncs = (uintptr_t)syncs,
 	};
 
 	if (n == 1)
 		b.bind = ops[0];
 	else
 		b.vector_of_binds = (uintptr_t)ops;
+	return xe_ioctl_raw(fd, DRM_IOCTL_XE_VM_BIND, &b);
+}
+
+static int bind_ops(struct xe *xe, uint32_t vm, const struct drm_xe_vm_bind_op *ops,
+		    uint32_t n, const struct drm_xe_sync *sync)
+{
 	scn_step("VM_BIND of %u operations", n);
-	return XE_IOCTL(xe, XE_VM_BIND, &b);
+	return xe_report(xe, xe_vm_bind_raw(xe->fd, vm, ops, n, sync, 1), "XE_VM_BIND");
+}
+
+static int bind_by_user_fence(struct xe *xe, uint32_t vm,
+			      const struct drm_xe_vm_bind_op *ops, uint32_t n)
+{
+	static uint64_t fence __attribute__((aligned(8)));
+	struct drm_xe_sync sync = xe_sync_user_fence((uintptr_t)&fence, fence + 1);
+
+	if (bind_ops(xe, vm, ops, n, &sync))
+		return -1;
+	return xe_wait_value(xe, &fence, sync.timeline_value, BIND_MS, "VM_BIND");
 }
 
 int xe_vm_bind(struct xe *xe, uint32_t vm, const struct drm_xe_vm_bind_op *ops,
@@ -296,6 +317,8 @@ int xe_vm_bind(struct xe *xe, uint32_t vm, const struct drm_xe_vm_bind_op *ops,
 
 	if (sync)
 		return bind_ops(xe, vm, ops, n, sync);
+	if (xe->user_fences)
+		return bind_by_user_fence(xe, vm, ops, n);
 	/* Without a sync the ioctl may return before the page tables are written. */
 	if (xe_syncobj_create(xe, &syncobj))
 		return -1;
@@ -317,5 +340,15 @@ int xe_prime_export(struct xe *xe, const struct xe_bo *bo, int *dmabuf)
 	if (XE_IOCTL(xe, PRIME_HANDLE_TO_FD, &p))
 		return -1;
 	*dmabuf = p.fd;
+	return 0;
+}
+
+int xe_prime_import(struct xe *xe, struct xe_bo *bo, int dmabuf, uint64_t bytes)
+{
+	struct drm_prime_handle p = { .fd = dmabuf };
+
+	if (XE_IOCTL(xe, PRIME_FD_TO_HANDLE, &p))
+		return -1;
+	*bo = (struct xe_bo) { .handle = p.handle, .size = bytes };
 	return 0;
 }

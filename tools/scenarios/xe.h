@@ -23,6 +23,7 @@ struct xe {
 	bool gone;			/* ioctls gave -ENODEV: device was removed */
 	bool closing;			/* errors of a gone device do not matter */
 	bool discrete;			/* has VRAM */
+	bool user_fences;		/* binds are waited for by user fence (long-running VMs) */
 	uint32_t sysmem;		/* placement mask of system memory */
 	uint32_t min_page;		/* bytes, of system memory */
 	uint16_t pat_wb;		/* cached, coherent with the CPU */
@@ -79,8 +80,11 @@ int xe_vm_destroy(struct xe *xe, uint32_t vm);
 
 /*
  * VM_BIND of @n operations in one call. @sync NULL: waits until bound; else
- * @sync is signalled by the kernel.
+ * @sync is signalled by the kernel. The raw form reports nothing and returns 0
+ * or an errno value; any thread, @syncs and @ops may be memory that faults.
  */
+int xe_vm_bind_raw(int fd, uint32_t vm, const struct drm_xe_vm_bind_op *ops,
+		   uint32_t n, const struct drm_xe_sync *syncs, uint32_t num_syncs);
 int xe_vm_bind(struct xe *xe, uint32_t vm, const struct drm_xe_vm_bind_op *ops,
 	       uint32_t n, struct drm_xe_sync *sync);
 struct drm_xe_vm_bind_op xe_op_map(const struct xe *xe, const struct xe_bo *bo);
@@ -117,5 +121,7 @@ int xe_wait_value(struct xe *xe, const uint64_t *addr, uint64_t value,
 
 /* PRIME_HANDLE_TO_FD, read and write. */
 int xe_prime_export(struct xe *xe, const struct xe_bo *bo, int *dmabuf);
+/* PRIME_FD_TO_HANDLE: @bo becomes a handle for @bytes of @dmabuf, not mapped, not bound. */
+int xe_prime_import(struct xe *xe, struct xe_bo *bo, int dmabuf, uint64_t bytes);
 
 #endif

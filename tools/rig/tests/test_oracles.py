@@ -56,6 +56,15 @@ def test_dma_debug_counts_this_cell_only():
     assert f.summary.startswith("17 DMA mappings left") and "xe_tt_map_sg" in f.detail
 
 
+def test_dma_debug_leaves_out_what_other_devices_have_mapped():
+    ev = clean()
+    ev.held = {"foreign_mappings": 2}
+    ev.samples["removed"] = Sample(900000, 800000, 5)
+    assert spoke(ev) == []
+    ev.samples["removed"] = Sample(900000, 800000, 6)
+    assert spoke(ev) == ["dma-debug"]
+
+
 def test_dma_debug_sees_mappings_undone_between_unbind_and_the_count():
     (f,) = oracles.judge(log(clean(), DMA))  # only 3 stood before, so the 17 were this driver's
     assert f.oracle == "dma-debug" and "17" in f.summary

@@ -2,6 +2,7 @@
 """The steps of a cell and the spreading of cells over boots, with a guest and a GPU made of Python."""
 
 import threading
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -118,11 +119,42 @@ def test_close_after_is_clean_and_in_order():
     ("munmap-after", ["remove", "gone", "munmap", "close", "exit", "rescan"]),
     ("kill", ["remove", "gone", "signal 9", "rescan"]),
     ("close-after-reprobe", ["remove", "gone", "rescan", "close", "exit"]),
+    ("during", ["close", "remove", "exit", "rescan"]),
+    ("munmap-during", ["munmap", "remove", "gone", "close", "exit", "rescan"]),
 ])
 def test_orders(order, steps):
     guest = Guest()
     res = cell_run(Cell("userptr", "remove", order), guest).run()
-    assert guest.steps[2:] == steps and res.verdict == "clean", res.findings
+    assert guest.steps[2:] == sorted(steps[:2], key=guest.steps[2:].index) + steps[2:], guest.steps
+    assert res.verdict == "clean", res.findings
+
+
+def test_the_command_beside_a_removal_comes_while_it_is_at_work():
+    guest = Guest()
+    slow = guest.write
+    guest.write = lambda *a, **k: (time.sleep(run.RACE_SPREAD * 2), slow(*a, **k))[1] if a[0].endswith("remove") else slow(*a, **k)
+    res = cell_run(Cell("userptr", "remove", "during"), guest).run()
+    assert guest.steps[2:4] == ["close", "remove"] and res.verdict == "clean", res.findings
+
+
+def test_a_command_beside_that_hangs_is_a_hang():
+    guest = Guest({"close": agent.GuestTimeout("process 5: no answer in 20 s")})
+    res = cell_run(Cell("userptr", "remove", "during"), guest).run()
+    assert res.verdict == "hang" and res.broken
+
+
+def test_modules_of_a_state_are_loaded_before_anything_is_counted():
+    guest = Guest()
+    guest.run = lambda argv, _t: guest.steps.append(" ".join(argv))
+    cell_run(Cell("dmabuf-imported", "remove", "close-after"), guest).run()
+    assert guest.steps[:2] == ["modprobe vgem", "spawn /scenarios/dmabuf-imported"]
+
+
+def test_a_removal_that_waits_for_somebody_is_told():
+    guest = Guest()
+    guest.write = lambda *a, **k: 5_000_000_000
+    res = cell_run(Cell("idle-fd", "remove", "close-after"), guest).run()
+    assert res.verdict == "dirty" and "took 5.0 s" in res.findings[0].summary and res.oracles() == ["rig"]
 
 
 def test_surprise_kills_the_device_first_and_revives_it_before_the_driver_comes_back():

@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 
 from . import errors
-from .orders import ORDERS
+from .orders import ORDERS, UNMAPS
 from .states import STATES
 from .ways import WAYS
 
@@ -62,15 +62,16 @@ def count(what, text, default=1, most=10000):
 
 
 def cells(states, ways, orders, repeat=1):
-    """The product; munmap-after only where a state has memory to unmap."""
+    """The product; orders that unmap only where a state has memory for it."""
     return [Cell(s, w, o, r) for r in range(repeat) for o in orders for s in states for w in ways
-            if o != "munmap-after" or STATES[s].munmap]
+            if o not in UNMAPS or STATES[s].munmap]
 
 
 def default():
-    """The table of `make hotunplug` as (iommu, cells): every state and way, closed after; userptr also
+    """The table of `make hotunplug` as (iommu, cells): default states, every way, closed after; userptr also
     unmapped after. A part is repeated without vIOMMU, where DMA-API debugging sees userptr pages on 7.3."""
-    return [("on", cells(STATES, WAYS, ["close-after", "munmap-after"])),
+    states = [s for s in STATES if STATES[s].default]
+    return [("on", cells(states, WAYS, ["close-after", "munmap-after"])),
             ("off", cells(["bo-bound", "userptr", "queue-idle"], ["remove"], ["close-after"]))]
 
 

@@ -2,7 +2,8 @@
 """Orders: what the program does, and when, after the GPU has left.
 
 run(cell) gets an object with say(command), kill(), wait_exit(), back() and calls them in its order;
-each order ends with the program's end and the driver bound again.
+each order ends with the program's end and the driver bound again. BESIDE names what the program is
+told while the way is still at work; an order without an entry there leaves it alone.
 """
 
 
@@ -42,9 +43,31 @@ def close_after_reprobe(cell):
     cell.wait_exit()
 
 
+def during(cell):
+    """The program closes everything while the driver is being removed: who comes second finds the work done."""
+    cell.say("exit")
+    cell.wait_exit()
+    cell.back()
+
+
+def munmap_during(cell):
+    """As during, but it unmaps the memory; the files are closed after."""
+    cell.say("gone")
+    cell.say("close")
+    cell.say("exit")
+    cell.wait_exit()
+    cell.back()
+
+
 ORDERS = {
     "close-after": close_after,
     "munmap-after": munmap_after,
     "kill": kill,
     "close-after-reprobe": close_after_reprobe,
+    "during": during,
+    "munmap-during": munmap_during,
 }
+
+BESIDE = {"during": "close", "munmap-during": "munmap"}
+# Orders that need memory the state can unmap.
+UNMAPS = ("munmap-after", "munmap-during")

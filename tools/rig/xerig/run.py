@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from . import agent, boot, errors, klog, oracles, procs
 from .oracles import dma_debug, memory
-from .orders import ORDERS
+from .orders import BESIDE, ORDERS
 from .states import STATES
 from .ways import WAYS
 
@@ -18,6 +18,7 @@ ANSWER_TIME = 20.0  # seconds for one command of the protocol
 EXIT_TIME = 20.0
 SETTLE_TIME = 0.3  # seconds without change after which nothing is freed late any more (RCU, workqueues)
 IDLE_TIME = 2.5  # the same for memory, after a drop of caches, on a loaded machine
+RACE_SPREAD = 0.4  # seconds a removal takes on an emulated processor: a race may begin anywhere in it
 DMA_API = "/sys/kernel/debug/dma-api"
 
 
@@ -115,6 +116,8 @@ class CellRun:
     # -- the steps ---------------------------------------------------------
 
     def _steps(self):
+        for module in self.state.modules:
+            self.guest.run(["modprobe", module], EXIT_TIME)
         self.ev.samples["before"] = sample(self.guest)
         if not self._hold():
             return
@@ -122,7 +125,8 @@ class CellRun:
         self.ev.samples["held"] = sample(self.guest)
         self.way.prepare(self.boot)
         self._dead = self.cell.way == "surprise"
-        self.result.remove_ns = self.way.leave(self.boot)
+        self.result.remove_ns = self._leave()
+        self.ev.remove_seconds, self.ev.remove_limit = self.result.remove_ns / 1e9, self.state.remove_seconds
         self._left = True
         self.ev.gone = self.gpu.command("gone", on=True)
         self._window = True
@@ -131,6 +135,31 @@ class CellRun:
             self.fault(self)
         ORDERS[self.cell.order](self)
         self._settle()
+
+    def _leave(self):
+        """The way out; what the order wants done beside it is told at a moment that varies with the repeat."""
+        beside = BESIDE.get(self.cell.order)
+        if not beside:
+            return self.way.leave(self.boot)
+        # Thousandths of a second at which a golden-ratio walk hits each stretch of a removal.
+        delay = (self.cell.repeat * 0.618 + 0.1) % 1.0 * RACE_SPREAD
+        failed = []
+
+        def tell():
+            time.sleep(delay)
+            try:
+                self.say(beside)
+            except (agent.GuestTimeout, agent.GuestGone, agent.GuestOops) as e:
+                failed.append(e)
+
+        teller = threading.Thread(target=tell, name="beside")
+        teller.start()
+        try:
+            return self.way.leave(self.boot)
+        finally:
+            teller.join()
+            if failed:
+                raise failed[0]
 
     def _hold(self):
         node = self.boot.render_node()

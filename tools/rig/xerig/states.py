@@ -6,13 +6,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class State:
-    """name: of the program as well; munmap: there is memory whose munmap after removal is a case of its own."""
+    """name: of the program as well; munmap: there is memory whose munmap after removal is a case of its own.
+
+    modules: loaded before the first sample; remove_seconds: remove() that takes longer waits for something it must not.
+    """
 
     name: str
     what: str
     munmap: bool = False
     options: tuple = ()
     held_seconds: float = 30.0  # longest time to reach the state on a loaded machine
+    modules: tuple = ()
+    # A job timeout is 5 s at least: who waits for one is found out, a loaded machine is not.
+    remove_seconds: float = 4.0
+    default: bool = True
 
 
 STATES = {s.name: s for s in (
@@ -24,7 +31,17 @@ STATES = {s.name: s for s in (
     State("userptr-munmapped", "user memory bound, then munmapped", munmap=True),
     State("queue-idle", "a queue after finished and verified jobs"),
     State("queue-endless", "a queue running an endless batch"),
+    State("queue-many", "200 queues, each running an endless batch", held_seconds=60.0, default=False),
+    State("queue-queued", "jobs running, queued and waiting for a fence", default=False),
+    State("preempt-vm", "a busy long-running VM with userptrs", munmap=True, default=False),
     State("dmabuf-open", "an exported dma-buf, its handle open"),
     State("dmabuf-closed", "an exported dma-buf, its handle closed"),
+    State("dmabuf-imported", "buffers of another driver, bound", modules=("vgem",), default=False),
+    State("dmabuf-second", "buffers exported to a second device and process", modules=("vgem",), default=False),
     State("user-fence", "a thread waiting on a user fence"),
+    State("syncobj-waiter", "threads and a process waiting on sync objects", default=False),
+    State("hang-fault", "a CPU fault that waits for an endless batch", munmap=True, default=False),
+    State("ioctl-stuck", "ioctls asleep in a copy from user memory", default=False),
+    State("fd-passed", "a device file whose creator is dead", default=False),
+    State("debugfs-forcewake", "a file of debugfs that holds force wake", default=False),
 )}

@@ -52,18 +52,14 @@ static int close_all(void)
 	return 0;
 }
 
-int main(int argc, char **argv)
-{
-	static const struct scenario scn = {
-		.name = "frame",
-		.summary = "a state without a device",
-		.options = options,
-		.setup = setup,
-		.verify = verify,
-		.gone = gone,
-		.unmap = unmap,
-		.close = close_all,
-	};
-
-	return scn_main(argc, argv, &scn);
-}
+static const struct scenario scn = {
+	.name = "frame",
+	.summary = "a state without a device",
+	.options = options,
+	.setup = setup,
+	.verify = verify,
+	.gone = gone,
+	.unmap = unmap,
+	.close = close_all,
+};
+SCENARIO(scn);

@@ -10,11 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../batch.h"
+#include "../child.h"
 #include "../common.h"
+#include "../fence.h"
 #include "../mem.h"
+#include "../spin.h"
+#include "../uffd.h"
 #include "../waiter.h"
 
 static unsigned int checks, failures;
@@ -149,12 +154,137 @@ static void test_waiter(void)
 	CHECK(waiter_stop(&q) == 0 && q.err == EBADF);
 }
 
+static void test_spin(void)
+{
+	static uint32_t memory[2 * SPIN_BYTES / 4];
+	struct xe_bo bo = { .size = sizeof(memory), .va = 0x10000, .map = memory };
+	struct spin s;
+
+	CHECK(spin_write(&s, &bo, 2) == -1);
+	CHECK(spin_write(&s, &bo, 1) == 0);
+	CHECK(s.va == 0x10000 + SPIN_BYTES && s.cs == memory + SPIN_BYTES / 4);
+	/* The store goes to the flag, the jump to the store. */
+	CHECK(s.cs[1] == s.va + ((char *)s.flag - (char *)s.cs));
+	CHECK(s.cs[6] == s.va && s.cs[4] == 0x02800000);
+	CHECK(memory[0] == 0);
+	*s.flag = s.cs[3];
+	CHECK(spin_check(&s, 0, "nothing") == 0);
+	spin_end(&s);
+	CHECK(s.cs[4] == 0x05000000 && s.cs[6] == s.va);
+}
+
+static int child_main(int sock, void *arg)
+{
+	int number, fd;
+	char c;
+
+	if (child_receive_fd(sock, &number, sizeof(number), &fd))
+		return 9;
+	if (read(fd, &c, 1) != 1 || child_send_fd(sock, &c, 1, fd))
+		return 8;
+	if (arg)
+		pause();
+	return number;
+}
+
+static void test_child(void)
+{
+	struct child c = { 0 };
+	int number = 7, fds[2], back = -1;
+	char byte = 0;
+
+	child_kill(&c);
+	CHECK(pipe(fds) == 0 && write(fds[1], "ab", 2) == 2);
+	CHECK(child_start(&c, child_main, NULL) == 0);
+	CHECK(child_receive(&c, &byte, 1, 20) == 0);
+	CHECK(child_send_fd(c.sock, &number, sizeof(number), fds[0]) == 0);
+	CHECK(child_receive_fd(c.sock, &byte, 1, &back) == 0 && byte == 'a' && back >= 0);
+	CHECK(read(back, &byte, 1) == 1 && byte == 'b');
+	CHECK(child_wait(&c, 2000) == 7 && c.pid == 0);
+
+	CHECK(child_start(&c, child_main, &c) == 0);
+	CHECK(child_wait(&c, 20) == -1);
+	child_kill(&c);
+	CHECK(c.pid == 0);
+	/* One that ends at once without a word. */
+	CHECK(child_start(&c, child_main, NULL) == 0);
+	CHECK(shutdown(c.sock, SHUT_RDWR) == 0);
+	CHECK(child_wait(&c, 2000) == 9);
+}
+
+static int read_page(void *page)
+{
+	return *(volatile uint32_t *)page == 0x11 ? 0 : EINVAL;
+}
+
+static void test_uffd(void)
+{
+	struct waiter w = { .what = "read of a missing page", .call = read_page };
+	uint32_t data = 0x11;
+	struct uffd u;
+
+	if (uffd_open(&u, 2) == SCN_SKIP)
+		return;		/* a container may forbid it */
+	w.arg = uffd_page(&u, 1);
+	CHECK(waiter_start(&w) == 0);
+	CHECK(uffd_wait(&u, 1, 1000) == 0);
+	CHECK(uffd_wait(&u, 0, 20) == -1);
+	CHECK(!waiter_ended(&w, 0));
+	CHECK(uffd_resolve(&u, 1, &data, sizeof(data)) == 0);
+	CHECK(waiter_ended(&w, 1000) && w.err == 0);
+	CHECK(uffd_resolve(&u, 1, &data, sizeof(data)) == 0);
+	CHECK(waiter_stop(&w) == 0);
+	uffd_close(&u);
+	uffd_close(&u);
+}
+
+static void test_fence(void)
+{
+	uint64_t now = scn_now_ms();
+	int status = 5;
+
+	CHECK(!strcmp(fence_status_name(0), "active"));
+	CHECK(!strcmp(fence_status_name(1), "success"));
+	CHECK(!strcmp(fence_status_name(-ENODEV), "ENODEV"));
+	CHECK(fence_status(-1, &status) == -1 && status == 5);
+	CHECK(ms_left(now) == 0);
+	CHECK(ms_left(now + 5000) > 4000);
+}
+
+static void test_waiter_gone(void)
+{
+	struct waiter w = { .what = "w" };
+	uint64_t now = scn_now_ms();
+	static const struct {
+		bool done, may_succeed;
+		int err;
+		bool fails;
+	} cases[] = {
+		{ false, true, 0, true }, { true, true, 0, false }, { true, false, 0, true },
+		{ true, false, ENODEV, false }, { true, true, EIO, true },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		unsigned int before = scn_failures();
+
+		w.done = cases[i].done;
+		w.err = cases[i].err;
+		waiter_gone(&w, now, cases[i].may_succeed);
+		CHECK((scn_failures() > before) == cases[i].fails);
+	}
+}
+
 int main(void)
 {
 	test_pattern();
 	test_faults();
 	test_batch();
 	test_waiter();
+	test_waiter_gone();
+	test_fence();
+	test_spin();
+	test_child();
+	test_uffd();
 	printf("unit: %u checks, %u failed\n", checks, failures);
 	return failures ? 1 : 0;
 }

@@ -30,7 +30,7 @@ def run(args):
     gpu = matrix.choice("GPU", args.gpu, session.GPUS, "lnl")
     cells = matrix.cells(states, ways, orders, matrix.count("REPEAT", args.repeat))
     if not cells:
-        raise errors.UsageError("nothing to run: ORDER=munmap-after needs a userptr STATE")
+        raise errors.UsageError("nothing to run: munmap orders need a STATE with memory to unmap")
     s = session.Session("matrix", args.base, kernel, gpu).prepare(sides)
     if not s.sides:
         return errors.SKIPPED

@@ -54,6 +54,8 @@ class Evidence:
     skip: str | None = None
     gone: dict | None = None  # reply of the witness at the moment remove() had returned
     witness: list = field(default_factory=list)  # its events during the cell
+    remove_seconds: float | None = None  # of remove(), and what the state allows
+    remove_limit: float | None = None
     stuck: list = field(default_factory=list)  # what did not answer in time
     infra: list = field(default_factory=list)  # what failed in the rig itself
     reprobe: str | None = None  # None: came back; else why not

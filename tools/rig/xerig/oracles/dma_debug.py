@@ -11,11 +11,12 @@ def leaked(ev):
     """Mappings this cell's driver instance still had when remove() returned; None if unknown.
 
     The live counter is preferred to the "[count=N]" of the kernel log, because that one counts again
-    what an earlier test of the boot has leaked for ever.
+    what an earlier test of the boot has leaked for ever. Mappings of other devices that the program
+    holds on purpose ("foreign_mappings") are none of the driver's.
     """
     removed = ev.samples.get("removed")
     if removed is not None and removed.dma_mappings is not None and ev.own_mappings is not None:
-        return max(0, removed.dma_mappings - ev.own_mappings)
+        return max(0, removed.dma_mappings - ev.own_mappings - ev.held.get("foreign_mappings", 0))
     return klog.pending_dma(ev.entries)
 
 

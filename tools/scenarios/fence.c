@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Sync files and sleeping calls after removal, see fence.h.
+ */
+#include "fence.h"
+
+#include <errno.h>
+#include <linux/sync_file.h>
+#include <poll.h>
+
+#include "common.h"
+#include "xe.h"
+
+int ms_left(uint64_t end_ms)
+{
+	uint64_t now = scn_now_ms();
+
+	return now < end_ms ? end_ms - now : 0;
+}
+
+int fence_status(int sync_file, int *status)
+{
+	struct sync_fence_info fence = { 0 };
+	struct sync_file_info info = {
+		.num_fences = 1,
+		.sync_fence_info = (uintptr_t)&fence,
+	};
+	int err = xe_ioctl_raw(sync_file, SYNC_IOC_FILE_INFO, &info);
+
+	if (err)
+		return scn_fail_errno(err, "ioctl SYNC_IOC_FILE_INFO");
+	*status = info.num_fences == 1 ? fence.status : info.status;
+	return 0;
+}
+
+const char *fence_status_name(int status)
+{
+	return !status ? "active" : status > 0 ? "success" : scn_errname(-status);
+}
+
+int fence_gone(int sync_file, uint64_t end_ms, bool may_succeed, const char *what)
+{
+	struct pollfd p = { .fd = sync_file, .events = POLLIN };
+	int status = 0;
+
+	scn_step("end of the fence of %s", what);
+	while (poll(&p, 1, ms_left(end_ms)) < 0 && errno == EINTR)
+		;
+	if (fence_status(sync_file, &status))
+		return 0;
+	if (!status)
+		scn_fail("the fence of %s is not signalled in time after removal", what);
+	else if (status > 0 && !may_succeed)
+		scn_fail("the fence of %s says success", what);
+	else if (status < 0 && status != -ENODEV)
+		scn_fail_errno(-status, "the fence of %s, not ENODEV", what);
+	return status;
+}
+
+void waiter_gone(struct waiter *w, uint64_t end_ms, bool may_succeed)
+{
+	scn_step("end of %s", w->what);
+	if (!waiter_ended(w, ms_left(end_ms)))
+		scn_fail("%s still sleeps after removal", w->what);
+	else if (!w->err && !may_succeed)
+		scn_fail("%s returned success after removal", w->what);
+	else if (w->err && w->err != ENODEV)
+		scn_fail_errno(w->err, "%s after removal, not ENODEV", w->what);
+}

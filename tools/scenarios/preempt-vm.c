@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+/*
+ * State preempt-vm: a long-running VM, its queue busy for ever, userptrs bound.
+ *
+ * Jobs of such a VM have no fence that anybody could wait for. When memory is to
+ * move the kernel asks for a preempt fence instead: the queue is suspended, the
+ * rebind worker maps the memory again and resumes it. Each `verify` makes the
+ * kernel do that (MADV_DONTNEED on a bound range, which then gets new pages) and
+ * sees the batch run on, over the new pages. After removal nobody may resume
+ * anything, and munmap of the ranges is an ordinary munmap.
+ */
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "common.h"
+#include "gone.h"
+#include "mem.h"
+#include "spin.h"
+#include "work.h"
+
+#define SEED 70
+#define PAGE 4096u
+
+static struct xe xe = { .fd = -1 };
+static struct work work, busy;		/* two queues; busy has a VM of its own */
+static struct xe_bo memory, bo;
+static struct spin spin;
+static void *range;			/* bound in both VMs */
+static uint64_t bytes = 256 << 10;
+static uint64_t va, busy_va;
+
+static const struct scn_option options[] = {
+	{ "userptr-size", &bytes, PAGE, 64 << 20, "bytes of the range, whole pages" },
+	{ 0 }
+};
+
+static int map_range(void)
+{
+	struct drm_xe_vm_bind_op op;
+
+	range = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (range == MAP_FAILED) {
+		range = NULL;
+		return scn_fail_errno(errno, "mmap of %llu bytes", (unsigned long long)bytes);
+	}
+	mem_fill(range, bytes, SEED);
+	va = xe_va(&xe, bytes);
+	busy_va = xe_va(&xe, bytes);
+	op = xe_op_userptr(&xe, range, bytes, va);
+	if (xe_vm_bind(&xe, work.vm, &op, 1, NULL))
+		return -1;
+	op = xe_op_userptr(&xe, range, bytes, busy_va);
+	return xe_vm_bind(&xe, busy.vm, &op, 1, NULL);
+}
+
+/* New pages under the range: both VMs must follow, the busy one by preemption. */
+static int move_range(uint32_t seed)
+{
+	scn_step("new pages for a bound range");
+	if (madvise(range, bytes, MADV_DONTNEED))
+		return scn_fail_errno(errno, "madvise of a bound userptr");
+	mem_fill(range, bytes, seed);
+	if (spin_check(&spin, 1, "endless batch of a long-running VM"))
+		return -1;
+	if (work_copy(&xe, &work, bo.va, va, bytes, "copy out of a userptr, long-running"))
+		return -1;
+	return mem_check(bo.map, bytes, seed, "copy out of a userptr, long-running");
+}
+
+static int verify(void)
+{
+	static uint32_t round;
+
+	if (!range || !bo.map || !memory.map)
+		return 0;
+	return move_range(SEED + ++round) || move_range(SEED) ? -1 : 0;
+}
+
+static int setup(const char *device)
+{
+	uint32_t flags = DRM_XE_VM_CREATE_FLAG_LR_MODE;
+	struct drm_xe_sync sync;
+	int ret = xe_open(&xe, device);
+
+	if (ret)
+		return ret;
+	if (bytes % PAGE)
+		return scn_fail("--userptr-size is not a multiple of %u", PAGE);
+	if (work_open_vm(&xe, &work, DRM_XE_ENGINE_CLASS_COPY, flags) ||
+	    work_open_vm(&xe, &busy, DRM_XE_ENGINE_CLASS_COPY, flags) ||
+	    xe_bo_make(&xe, &bo, bytes, work.vm) ||
+	    xe_bo_make(&xe, &memory, PAGE, busy.vm) ||
+	    map_range() || spin_write(&spin, &memory, 0))
+		return -1;
+	scn_step("submission of the endless batch");
+	sync = xe_sync_user_fence(memory.va + PAGE - 8, 1);
+	if (xe_exec(&xe, busy.queue, spin.va, &sync) ||
+	    spin_check(&spin, 1, "endless batch of a long-running VM") ||
+	    verify())
+		return -1;
+	scn_fact("userptr_bytes", bytes);
+	scn_fact("bo_bytes", bo.size + memory.size + work.batch.size + busy.batch.size);
+	scn_fact("jobs", work.jobs + 1);
+	return 0;
+}
+
+static int gone(void)
+{
+	gone_ioctls(&xe, &work, &bo);
+	gone_more_work(&xe, &busy);
+	if (bo.map)
+		gone_readable(bo.map, bo.size, SEED, "bo");
+	if (range)
+		gone_intact(range, bytes, SEED, "userptr");
+	return 0;
+}
+
+static int unmap(void)
+{
+	void *p = range;
+
+	if (!p)
+		return 0;
+	scn_step("munmap of a bound userptr");
+	range = NULL;
+	return munmap(p, bytes) ? scn_fail_errno(errno, "munmap of a bound userptr") : 0;
+}
+
+static int close_all(void)
+{
+	int ret = xe_bo_munmap(&bo) | xe_bo_munmap(&memory);
+
+	ret |= work_close(&xe, &busy);
+	ret |= work_close(&xe, &work);
+	ret |= xe_bo_close(&xe, &bo);
+	ret |= xe_bo_close(&xe, &memory);
+	ret |= xe_close(&xe);
+	return ret | unmap();
+}
+
+static const struct scenario scn = {
+	.name = "preempt-vm",
+	.summary = "a long-running VM with preempt fences, busy, userptrs bound",
+	.options = options,
+	.setup = setup,
+	.verify = verify,
+	.gone = gone,
+	.unmap = unmap,
+	.close = close_all,
+};
+SCENARIO(scn);
