@@ -19,6 +19,7 @@ fail userptr/*/munmap-after klog,rig    the notifier unmaps late
 flake idle-fd/remove/kill   memory      counter moves
 skip many-bos/surprise/*                too slow here
 fail userptr/*/* iommu=off dma-debug    seen without vIOMMU only
+fail bo-mmap/*/* gpu=bmg program        of the GPU that is unplugged
 """, "x.txt")
 
 
@@ -35,6 +36,10 @@ fail userptr/*/* iommu=off dma-debug    seen without vIOMMU only
     (result("clean", name="idle-fd/remove/kill"), "expected"),
     (result("dirty", "memory", name="idle-fd/remove/kill"), "flake"),
     (result("skip"), "expected"),
+    (result("dirty", "program", name="bo-mmap/remove/kill", gpu="bmg"), "expected"),
+    (result("dirty", "program", name="bo-mmap/remove/kill", gpu="bmg+lnl"), "expected"),
+    (result("dirty", "program", name="bo-mmap/remove/kill", gpu="lnl+bmg"), "unexpected"),
+    (result("dirty", "program", name="bo-mmap/remove/kill", gpu="lnl"), "unexpected"),
 ])
 def test_verdicts_against_the_list(res, want):
     assert expect.apply(LINES, res) == want

@@ -19,6 +19,21 @@ def test_unknown_name_is_one_line_with_the_known_ones():
     assert e.value.status == 2
 
 
+def test_gpus_of_one_guest():
+    known = ("bmg", "lnl")
+    assert matrix.gpus(None, known) == matrix.gpus("", known) == "lnl"
+    assert matrix.gpus("bmg", known) == "bmg"
+    assert matrix.gpus("lnl + bmg", known) == "lnl+bmg"
+    assert matrix.gpus("bmg+bmg", known) == "bmg+bmg"
+
+
+@pytest.mark.parametrize("text", ["dg2", "+", "lnl+", "lnl,bmg", "lnl+dg2", "+".join(["lnl"] * 5)])
+def test_wrong_gpus_are_refused(text):
+    with pytest.raises(errors.UsageError) as e:
+        matrix.gpus(text, ("bmg", "lnl"))
+    assert "GPU" in str(e.value) and "\n" not in str(e.value)
+
+
 @pytest.mark.parametrize("text", [",", " , "])
 def test_empty_list_is_refused(text):
     with pytest.raises(errors.UsageError):

@@ -116,12 +116,23 @@ def test_archive_is_what_cpio_reads_and_its_key_follows_content(tmp_path):
 
 def test_command_line_of_qemu():
     m = boot.Machine(["qemu"], Path("bz"), Path("ird"), Path("vgpu"))
-    argv = boot.qemu_argv(m, "/run/x/gpu", "file:log", 3, 4)
+    argv = boot.qemu_argv(m, ["/run/x/gpu"], "file:log", 3, 4)
     line = " ".join(argv)
     assert argv.index("intel-iommu,caching-mode=on,intremap=on") < argv.index("pcie-root-port,id=rp0,bus=pcie.0,chassis=1,slot=1")
     assert '"path":"/run/x/gpu"' in line and "acpi-pci-hotplug-with-bridge-support=off" in line and "-no-reboot" in line
     m.iommu = False
-    assert "intel-iommu" not in " ".join(boot.qemu_argv(m, "/run/x/gpu", "file:log"))
+    assert "intel-iommu" not in " ".join(boot.qemu_argv(m, ["/run/x/gpu"], "file:log"))
+    assert "vfio-user-pci" not in " ".join(boot.qemu_argv(m, [], "file:log"))
+
+
+def test_each_gpu_has_a_slot_of_its_own():
+    argv = boot.qemu_argv(boot.Machine(["qemu"], Path("bz"), Path("ird"), Path("vgpu")), ["/run/a", "/run/b"], "file:log")
+    line = " ".join(argv)
+    assert line.count("acpi-pci-hotplug-with-bridge-support") == 1
+    for n, path in enumerate("ab"):
+        assert f"pcie-root-port,id=rp{n},bus=pcie.0,chassis={n + 1},slot={n + 1}" in argv
+        assert f'"id":"gpu{n}","bus":"rp{n}","socket":{{"path":"/run/{path}"' in line
+    assert boot.bdf(0) == boot.BDF and boot.bdf(1) == "0000:02:00.0"
 
 
 def test_runtime_dir_leaves_room_for_socket_names(monkeypatch, tmp_path):

@@ -38,7 +38,7 @@ class Guest:
                         **(answers or {})}
         self.steps, self.records, self.lost = [], [], False
         self.kernel = list(log)
-        self._child = agent.GuestChild(5)
+        self._children = {}
         self.write_error = None
 
     def mark(self, text, *_args, **_kw):
@@ -59,35 +59,39 @@ class Guest:
     def spawn(self, argv, env=()):
         self.steps.append("spawn " + argv[0])
         self._last = "hold"
-        return 5
+        pid = 5 + len(self._children)
+        self._children[pid] = agent.GuestChild(pid)
+        return pid
 
-    def child(self, _pid):
-        return self._child
+    def child(self, pid):
+        return self._children[pid]
 
-    def next_line(self, _pid, _timeout):
+    def next_line(self, pid, _timeout):
         answer = self.answers[self._last]
         if isinstance(answer, Exception):
             raise answer
         if answer is None:
-            self._child.ended, self._child.signal = True, 11
+            self._children[pid].ended, self._children[pid].signal = True, 11
         return answer
 
-    def call(self, op, *_a, line=None, sig=None, **_kw):
+    def call(self, op, *_a, pid=None, line=None, sig=None, **_kw):
+        child = self._children.get(pid)
         if op == "send":
             self.steps.append(line)
             self._last = line
             if line == "exit":
-                self._child.ended, self._child.status = True, self.answers.get("status", 0)
+                child.ended, child.status = True, self.answers.get("status", 0)
         if op == "signal":
             self.steps.append(f"signal {sig}")
-            self._child.ended, self._child.signal = True, sig
+            child.ended, child.signal = True, sig
         return {"ok": True}
 
-    def wait_exit(self, _pid, _timeout):
-        self._child.ended = True
-        if self._child.status is None and self._child.signal is None:
-            self._child.status = self.answers.get("status", 0)
-        return self._child
+    def wait_exit(self, pid, _timeout):
+        child = self._children[pid]
+        child.ended = True
+        if child.status is None and child.signal is None:
+            child.status = self.answers.get("status", 0)
+        return child
 
     def write(self, path, data, timeout=0):
         self.steps.append(path.rsplit("/", 1)[1])
@@ -102,8 +106,10 @@ class Guest:
         return False
 
 
-def cell_run(cell, guest, gpu=None):
-    vm = SimpleNamespace(agent=guest, gpu=gpu or Gpu(), render_node=lambda: "/dev/dri/renderD128", console_lines=list)
+def cell_run(cell, guest, gpu=None, others=()):
+    gpus = [gpu or Gpu(), *others]
+    vm = SimpleNamespace(agent=guest, gpu=gpus[0], gpus=gpus, console_lines=list,
+                         render_node=lambda n=0: f"/dev/dri/renderD{128 + n}")
     return run.CellRun(vm, cell, FACTS, [], (3, 0))
 
 
@@ -113,6 +119,14 @@ def test_close_after_is_clean_and_in_order():
     assert (res.verdict, res.broken, res.remove_ns) == ("clean", False, 5_000_000), res.findings
     assert guest.steps == ["spawn /scenarios/idle-fd", "verify", "remove", "gone", "close", "exit", "rescan"]
     assert [c for c in gpu.log if c[0] == "gone"] == [("gone", True), ("gone", False)]
+
+
+def test_other_gpus_must_work_and_stay_silent():
+    guest, other = Guest(), Gpu()
+    res = cell_run(Cell("idle-fd", "remove", "close-after"), guest, others=[other]).run()
+    assert res.verdict == "clean", res.findings
+    assert guest.steps.index("remove") < guest.steps.index("spawn /scenarios/bo-bound") < guest.steps.index("gone")
+    assert not [c for c in other.log if c[0] in ("gone", "dead")]
 
 
 @pytest.mark.parametrize("order, steps", [
@@ -228,6 +242,9 @@ def worker(monkeypatch, outcomes, cells, boots_fail=0):
             return self
 
         def __exit__(self, *a):
+            pass
+
+        def load_others(self):
             pass
 
         def load_xe(self):

@@ -16,14 +16,18 @@ from pathlib import Path
 from . import agent, errors, initramfs, procs, vgpu
 
 BOOT_TIME = 60.0  # seconds until the agent must have spoken; a loaded machine needs ten
-BDF = "0000:01:00.0"
+BDF = "0000:01:00.0"  # of the GPU that is unplugged, and the only one mostly
+DRIVER = "/sys/bus/pci/drivers/xe"
 # No HuC and GSC on the virtual GPU; empty names are how xe is told (rig-facts).
 XE_OPTIONS = ("xe.force_probe=*", "xe.huc_firmware_path=", "xe.gsc_firmware_path=")
 
 
 @dataclass
 class Machine:
-    """What a guest is made of. Paths are the host's; shares: (9p tag, directory, path in guest, read-only)."""
+    """What a guest is made of. Paths are the host's; shares: (9p tag, directory, path in guest, read-only).
+
+    personality: names of the GPUs joined by "+": the first is unplugged, the others look on.
+    """
 
     qemu: list
     bzimage: Path
@@ -36,6 +40,25 @@ class Machine:
     cpus: int = 2
     shares: list = field(default_factory=list)
     kernel_args: tuple = ()
+
+
+def bdf(number):
+    """PCI address of a GPU of the guest, counted from 0: each is alone below a root port."""
+    return f"0000:{number + 1:02x}:00.0"
+
+
+def start_gpus(m, run_dir, log_dir):
+    """A virtual GPU process for each personality of machine m, in order."""
+    gpus = []
+    try:
+        for number, name in enumerate(m.personality.split("+")):
+            tail = str(number) if number else ""
+            gpus.append(vgpu.Vgpu(m.vgpu, run_dir, log_dir / f"vgpu{tail}.log", name, tail))
+    except BaseException:
+        for gpu in gpus:
+            gpu.stop()
+        raise
+    return gpus
 
 
 def runtime_dir():
@@ -53,7 +76,7 @@ def runtime_dir():
     return Path(tempfile.mkdtemp(prefix=f"xeu-{os.getpid()}-", dir=base))
 
 
-def qemu_argv(m, gpu_socket, serial, agent_fd=None, qmp_fd=None):
+def qemu_argv(m, gpu_sockets, serial, agent_fd=None, qmp_fd=None):
     """QEMU's command line for machine m; serial: the argument of -serial."""
     # no_timer_check: a busy host can hold up the timer for the few ticks in which the kernel tries it.
     cmdline = ["console=ttyS0", "panic=-1", "tsc=unstable", "no_timer_check", "printk.devkmsg=on", "printk.time=1", "kasan_multi_shot",
@@ -77,23 +100,25 @@ def qemu_argv(m, gpu_socket, serial, agent_fd=None, qmp_fd=None):
     for tag, directory, _, ro in m.shares:
         argv += ["-virtfs", f"local,path={directory},mount_tag={tag},security_model=none,multidevs=remap"
                  + (",readonly=on" if ro else "")]
-    if gpu_socket is not None:
-        device = {"driver": "vfio-user-pci", "id": "gpu0", "bus": "rp0",
-                  "socket": {"path": str(gpu_socket), "type": "unix"}}
-        argv += ["-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off",
-                 "-device", "pcie-root-port,id=rp0,bus=pcie.0,chassis=1,slot=1",
+    if gpu_sockets:
+        argv += ["-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"]
+    for n, path in enumerate(gpu_sockets):
+        device = {"driver": "vfio-user-pci", "id": f"gpu{n}", "bus": f"rp{n}",
+                  "socket": {"path": str(path), "type": "unix"}}
+        argv += ["-device", f"pcie-root-port,id=rp{n},bus=pcie.0,chassis={n + 1},slot={n + 1}",
                  "-device", json.dumps(device, separators=(",", ":"))]
     return argv
 
 
 class Boot:
-    """A running guest: .agent, .gpu (None without one), .console (path). Use as a context manager."""
+    """A running guest: .agent, .gpus, .gpu (the first, None without one), .console (path). Use as a context manager."""
 
     def __init__(self, machine, log_dir, gpu=True):
         self.machine = machine
         self.log_dir = log_dir
         self.console = log_dir / "console.log"
-        self.agent = self.gpu = self._qemu = self._qmp = None
+        self.agent = self._qemu = self._qmp = None
+        self.gpus = []
         self.boot_seconds = None
         self._dir = runtime_dir()
         log_dir.mkdir(parents=True, exist_ok=True)
@@ -112,16 +137,20 @@ class Boot:
 
     def _start(self, gpu):
         if gpu:
-            self.gpu = vgpu.Vgpu(self.machine.vgpu, self._dir, self.log_dir / "vgpu.log", self.machine.personality)
+            self.gpus = start_gpus(self.machine, self._dir, self.log_dir)
         ours, theirs = socket.socketpair()
         qours, qtheirs = socket.socketpair()
-        argv = qemu_argv(self.machine, self.gpu and self.gpu.socket_path, f"file:{self.console}",
+        argv = qemu_argv(self.machine, [g.socket_path for g in self.gpus], f"file:{self.console}",
                          theirs.fileno(), qtheirs.fileno())
         (self.log_dir / "qemu.cmd").write_text(" ".join(argv) + "\n")
         with theirs, qtheirs, open(self.log_dir / "qemu.log", "wb") as log:
             self._qemu = procs.Child(argv, stdout=log, stderr=log, pass_fds=(theirs.fileno(), qtheirs.fileno()))
         self.agent = agent.Agent(ours)
         self._qmp = qours
+
+    @property
+    def gpu(self):
+        return self.gpus[0] if self.gpus else None
 
     def _why_dead(self):
         text = (self.log_dir / "qemu.log").read_text("utf-8", "replace").strip() if self._qemu else ""
@@ -142,10 +171,28 @@ class Boot:
     def qemu_running(self):
         return self._qemu is not None and self._qemu.running()
 
-    def load_xe(self, timeout=60.0):
-        """modprobe xe; returns its seconds in the guest, raises InfraError when no render node comes."""
-        began = time.monotonic()
+    def load_others(self, timeout=60.0):
+        """Binds xe to all GPUs but the first, so that what they hold can be told from what it leaves behind."""
+        if len(self.gpus) < 2:
+            return
+        self.agent.write("/sys/bus/pci/drivers_autoprobe", "0")
         self.agent.run(["modprobe", "xe"], timeout)
+        for number in range(1, len(self.gpus)):
+            self.agent.write(f"{DRIVER}/bind", bdf(number), timeout)
+            if self.render_node(number) is None:
+                raise errors.InfraError(f"xe did not probe virtual GPU {number + 1}: " + self._last_words())
+        self.agent.write("/sys/bus/pci/drivers_autoprobe", "1")
+
+    def load_xe(self, timeout=60.0):
+        """Binds xe to the first GPU: modprobe, unless load_others() did that; returns its seconds in the guest.
+
+        Raises InfraError when no render node comes.
+        """
+        began = time.monotonic()
+        if len(self.gpus) < 2:
+            self.agent.run(["modprobe", "xe"], timeout)
+        else:
+            self.agent.write(f"{DRIVER}/bind", BDF, timeout)
         seconds = time.monotonic() - began
         if self.render_node() is None:
             raise errors.InfraError("xe did not probe the virtual GPU: " + self._last_words())
@@ -155,10 +202,10 @@ class Boot:
         with_xe = [r.text for r in self.agent.records if r.level <= 4 and "xe" in r.text]
         return with_xe[-1] if with_xe else "no word from xe in the kernel log"
 
-    def render_node(self):
-        """Path of the GPU's render node in the guest, or None when no driver is bound."""
+    def render_node(self, number=0):
+        """Path of a GPU's render node in the guest, or None when no driver is bound."""
         try:
-            names = self.agent.call("list", path=f"/sys/bus/pci/devices/{BDF}/drm")["names"]
+            names = self.agent.call("list", path=f"/sys/bus/pci/devices/{bdf(number)}/drm")["names"]
         except agent.AgentError:
             return None
         nodes = [n for n in names if n.startswith("renderD")]
@@ -172,8 +219,8 @@ class Boot:
             self.agent.close()
         if self._qmp:
             self._qmp.close()
-        if self.gpu:
-            self.gpu.stop()
+        for gpu in self.gpus:
+            gpu.stop()
         shutil.rmtree(self._dir, ignore_errors=True)
 
     def __enter__(self):
@@ -199,7 +246,7 @@ def choose_accel(cache_dir, machine, probe_dir):
     trial = Machine(machine.qemu, machine.bzimage, machine.initrd, machine.vgpu, iommu=False,
                     accel="kvm,kernel-irqchip=split", memory_mib=512)
     probe_dir.mkdir(parents=True, exist_ok=True)
-    argv = qemu_argv(trial, None, f"file:{probe_dir / 'kvm-probe.log'}", theirs.fileno())
+    argv = qemu_argv(trial, [], f"file:{probe_dir / 'kvm-probe.log'}", theirs.fileno())
     with theirs:
         child = procs.Child(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, pass_fds=(theirs.fileno(),))
     probe = agent.Agent(ours)

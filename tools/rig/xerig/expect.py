@@ -34,7 +34,13 @@ class Line:
 
     def applies(self, facts):
         return fnmatch.fnmatchcase(name_of(facts), self.pattern) and \
-            all(str(facts.get(k)) in v.split(",") for k, v in self.conditions.items())
+            all(fact(facts, k) in v.split(",") for k, v in self.conditions.items())
+
+
+def fact(facts, key):
+    """What a condition is compared with; of several GPUs it is the one that is unplugged."""
+    value = str(facts.get(key))
+    return value.split("+")[0] if key == "gpu" else value
 
 
 def name_of(facts):

@@ -9,6 +9,9 @@ from .states import STATES
 from .ways import WAYS
 
 
+MOST_GPUS = 4
+
+
 @dataclass(frozen=True)
 class Cell:
     """One test. repeat counts from 0."""
@@ -50,6 +53,14 @@ def choice(what, text, known, default):
     if text not in known:
         raise errors.UsageError(f"{what} {text} is unknown; known: {', '.join(known)}")
     return text
+
+
+def gpus(text, known, default="lnl"):
+    """GPU=: one name out of known, or several joined by "+" for a guest with all of them; the first is unplugged."""
+    names = [choice("GPU", name.strip() or "(nothing)", known, default) for name in text.split("+")] if text else [default]
+    if len(names) > MOST_GPUS:
+        raise errors.UsageError(f"GPU: {len(names)} in one guest, {MOST_GPUS} is the most")
+    return "+".join(names)
 
 
 def count(what, text, default=1, most=10000):

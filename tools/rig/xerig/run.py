@@ -91,11 +91,12 @@ class CellRun:
         """All steps, the verdict, and whether the boot may go on."""
         began = time.monotonic()
         begin_text = f"xe-unplug: {self.cell.name}: begin"
-        first, since = 0, 0
+        first, since = 0, [0] * len(self.boot.gpus)
         try:
             first = self.guest.mark(begin_text)
-            since = self.gpu.command("witness", since=1 << 62)["next"]
-            self.gpu.command("mark", name=self.cell.name)
+            since = [g.command("witness", since=1 << 62)["next"] for g in self.boot.gpus]
+            for gpu in self.boot.gpus:
+                gpu.command("mark", name=self.cell.name)
             self._steps()
         except agent.GuestOops as e:
             self.ev.kernel_died = str(e)
@@ -133,6 +134,7 @@ class CellRun:
         self.ev.samples["removed"] = sample(self.guest)
         if self.fault:
             self.fault(self)
+        self._others()
         ORDERS[self.cell.order](self)
         self._settle()
 
@@ -198,6 +200,20 @@ class CellRun:
         took = time.monotonic() - began
         self.result.times[command] = took
         self.ev.replies.append((command, line, took))
+
+    def _others(self):
+        """The other GPUs of the guest must not have noticed: each runs verified jobs while the first is away."""
+        for number in range(1, len(self.boot.gpus)):
+            node, began = self.boot.render_node(number), time.monotonic()
+            line = "fail its driver has let go of it"
+            if node:
+                pid = self.guest.spawn(["/scenarios/bo-bound", "--device", node])
+                line = self.guest.next_line(pid, self.state.held_seconds)
+                if line and line.startswith("held"):
+                    self.guest.call("send", pid=pid, line="exit")
+                    if self.guest.wait_exit(pid, EXIT_TIME).status:
+                        line = "fail it was not closed in peace"
+            self.ev.replies.append((f"GPU {number + 1}, which stays", line, time.monotonic() - began))
 
     def kill(self):
         """SIGKILL to the program."""
@@ -301,7 +317,8 @@ class CellRun:
                 self.gpu.command("gone", on=False)
             if self._dead:
                 self.gpu.command("dead", on=False)
-            ev.witness = self.gpu.command("witness", since=since)["events"]
+            ev.witness = [e if not n else {**e, "gpu": n + 1} for n, g in enumerate(self.boot.gpus)
+                          for e in g.command("witness", since=since[n])["events"]]
         except errors.InfraError as e:
             if healthy:
                 ev.infra.append(str(e))
@@ -444,6 +461,7 @@ class Worker(threading.Thread):
         where = self.job.log_dir / name
         self.note(f"{self.job.label}: booting")
         with boot.Boot(self.job.machine, where) as vm:
+            vm.load_others()
             lingering = (sample(vm.agent).dma_mappings, 0)
             probe = vm.load_xe()
             with contextlib.suppress(agent.AgentError):

@@ -36,9 +36,10 @@ def build(out_dir, verbose=False):
 class Vgpu:
     """One running virtual GPU. Not thread-safe: one user."""
 
-    def __init__(self, program, run_dir, log_path, personality="lnl"):
-        self.socket_path = run_dir / "gpu"
-        self.control_path = run_dir / "ctl"
+    def __init__(self, program, run_dir, log_path, personality="lnl", tail=""):
+        """tail: what tells the sockets of several in one run_dir apart."""
+        self.socket_path = run_dir / f"gpu{tail}"
+        self.control_path = run_dir / f"ctl{tail}"
         self._log = open(log_path, "ab")
         self._sock = None
         self._buf = b""

@@ -3,7 +3,7 @@
 
 import json
 
-from .. import boot, errors, procs, session
+from .. import boot, errors, matrix, procs, session
 from . import Figures
 
 NAME = "gpu"
@@ -19,7 +19,7 @@ ROWS = (("boot_s", "QEMU start to the agent's hello", 1, "s"),
 
 def measure(args, out):
     """The best of RUNS boots."""
-    s = session.Session("bench", args.base).prepare(["base"])
+    s = session.Session("bench", args.base, gpu=matrix.gpus(args.gpu, session.GPUS)).prepare(["base"])
     runs = [once(s, out / f"gpu-{n + 1}") for n in range(RUNS)]
     best = {k: min(r[k] for r in runs) for k in runs[0]}
     return Figures(f"virtual GPU, best of {RUNS} boots of {args.base}",
@@ -30,6 +30,7 @@ def measure(args, out):
 def once(s, where):
     """Figures of one boot."""
     with procs.guard(), boot.Boot(s.machine("base", "on"), where) as vm:
+        vm.load_others()
         probe = vm.load_xe()
         pid = vm.agent.spawn(["/scenarios/bench", "--device", vm.render_node()])
         line = vm.agent.next_line(pid, 30)

@@ -14,7 +14,7 @@ def add_arguments(parser):
     parser.add_argument("--side", default=env("SIDE"), help="base, patched or both (base,patched)")
     parser.add_argument("--kernel", default=env("KERNEL"), help="plain or debug")
     parser.add_argument("--iommu", default=env("IOMMU"), help="on or off (on)")
-    parser.add_argument("--gpu", default=env("GPU"), help="virtual GPU (lnl)")
+    parser.add_argument("--gpu", default=env("GPU"), help="virtual GPU (lnl), or several: lnl+bmg")
     parser.add_argument("--list", action="store_true", help="only show the names of the tests")
 
 
@@ -24,7 +24,7 @@ def run(args):
     sides = matrix.select("SIDE", args.side, ("base", "patched"), ("base", "patched"))
     kernel = matrix.choice("KERNEL", args.kernel, session.VARIANTS, "plain")
     iommu = matrix.choice("IOMMU", args.iommu, ("on", "off"), "on")
-    gpu = matrix.choice("GPU", args.gpu, session.GPUS, "lnl")
+    gpu = matrix.gpus(args.gpu, session.GPUS)
     text = ",".join(igt.SHORT) if args.tests == "short" else args.tests
     if args.list:
         print("\n".join(t.name for t in igt.choose(rootfs.ensure(paths.Cache()), text, igt.DEFAULT)))

@@ -13,7 +13,7 @@ def add_arguments(parser):
     parser.add_argument("--side", default=env("SIDE"), help="base, patched or both (base,patched)")
     parser.add_argument("--kernel", default=env("KERNEL"), help="plain or debug")
     parser.add_argument("--iommu", default=env("IOMMU"), help="on or off (on)")
-    parser.add_argument("--gpu", default=env("GPU"), help="virtual GPU (lnl)")
+    parser.add_argument("--gpu", default=env("GPU"), help="virtual GPU (lnl), or several: lnl+bmg")
 
 
 def run(args):
@@ -22,7 +22,7 @@ def run(args):
     sides = matrix.select("SIDE", args.side, ("base", "patched"), ("base", "patched"))
     kernel = matrix.choice("KERNEL", args.kernel, session.VARIANTS, "plain")
     iommu = matrix.choice("IOMMU", args.iommu, ("on", "off"), "on")
-    gpu = matrix.choice("GPU", args.gpu, session.GPUS, "lnl")
+    gpu = matrix.gpus(args.gpu, session.GPUS)
     s = session.Session("live", args.base, kernel, gpu).prepare(sides)
     if not s.sides:
         return errors.SKIPPED

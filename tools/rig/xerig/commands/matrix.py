@@ -14,7 +14,7 @@ def add_arguments(parser):
     parser.add_argument("--side", default=env("SIDE"), help="base, patched or both (base,patched)")
     parser.add_argument("--kernel", default=env("KERNEL"), help="plain or debug")
     parser.add_argument("--iommu", default=env("IOMMU"), help="on, off, or on,off (on)")
-    parser.add_argument("--gpu", default=env("GPU"), help="virtual GPU (lnl)")
+    parser.add_argument("--gpu", default=env("GPU"), help="virtual GPU (lnl), or several: lnl+bmg")
     parser.add_argument("--repeat", default=env("REPEAT"), help="how often each cell is run (1)")
 
 
@@ -27,7 +27,7 @@ def run(args):
     sides = matrix.select("SIDE", args.side, ("base", "patched"), ("base", "patched"))
     iommus = matrix.select("IOMMU", args.iommu, ("on", "off"), ("on",))
     kernel = matrix.choice("KERNEL", args.kernel, session.VARIANTS, "plain")
-    gpu = matrix.choice("GPU", args.gpu, session.GPUS, "lnl")
+    gpu = matrix.gpus(args.gpu, session.GPUS)
     cells = matrix.cells(states, ways, orders, matrix.count("REPEAT", args.repeat))
     if not cells:
         raise errors.UsageError("nothing to run: munmap orders need a STATE with memory to unmap")
