@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
-/* Blitter commands of the copy engines: linear surfaces, all sizes the driver and IGT emit. */
+/* Blitter commands of the copy engines: all forms and sizes the driver and IGT emit. */
 #include <string.h>
 
+#include "blt_tile.h"
 #include "cmd_blt.h"
 
 #define PIECE 65536u
 
 #define BLT_OPCODE(dw0) (((dw0) >> 22) & 0x7f)
+#define XY_BLOCK_COPY_BLT 0x41
 #define XY_FAST_COPY_BLT  0x42
 #define XY_FAST_COLOR_BLT 0x44
+#define XY_CTRL_SURF_COPY 0x48
 #define MEM_COPY	  0x5a
 #define MEM_SET		  0x5b
 
@@ -90,23 +93,90 @@ static enum blt_status fill_rows(const struct blt_mem *mem, struct rect dst, uin
 	return BLT_DONE;
 }
 
-static enum blt_status fast_copy(const uint32_t *cmd, const struct blt_mem *mem)
+/*
+ * Rectangle copy. Coordinates of tiled surfaces cannot be negative: nothing lies before a tile.
+ * @x and @y of the surfaces are in pixels of @cpp bytes until here.
+ */
+static enum blt_status copy_rect(const struct blt_mem *mem, struct blt_surface dst,
+				 struct blt_surface src, int32_t dst_xy[2], int32_t src_xy[2],
+				 int32_t width, int32_t rows, unsigned int cpp)
 {
-	static const uint8_t cpp_of[8] = { 1, 2, 0, 4, 8, 16, 0, 0 };
-	unsigned int cpp = cpp_of[(cmd[1] >> 24) & 7];
-	bool tiled = ((cmd[0] >> 13) & 3) || ((cmd[0] >> 20) & 3);
-	struct rect dst = { addr64(cmd + 4), (int16_t)cmd[1] };
-	struct rect src = { addr64(cmd + 8), (int16_t)cmd[7] };
-	int32_t width = coord_x(cmd[3]) - coord_x(cmd[2]);
-	int32_t rows = coord_y(cmd[3]) - coord_y(cmd[2]);
+	struct blt_surface *s[2] = { &dst, &src };
+	int32_t *xy[2] = { dst_xy, src_xy };
+	bool tiled = dst.tiling != TILE_LINEAR || src.tiling != TILE_LINEAR;
 
-	if (!cpp || tiled)
-		return BLT_BAD;
 	if (width <= 0 || rows <= 0) /* an empty rectangle is legal and draws nothing */
 		return BLT_DONE;
-	dst.addr += (int64_t)coord_y(cmd[2]) * dst.pitch + (int64_t)coord_x(cmd[2]) * cpp;
-	src.addr += (int64_t)coord_y(cmd[6]) * src.pitch + (int64_t)coord_x(cmd[6]) * cpp;
-	return copy_rows(mem, dst, src, (uint64_t)width * cpp, rows);
+	for (int i = 0; i < 2; i++) {
+		if (s[i]->tiling == TILE_LINEAR) {
+			s[i]->addr += (uint64_t)((int64_t)xy[i][1] * s[i]->pitch +
+						 (int64_t)xy[i][0] * cpp);
+			continue;
+		}
+		if (xy[i][0] < 0 || xy[i][1] < 0 || !blt_surface_ok(s[i]))
+			return BLT_BAD;
+		s[i]->x = (uint32_t)xy[i][0] * cpp;
+		s[i]->y = (uint32_t)xy[i][1];
+	}
+	if (tiled)
+		return blt_copy_tiled(mem, &dst, &src, (uint64_t)width * cpp, (uint64_t)rows);
+	return copy_rows(mem, (struct rect){ dst.addr, dst.pitch }, (struct rect){ src.addr, src.pitch },
+			 (uint64_t)width * cpp, (uint64_t)rows);
+}
+
+static enum blt_status fast_copy(const uint32_t *cmd, const struct blt_mem *mem)
+{
+	/* numbers of the field; the second Y format is Tile4 on this hardware */
+	static const enum blt_tiling tiling[4] = { TILE_LINEAR, TILE_X, TILE_4, TILE_64 };
+	static const uint8_t cpp_of[8] = { 1, 2, 0, 4, 8, 16, 0, 0 };
+	unsigned int cpp = cpp_of[(cmd[1] >> 24) & 7];
+	struct blt_surface dst = { .addr = addr64(cmd + 4), .tiling = tiling[cmd[0] >> 13 & 3] };
+	struct blt_surface src = { .addr = addr64(cmd + 8), .tiling = tiling[cmd[0] >> 20 & 3] };
+	int32_t to[2] = { coord_x(cmd[2]), coord_y(cmd[2]) };
+	int32_t from[2] = { coord_x(cmd[6]), coord_y(cmd[6]) };
+
+	if (!cpp)
+		return BLT_BAD;
+	/* bytes of a linear surface, dwords of a tiled one */
+	dst.pitch = dst.tiling == TILE_LINEAR ? (int16_t)cmd[1] : (int64_t)(cmd[1] & 0xffff) * 4;
+	src.pitch = src.tiling == TILE_LINEAR ? (int16_t)cmd[7] : (int64_t)(cmd[7] & 0xffff) * 4;
+	return copy_rect(mem, dst, src, to, from, coord_x(cmd[3]) - to[0], coord_y(cmd[3]) - to[1],
+			 cpp);
+}
+
+/* Pitch field: bytes of a linear surface, dwords of a tiled one, less one. */
+static struct blt_surface block_surface(const uint32_t *pitch_dw, const uint32_t *addr_dw)
+{
+	static const enum blt_tiling tiling[4] = { TILE_LINEAR, TILE_X, TILE_4, TILE_64 };
+	struct blt_surface s = { .addr = addr64(addr_dw), .tiling = tiling[*pitch_dw >> 30] };
+
+	s.pitch = (int64_t)(*pitch_dw & 0x3ffff) + 1;
+	if (s.tiling != TILE_LINEAR)
+		s.pitch *= 4;
+	return s;
+}
+
+static enum blt_status block_copy(const uint32_t *cmd, const struct blt_mem *mem)
+{
+	static const uint8_t cpp_of[8] = { 1, 2, 4, 8, 12, 16, 0, 0 };
+	unsigned int cpp = cpp_of[cmd[0] >> 19 & 7];
+	/* offsets shift the whole surface */
+	int32_t dx = cmd[6] & 0x3fff, dy = cmd[6] >> 16 & 0x3fff;
+	int32_t sx = cmd[11] & 0x3fff, sy = cmd[11] >> 16 & 0x3fff;
+	int32_t to[2] = { coord_x(cmd[2]) + dx, coord_y(cmd[2]) + dy };
+	int32_t from[2] = { coord_x(cmd[7]) + sx, coord_y(cmd[7]) + sy };
+
+	if (!cpp)
+		return BLT_BAD;
+	return copy_rect(mem, block_surface(cmd + 1, cmd + 4), block_surface(cmd + 8, cmd + 9), to,
+			 from, coord_x(cmd[3]) - coord_x(cmd[2]), coord_y(cmd[3]) - coord_y(cmd[2]),
+			 cpp);
+}
+
+/* Compression state: there is none to move where flat CCS is off. */
+static enum blt_status ctrl_surf_copy(const uint32_t *cmd, const struct blt_mem *mem)
+{
+	return BLT_DONE;
 }
 
 static enum blt_status fast_color(const uint32_t *cmd, const struct blt_mem *mem)
@@ -156,6 +226,8 @@ static const struct blt_command {
 	const char *name;
 	enum blt_status (*execute)(const uint32_t *cmd, const struct blt_mem *mem);
 } blt_commands[] = {
+	{ XY_BLOCK_COPY_BLT, 12, "XY_BLOCK_COPY_BLT", block_copy },
+	{ XY_CTRL_SURF_COPY, 5, "XY_CTRL_SURF_COPY_BLT", ctrl_surf_copy },
 	{ XY_FAST_COPY_BLT, 10, "XY_FAST_COPY_BLT", fast_copy },
 	{ XY_FAST_COLOR_BLT, 16, "XY_FAST_COLOR_BLT", fast_color },
 	{ MEM_COPY, 10, "MEM_COPY", mem_copy },

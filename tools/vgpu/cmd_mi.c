@@ -351,52 +351,6 @@ static enum step copy_dword(struct engine *e, struct guc_ctx *c, const uint32_t 
 				val));
 }
 
-/* DW operations; those with an operand take it from dw3 (inline data). */
-static enum step atomic_op(struct engine *e, struct guc_ctx *c, const uint32_t *dw, uint32_t n)
-{
-	struct mem_space sp = space(c, dw[0] & BIT_GGTT);
-	uint32_t val, arg = n > 3 ? dw[3] : 0;
-	uint64_t addr;
-
-	if (n < 3)
-		return STEP_NEXT;
-	addr = addr64(dw + 1) & ~3ull;
-	if (mem_read32(e->h, &c->who, sp, addr, &val))
-		return STEP_FAULT;
-	switch (dw[0] >> 8 & 0xff) {
-	case 0x04:
-		val = arg;
-		break;
-	case 0x05:
-		val++;
-		break;
-	case 0x06:
-		val--;
-		break;
-	case 0x07:
-		val += arg;
-		break;
-	case 0x08:
-		val -= arg;
-		break;
-	case 0x10:
-		val &= arg;
-		break;
-	case 0x11:
-		val |= arg;
-		break;
-	case 0x12:
-		val ^= arg;
-		break;
-	default:
-		e->unknown_commands++;
-		vgpu_witness(e->h->g, WITNESS_UNKNOWN_COMMAND, &c->who, addr, 4, true,
-			     "MI_ATOMIC 0x%08x skipped", dw[0]);
-		return STEP_NEXT;
-	}
-	return done(mem_write32(e->h, &c->who, sp, addr, val));
-}
-
 static enum step user_interrupt(struct engine *e, struct guc_ctx *c)
 {
 	e->jobs_done++;
@@ -438,7 +392,7 @@ enum step cmd_mi(struct engine *e, struct guc_ctx *c, const uint32_t *dw, uint32
 	case COPY_MEM_MEM:
 		return copy_dword(e, c, dw, n);
 	case ATOMIC:
-		return atomic_op(e, c, dw, n);
+		return cmd_atomic(e, c, space(c, dw[0] & BIT_GGTT), dw, n);
 	case BATCH_START:
 		return n >= 3 ? batch_start(c, dw) : STEP_NEXT;
 	case COND_BATCH_END:

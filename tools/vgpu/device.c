@@ -121,6 +121,7 @@ int vgpu_hw_init(struct vgpu *g, const struct personality *p)
 	/* an invalidation must not starve behind engines that copy without a pause */
 	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
 	pthread_rwlock_init(&h->xlat, &attr);
+	pthread_mutex_init(&h->atomics, NULL);
 	pthread_rwlockattr_destroy(&attr);
 	irq_init(&h->irq);
 	engines_init(h);

@@ -33,6 +33,7 @@ struct vgpu_hw {
 	 * invalidation takes it exclusively once before it answers. Nothing translated survives it.
 	 */
 	pthread_rwlock_t xlat;
+	pthread_mutex_t atomics; /* held over MI_ATOMIC, outside xlat */
 	_Atomic uint64_t ppgtt_faults, ggtt_faults, resets_guc, resets_full, resets_flr;
 };
 

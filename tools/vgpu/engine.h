@@ -132,6 +132,9 @@ uint32_t cmd_length(uint32_t dw0);
  * already. Engine thread, no lock held. MI commands, PIPE_CONTROL and its kind, blits.
  */
 enum step cmd_mi(struct engine *e, struct guc_ctx *c, const uint32_t *dw, uint32_t n);
+/* MI_ATOMIC on memory of @sp. */
+enum step cmd_atomic(struct engine *e, struct guc_ctx *c, struct mem_space sp, const uint32_t *dw,
+		     uint32_t n);
 enum step cmd_render(struct engine *e, struct guc_ctx *c, const uint32_t *dw, uint32_t n);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "../blt_tile.h"
 #include "../cmd_blt.h"
 
 #define MEM_SIZE (1u << 20)
@@ -138,17 +139,118 @@ static void fast_copy_empty_or_inverted_rectangle_does_nothing(void **state)
 	assert_int_equal(flat.pieces, 0);
 }
 
-static void fast_copy_refuses_tiling_and_unknown_depth(void **state)
+static void refuses_bad_pitch_and_unknown_depth(void **state)
 {
 	uint32_t c[10];
 
 	(void)state;
 	fast_copy_cmd(c, 0x80000, 0, 256, 4, 4);
-	c[0] |= 1u << 13;
+	c[0] |= 1u << 13; /* X: 65 dwords are no multiple of its 512 bytes */
+	c[1] = (c[1] & ~0xffffu) | 65;
+	assert_int_equal(blt_execute(c, 10, &mem), BLT_BAD);
+	c[1] &= ~0xffffu; /* no pitch at all */
+	assert_int_equal(blt_execute(c, 10, &mem), BLT_BAD);
+	c[1] |= 128;
+	c[2] = 0xffff; /* begins before the surface */
 	assert_int_equal(blt_execute(c, 10, &mem), BLT_BAD);
 	fast_copy_cmd(c, 0x80000, 0, 256, 4, 4);
 	c[1] |= 7u << 24;
 	assert_int_equal(blt_execute(c, 10, &mem), BLT_BAD);
+	assert_int_equal(flat.pieces, 0);
+}
+
+#define SIDE 256u /* pixels of 32 bits */
+
+/* Linear -> tiled -> linear, in a rectangle that fits no tile, gives the same picture back. */
+static void round_trip(uint32_t tiling, uint32_t x, uint32_t y, uint32_t w, uint32_t rows, bool block)
+{
+	uint32_t fast = tiling == 2 ? 2 : tiling, pitch = SIDE; /* dwords */
+	uint32_t to[22] = { 0x50800008 | fast << 13, 3u << 24 | pitch, y << 16 | x,
+			    (y + rows) << 16 | (x + w), 0x40000, 0, y << 16 | x, SIDE * 4, 0, 0 };
+	uint32_t back[22] = { 0x50800008 | fast << 20, 3u << 24 | SIDE * 4, y << 16 | x,
+			      (y + rows) << 16 | (x + w), 0x80000, 0, y << 16 | x, pitch, 0x40000, 0 };
+
+	if (block) {
+		memcpy(to, (uint32_t[22]){ 0x50400014 | 2u << 19, tiling << 30 | (pitch - 1), y << 16 | x,
+					   (y + rows) << 16 | (x + w), 0x40000, 0, 0, y << 16 | x,
+					   SIDE * 4 - 1, 0, 0, 0 }, sizeof(to));
+		memcpy(back, (uint32_t[22]){ 0x50400014 | 2u << 19, SIDE * 4 - 1, 0, rows << 16 | w, 0x80000,
+					     0, y << 16 | x, 0, tiling << 30 | (pitch - 1), 0x40000, 0,
+					     y << 16 | x }, sizeof(back));
+	}
+	memset(flat.bytes + 0x80000, 0, 4 * SIDE * SIDE);
+	assert_int_equal(blt_execute(to, block ? 22 : 10, &mem), BLT_DONE);
+	assert_int_equal(blt_execute(back, block ? 22 : 10, &mem), BLT_DONE);
+	for (uint32_t r = 0; r < SIDE; r++) {
+		for (uint32_t p = 0; p < 4 * SIDE; p++) {
+			bool in = r >= y && r < y + rows && p >= 4 * x && p < 4 * (x + w);
+			uint8_t want = in ? flat.bytes[4 * SIDE * r + p] : 0;
+
+			if (flat.bytes[0x80000 + 4 * SIDE * r + p] != want)
+				fail_msg("tiling %u: byte %u of row %u", tiling, p, r);
+		}
+	}
+}
+
+static void tiled_round_trips(void **state)
+{
+	(void)state;
+	for (uint32_t t = 1; t < 4; t++) {
+		for (int block = 0; block < 2; block++) {
+			round_trip(t, 0, 0, SIDE, SIDE, block);
+			round_trip(t, 3, 5, 77, 91, block);
+			round_trip(t, 128, 32, 1, 1, block);
+		}
+	}
+}
+
+/* Where single bytes must lie, from the descriptions of the formats. */
+static void tile_addresses(void **state)
+{
+	struct blt_surface s = { .pitch = 1024, .tiling = TILE_4 };
+
+	(void)state;
+	assert_int_equal(blt_offset(&s, 15, 0), 15);
+	assert_int_equal(blt_offset(&s, 0, 1), 16);   /* 64 bytes: 16 by 4 rows */
+	assert_int_equal(blt_offset(&s, 16, 0), 64);
+	assert_int_equal(blt_offset(&s, 0, 4), 256);  /* 512 bytes: 64 by 8 rows */
+	assert_int_equal(blt_offset(&s, 64, 0), 512);
+	assert_int_equal(blt_offset(&s, 0, 8), 1024);
+	assert_int_equal(blt_offset(&s, 128, 0), 4096);
+	assert_int_equal(blt_offset(&s, 0, 32), 8 * 4096);
+	s.tiling = TILE_X;
+	assert_int_equal(blt_offset(&s, 511, 0), 511);
+	assert_int_equal(blt_offset(&s, 0, 1), 512);
+	assert_int_equal(blt_offset(&s, 512, 0), 4096);
+	assert_int_equal(blt_offset(&s, 0, 8), 2 * 4096);
+}
+
+static void tiled_faults_and_cancels(void **state)
+{
+	uint32_t c[10] = { 0x50800008 | 2u << 13, 3u << 24 | SIDE, 0, SIDE << 16 | SIDE, MEM_SIZE - 8192,
+			   0, 0, SIDE * 4, 0, 0 };
+
+	(void)state;
+	assert_int_equal(blt_execute(c, 10, &mem), BLT_FAULT);
+	c[4] = 0x40000;
+	c[8] = MEM_SIZE;
+	assert_int_equal(blt_execute(c, 10, &mem), BLT_FAULT);
+	c[8] = 0;
+	flat.pieces = 0;
+	flat.cancel_after = 5;
+	assert_int_equal(blt_execute(c, 10, &mem), BLT_CANCELLED);
+	c[0] &= ~0xffu; /* too short */
+	assert_int_equal(blt_execute(c, 2, &mem), BLT_BAD);
+}
+
+static void block_copy_too_short(void **state)
+{
+	uint32_t c[22] = { 0x50400014 | 2u << 19 };
+
+	(void)state;
+	assert_int_equal(blt_execute(c, 11, &mem), BLT_BAD);
+	c[0] |= 7u << 19;
+	assert_int_equal(blt_execute(c, 22, &mem), BLT_BAD);
 	assert_int_equal(flat.pieces, 0);
 }
 
@@ -282,7 +384,11 @@ int main(void)
 		T(fast_copy_starts_at_the_given_corner),
 		T(fast_copy_large_goes_in_pieces),
 		T(fast_copy_empty_or_inverted_rectangle_does_nothing),
-		T(fast_copy_refuses_tiling_and_unknown_depth),
+		T(refuses_bad_pitch_and_unknown_depth),
+		T(tiled_round_trips),
+		T(tile_addresses),
+		T(tiled_faults_and_cancels),
+		T(block_copy_too_short),
 		T(fast_copy_negative_pitch_walks_up),
 		T(mem_set_linear_ignores_height),
 		T(mem_set_matrix_fills_each_row),

@@ -132,7 +132,7 @@ static void copy_and_atomic(void **state)
 	res_set(h, 0, 40);
 	BATCH(h, VA, 0x17000003, R + 4, 0, R, 0,    /* copy */
 	      0x17800501, R + 4, 0,		    /* INC */
-	      0x17800709, R, 0, 2, 0, 0, 0, 0, 0, 0, 0, /* ADD, inline */
+	      0x17840709, R, 0, 2, 0, 0, 0, 0, 0, 0, 0, /* ADD, inline */
 	      MI_BBE);
 	run(h);
 	assert_int_equal(res(h, 0), 42);
@@ -388,6 +388,54 @@ static void lengths(void **state)
 	assert_int_equal(cmd_length(0x20000000), 0);
 }
 
+/* One MI_ATOMIC with inline operands @a and @b on memory that holds @old; the value afterwards. */
+static uint64_t atomic(struct harness *h, uint32_t op, uint64_t old, uint64_t a, uint64_t b)
+{
+	static uint32_t id;
+
+	ctx_make(h, ++id, 3, 1);
+	ram64_set(h, OFF_DATA + R, old);
+	ram32_set(h, OFF_DATA + R + 16, 0);
+	RING(h, id, 0x17840009 | op << 8, R, 0, (uint32_t)a, (uint32_t)b, (uint32_t)(a >> 32),
+	     (uint32_t)(b >> 32), 0, 0, 0, 0, MI_SDI, R + 16, 0, 1);
+	ctx_enable(h, id);
+	wait32(h, OFF_DATA + R + 16, 1);
+	return ram64(h, OFF_DATA + R);
+}
+
+static void atomics(void **state)
+{
+	const uint64_t hi = 0x1234567800000000, m1 = 0xffffffff;
+	struct harness *h = *state;
+
+	/* a dword operation leaves what follows it alone */
+	assert_int_equal(atomic(h, 0x05, hi | m1, 0, 0), hi);
+	assert_int_equal(atomic(h, 0x06, hi, 0, 0), hi | m1);
+	assert_int_equal(atomic(h, 0x04, hi | 1, 7, 0), hi | 7);
+	assert_int_equal(atomic(h, 0x07, hi | 1, 7, 0), hi | 8);
+	assert_int_equal(atomic(h, 0x08, hi | 9, 7, 0), hi | 2);
+	assert_int_equal(atomic(h, 0x09, hi | 7, 9, 0), hi | 2);
+	assert_int_equal(atomic(h, 0x0a, hi | m1, 5, 0), hi | 5);  /* -1 < 5 */
+	assert_int_equal(atomic(h, 0x0b, hi | m1, 5, 0), hi | m1);
+	assert_int_equal(atomic(h, 0x0c, hi | m1, 5, 0), hi | m1); /* unsigned */
+	assert_int_equal(atomic(h, 0x0d, hi | m1, 5, 0), hi | 5);
+	assert_int_equal(atomic(h, 0x0e, hi | 3, 3, 4), hi | 4);
+	assert_int_equal(atomic(h, 0x0e, hi | 2, 3, 4), hi | 2);
+	assert_int_equal(atomic(h, 0x10, hi | 6, 3, 0), hi | 2);
+	assert_int_equal(atomic(h, 0x11, hi | 6, 3, 0), hi | 7);
+	assert_int_equal(atomic(h, 0x12, hi | 6, 3, 0), hi | 5);
+	assert_int_equal(atomic(h, 0x25, hi | m1, 0, 0), 0x1234567900000000);
+	assert_int_equal(atomic(h, 0x27, hi, hi, 0), 2 * hi);
+	assert_int_equal(atomic(h, 0x2a, ~0ull, 5, 0), 5);
+	assert_int_equal(atomic(h, 0x2e, hi | 3, hi | 3, 9), 9);
+	assert_int_equal(atomic(h, 0x2e, hi | 3, 3, 9), hi | 3);
+	assert_int_equal(harness_witness_total(h), 0);
+	/* no such operations: nothing is written, somebody is told */
+	assert_int_equal(atomic(h, 0x00, hi | 3, 1, 1), hi | 3);
+	assert_int_equal(atomic(h, 0x1f, hi | 3, 1, 1), hi | 3);
+	assert_int_equal(harness_witness(h, WITNESS_UNKNOWN_COMMAND), 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -397,6 +445,7 @@ int main(void)
 		GPU_TEST(math_bad_operands),
 		GPU_TEST(registers),
 		GPU_TEST(copy_and_atomic),
+		GPU_TEST(atomics),
 		GPU_TEST(flush_dw),
 		GPU_TEST(flush_dw_from_ring),
 		GPU_TEST(pipe_control),
