@@ -11,6 +11,7 @@
 
 #include "device.h"
 #include "mem.h"
+#include "witness.h"
 
 #define DESC_HEAD   0
 #define DESC_TAIL   4
@@ -142,6 +143,8 @@ static bool h2g_passes(struct vgpu_hw *h, uint32_t *msg, uint32_t len, bool *dro
 		ctb->h2g_released = false;
 		return true;
 	}
+	vgpu_witness_recall(h->g->witness, EVENT_H2G, HXG_ACTION(msg[0]), 4 * len,
+			    len > 1 ? msg[1] : 0);
 	v = vgpu_event(h->g, EVENT_H2G, &guc_origin, HXG_ACTION(msg[0]), 4ull * len);
 	switch (v.action) {
 	case ACTION_DELAY:
@@ -252,15 +255,17 @@ bool guc_send(struct vgpu_hw *h, uint32_t fence, uint32_t hdr, const uint32_t *d
 {
 	struct guc_ctb *ctb = &h->guc.ctb;
 	struct guc_ring *r = &ctb->g2h;
-	uint32_t head, room, flip = 0;
+	uint32_t head, room, action, flip = 0;
 	struct vgpu_verdict v;
 	bool sent = false, taken = false;
 
 	pthread_mutex_lock(&ctb->lock);
 	if (!ctb->enabled || r->broken || ctb->mute)
 		goto out;
-	v = vgpu_event(h->g, EVENT_G2H, &guc_origin,
-		       HXG_TYPE(hdr) == HXG_EVENT ? HXG_ACTION(hdr) : GUC_RESPONSE, 4 * (n + 1));
+	action = HXG_TYPE(hdr) == HXG_EVENT ? HXG_ACTION(hdr) : GUC_RESPONSE;
+	vgpu_witness_recall(h->g->witness, EVENT_G2H, action, 4 * ((unsigned int)n + 1),
+			    n ? data[0] : hdr);
+	v = vgpu_event(h->g, EVENT_G2H, &guc_origin, action, 4 * (n + 1));
 	taken = true;
 	if (v.action == ACTION_DROP || vgpu_is_dead(h->g))
 		goto out;

@@ -121,6 +121,19 @@ static void loop(struct transport *t, struct control *c, int sig_fd)
 	}
 }
 
+/* Registers no table names: the first thing to look at after an update of the driver. */
+static void log_unknown_registers(struct vgpu *g)
+{
+	json_t *stats = json_object(), *count;
+	const char *reg;
+
+	vgpu_hw_stats(g, stats);
+	json_object_foreach(json_object_get(stats, "unknown_registers"), reg, count)
+		log_info("unknown register %s: %lld accesses", reg,
+			 (long long)json_integer_value(count));
+	json_decref(stats);
+}
+
 static int start(const struct options *o, const struct personality *p, int sig_fd)
 {
 	struct control control = { .listen_fd = -1 };
@@ -145,6 +158,7 @@ static int start(const struct options *o, const struct personality *p, int sig_f
 		fprintf(stderr, "vgpu: listening on %s\n", o->socket);
 		loop(&transport, &control, sig_fd);
 		log_info("shutting down");
+		log_unknown_registers(g);
 	}
 	control_close(&control);
 	transport_close(&transport);

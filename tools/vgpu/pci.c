@@ -234,7 +234,7 @@ void vgpu_bar0_read(struct vgpu *g, uint32_t off, void *buf, uint32_t len)
 		} else {
 			val = vgpu_mmio_read(g, off, n);
 			memcpy(out, &val, n);
-			vgpu_witness_access(g->witness, off, val, n, false);
+			vgpu_witness_recall(g->witness, EVENT_MMIO_READ, off, n, val);
 		}
 		off += n;
 		out += n;
@@ -279,7 +279,7 @@ void vgpu_bar0_write(struct vgpu *g, uint32_t off, const void *buf, uint32_t len
 			else
 				memcpy(pte, in, n);
 		} else {
-			vgpu_witness_access(g->witness, off, val, n, true);
+			vgpu_witness_recall(g->witness, EVENT_MMIO_WRITE, off, n, val);
 			vgpu_mmio_write(g, off, val, n);
 		}
 		off += n;
@@ -349,6 +349,7 @@ static bool send_msi(struct vgpu *g, bool late)
 
 		if (!late)
 			v = vgpu_event(g, EVENT_IRQ, NULL, 0, 0);
+		vgpu_witness_recall(g->witness, EVENT_IRQ, 0, 0, 0);
 		if (v.action == ACTION_DELAY)
 			vgpu_defer(g, v.arg, late_msi, 0);
 		/* lost or late on its way, which the device does not see */

@@ -83,9 +83,15 @@ static json_t *cmd_stats(struct vgpu *g, const json_t *req)
 static json_t *cmd_mark(struct vgpu *g, const json_t *req)
 {
 	const char *name = json_string_value(json_object_get(req, "name"));
+	const json_t *guest = json_object_get(req, "guest_us");
 
 	if (!name)
 		return fail("mark needs a string \"name\"");
+	if (guest) {
+		if (!json_is_integer(guest) || json_integer_value(guest) < 0)
+			return fail("mark: \"guest_us\" is no time");
+		vgpu_witness_guest_time(g->witness, (uint64_t)json_integer_value(guest));
+	}
 	vgpu_witness_mark(g->witness, name);
 	log_info("mark %s", name);
 	return ok();
@@ -130,7 +136,8 @@ static json_t *cmd_witness(struct vgpu *g, const json_t *req)
 	if (since && (!json_is_integer(since) || json_integer_value(since) < 0))
 		return fail("witness: \"since\" is no event number");
 	vgpu_gone_check(g);
-	out = vgpu_witness_json(g->witness, (uint64_t)json_integer_value(since), CONTROL_EVENTS);
+	out = vgpu_witness_json(g, (uint64_t)json_integer_value(since), CONTROL_EVENTS,
+				get_bool(req, "stories") == 1);
 	if (out)
 		json_object_set_new(out, "ok", json_true());
 	return out;

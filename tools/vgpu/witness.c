@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "events.h"
 #include "log.h"
 
 static const char *const kind_names[WITNESS_KINDS] = {
@@ -32,6 +33,7 @@ static const char *const kind_names[WITNESS_KINDS] = {
 
 struct event {
 	uint64_t seq, time_us, addr, len;
+	int64_t guest_us; /* -1: not known */
 	enum vgpu_witness_kind kind;
 	bool write;
 	int guc_id;
@@ -40,11 +42,16 @@ struct event {
 	char detail[200];
 };
 
-struct access {
-	uint64_t time_us, val;
-	uint32_t off;
-	uint8_t size;
-	bool write;
+struct recent {
+	uint64_t time_us, addr, val;
+	uint32_t len;
+	uint8_t kind;
+};
+
+struct story {
+	uint64_t seq; /* of the event */
+	unsigned int n;
+	struct recent before[VGPU_WITNESS_RECENT];
 };
 
 struct vgpu_witness {
@@ -55,9 +62,12 @@ struct vgpu_witness {
 	uint32_t burst[WITNESS_KINDS]; /* events kept under the present mark */
 	char mark[VGPU_WITNESS_MARK];
 	struct event ring[VGPU_WITNESS_RING];
-	/* loop thread only, no lock */
-	uint64_t naccess;
-	struct access recent[VGPU_WITNESS_RECENT];
+	int64_t guest_offset; /* guest's clock minus ours, valid if has_guest */
+	bool has_guest;
+	uint64_t nrecent;
+	struct recent recent[VGPU_WITNESS_RECENT];
+	uint64_t nstories;
+	struct story stories[VGPU_WITNESS_STORIES];
 };
 
 struct vgpu_witness *vgpu_witness_new(void)
@@ -112,6 +122,82 @@ uint64_t vgpu_witness_count(struct vgpu_witness *w, enum vgpu_witness_kind kind)
 	return n;
 }
 
+/* ---- what went before -------------------------------------------------------------- */
+
+/* Copies what is remembered, oldest first; returns how many. Lock held. */
+static unsigned int copy_recent(const struct vgpu_witness *w, struct recent out[VGPU_WITNESS_RECENT])
+{
+	uint64_t first = w->nrecent > VGPU_WITNESS_RECENT ? w->nrecent - VGPU_WITNESS_RECENT : 0;
+	unsigned int n = 0;
+
+	for (uint64_t i = first; i < w->nrecent; i++)
+		out[n++] = w->recent[i % VGPU_WITNESS_RECENT];
+	return n;
+}
+
+/* Lock held. */
+static void keep_story(struct vgpu_witness *w, uint64_t seq)
+{
+	struct story *s = &w->stories[w->nstories++ % VGPU_WITNESS_STORIES];
+
+	s->seq = seq;
+	s->n = copy_recent(w, s->before);
+}
+
+static const char *what(struct vgpu *g, const struct recent *r)
+{
+	const char *name = NULL;
+
+	if (r->kind == EVENT_H2G || r->kind == EVENT_G2H)
+		name = vgpu_action_name((uint32_t)r->addr);
+	else if (r->kind != EVENT_IRQ)
+		name = vgpu_mmio_name(g, (uint32_t)r->addr);
+	return name ? name : "";
+}
+
+static json_t *recent_json(struct vgpu *g, const struct recent *r, unsigned int n)
+{
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; list && i < n; i++)
+		json_array_append_new(
+			list, json_pack("{sI ss ss sI si sI}", "time_us", (json_int_t)r[i].time_us, "kind",
+					vgpu_event_kind_name((enum vgpu_event_kind)r[i].kind), "what",
+					what(g, &r[i]), "addr", (json_int_t)r[i].addr, "len", (int)r[i].len,
+					"val", (json_int_t)r[i].val));
+	return list;
+}
+
+void vgpu_witness_recall(struct vgpu_witness *w, enum vgpu_event_kind kind, uint64_t addr,
+			 unsigned int len, uint64_t val)
+{
+	pthread_mutex_lock(&w->lock);
+	w->recent[w->nrecent++ % VGPU_WITNESS_RECENT] =
+		(struct recent){ vgpu_now_us(), addr, val, len, (uint8_t)kind };
+	pthread_mutex_unlock(&w->lock);
+}
+
+json_t *vgpu_witness_recent(struct vgpu *g)
+{
+	struct recent copy[VGPU_WITNESS_RECENT];
+	unsigned int n;
+
+	pthread_mutex_lock(&g->witness->lock);
+	n = copy_recent(g->witness, copy);
+	pthread_mutex_unlock(&g->witness->lock);
+	return recent_json(g, copy, n);
+}
+
+void vgpu_witness_guest_time(struct vgpu_witness *w, uint64_t us)
+{
+	pthread_mutex_lock(&w->lock);
+	w->guest_offset = (int64_t)us - (int64_t)vgpu_now_us();
+	w->has_guest = true;
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* ---- events ------------------------------------------------------------------------- */
+
 void vgpu_witness(struct vgpu *g, enum vgpu_witness_kind kind, const struct dma_origin *who,
 		  uint64_t addr, uint64_t len, bool write, const char *fmt, ...)
 {
@@ -140,6 +226,9 @@ void vgpu_witness(struct vgpu *g, enum vgpu_witness_kind kind, const struct dma_
 	e = &w->ring[w->next % VGPU_WITNESS_RING];
 	e->seq = w->next++;
 	e->time_us = vgpu_now_us();
+	e->guest_us = w->has_guest ? (int64_t)e->time_us + w->guest_offset : -1;
+	if (w->burst[kind] <= VGPU_WITNESS_STORIES_EACH)
+		keep_story(w, e->seq);
 	e->kind = kind;
 	e->addr = addr;
 	e->len = len;
@@ -164,9 +253,28 @@ static json_t *count_object(const uint64_t *counts)
 	return o;
 }
 
-json_t *vgpu_witness_json(struct vgpu_witness *w, uint64_t since, unsigned int max)
+static json_t *event_json(struct vgpu *g, const struct event *e, bool stories)
+{
+	const struct vgpu_witness *w = g->witness;
+	json_t *o = json_pack("{sI sI ss ss ss sI sI sb ss si}", "seq", (json_int_t)e->seq, "time_us",
+			      (json_int_t)e->time_us, "kind", kind_names[e->kind], "mark", e->mark,
+			      "detail", e->detail, "iova", (json_int_t)e->addr, "len",
+			      (json_int_t)e->len, "write", (int)e->write, "engine", e->engine, "guc_id",
+			      e->guc_id);
+
+	if (e->guest_us >= 0)
+		json_object_set_new(o, "guest_us", json_integer(e->guest_us));
+	for (size_t i = 0; stories && i < VGPU_WITNESS_STORIES && i < w->nstories; i++)
+		if (w->stories[i].seq == e->seq)
+			json_object_set_new(o, "before",
+					    recent_json(g, w->stories[i].before, w->stories[i].n));
+	return o;
+}
+
+json_t *vgpu_witness_json(struct vgpu *g, uint64_t since, unsigned int max, bool stories)
 {
 	json_t *out, *events = json_array();
+	struct vgpu_witness *w = g->witness;
 	uint64_t seq;
 
 	if (!events)
@@ -175,17 +283,9 @@ json_t *vgpu_witness_json(struct vgpu_witness *w, uint64_t since, unsigned int m
 	seq = w->next > VGPU_WITNESS_RING ? w->next - VGPU_WITNESS_RING : 0;
 	if (seq < since)
 		seq = since;
-	for (; seq < w->next && max; seq++, max--) {
-		const struct event *e = &w->ring[seq % VGPU_WITNESS_RING];
-
-		json_array_append_new(
-			events, json_pack("{sI sI ss ss ss sI sI sb ss si}", "seq",
-					  (json_int_t)e->seq, "time_us", (json_int_t)e->time_us, "kind",
-					  kind_names[e->kind], "mark", e->mark, "detail", e->detail,
-					  "iova", (json_int_t)e->addr, "len", (json_int_t)e->len,
-					  "write", (int)e->write, "engine", e->engine, "guc_id",
-					  e->guc_id));
-	}
+	for (; seq < w->next && max; seq++, max--)
+		json_array_append_new(events,
+				      event_json(g, &w->ring[seq % VGPU_WITNESS_RING], stories));
 	if (seq > w->next)
 		seq = w->next;
 	out = json_pack("{sI so so sI so}", "next", (json_int_t)seq, "counts",
@@ -193,29 +293,4 @@ json_t *vgpu_witness_json(struct vgpu_witness *w, uint64_t since, unsigned int m
 			(json_int_t)w->suppressed, "events", events);
 	pthread_mutex_unlock(&w->lock);
 	return out;
-}
-
-void vgpu_witness_access(struct vgpu_witness *w, uint32_t off, uint64_t val, unsigned int size,
-			 bool write)
-{
-	w->recent[w->naccess++ % VGPU_WITNESS_RECENT] =
-		(struct access){ vgpu_now_us(), val, off, (uint8_t)size, write };
-}
-
-json_t *vgpu_witness_recent(struct vgpu *g)
-{
-	struct vgpu_witness *w = g->witness;
-	uint64_t n = w->naccess > VGPU_WITNESS_RECENT ? w->naccess - VGPU_WITNESS_RECENT : 0;
-	json_t *list = json_array();
-
-	for (; list && n < w->naccess; n++) {
-		const struct access *a = &w->recent[n % VGPU_WITNESS_RECENT];
-		const char *name = vgpu_mmio_name(g, a->off);
-
-		json_array_append_new(list,
-				      json_pack("{sI si sI si sb ss}", "time_us", (json_int_t)a->time_us,
-						"off", (int)a->off, "val", (json_int_t)a->val, "size",
-						a->size, "write", (int)a->write, "name", name ? name : ""));
-	}
-	return list;
 }

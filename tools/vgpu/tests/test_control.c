@@ -133,6 +133,10 @@ static void marks_and_events(void **state)
 	json_decref(r);
 	must(h, "{\"cmd\":\"witness\"}");
 	must(h, "{\"cmd\":\"accesses\"}");
+	must(h, "{\"cmd\":\"mark\",\"name\":\"x\",\"guest_us\":5}");
+	must_not(h, "{\"cmd\":\"mark\",\"name\":\"x\",\"guest_us\":-5}");
+	must_not(h, "{\"cmd\":\"mark\",\"name\":\"x\",\"guest_us\":\"noon\"}");
+	must(h, "{\"cmd\":\"witness\",\"stories\":true}");
 }
 
 /* Table writes through the mapped BAR are found when somebody asks. */

@@ -143,7 +143,7 @@ static void partial_failure(void **state)
 	/* one event a run of pages */
 	assert_int_equal(harness_witness(h, WITNESS_DMA_AFTER_UNMAP), 1);
 	assert_int_equal(harness_witness(h, WITNESS_DMA_NEVER_MAPPED), 1);
-	w = vgpu_witness_json(h->g->witness, 0, 10);
+	w = vgpu_witness_json(h->g, 0, 10, false);
 	e = json_array_get(json_object_get(w, "events"), 0);
 	assert_int_equal(json_integer_value(json_object_get(e, "iova")),
 			 RAM + HARNESS_RAM_SIZE - 3 * PAGE);

@@ -21,7 +21,7 @@ static void hit(struct harness *h, enum vgpu_witness_kind kind, unsigned int n)
 
 static json_t *get(struct harness *h, uint64_t since, unsigned int max)
 {
-	json_t *w = vgpu_witness_json(h->g->witness, since, max);
+	json_t *w = vgpu_witness_json(h->g, since, max, true);
 
 	assert_non_null(w);
 	return w;
@@ -229,10 +229,38 @@ static void recent_accesses(void **state)
 	vgpu_bar0_write(h->g, 0x44, &v, 4);
 	l = vgpu_witness_recent(h->g);
 	assert_int_equal(json_array_size(l), VGPU_WITNESS_RECENT);
-	assert_int_equal(num(json_array_get(l, 0), "off"), (100 + 1 - 64) * 4);
-	assert_string_equal(text(json_array_get(l, 63), "name"), "STUB_REG");
+	assert_int_equal(num(json_array_get(l, 0), "addr"), (100 + 1 - 64) * 4);
+	assert_string_equal(text(json_array_get(l, 63), "what"), "STUB_REG");
+	assert_string_equal(text(json_array_get(l, 63), "kind"), "mmio_write");
 	assert_int_equal(num(json_array_get(l, 63), "val"), 17);
 	json_decref(l);
+}
+
+static void events_tell_their_story(void **state)
+{
+	struct harness *h = *state;
+	json_t *w, *e, *b;
+	uint32_t v;
+
+	vgpu_bar0_read(h->g, 0x44, &v, 4);
+	vgpu_msi(h->g);
+	hit(h, WITNESS_CTB_PROTOCOL, 6);
+	w = get(h, 0, 10);
+	e = json_object_get(w, "events");
+	b = json_object_get(json_array_get(e, 0), "before");
+	assert_int_equal(json_array_size(b), 2);
+	assert_string_equal(text(json_array_get(b, 0), "what"), "STUB_REG");
+	assert_string_equal(text(json_array_get(b, 1), "kind"), "irq");
+	assert_non_null(json_object_get(json_array_get(e, 3), "before"));
+	assert_null(json_object_get(json_array_get(e, 4), "before")); /* enough of this kind */
+	assert_null(json_object_get(json_array_get(e, 0), "guest_us"));
+	json_decref(w);
+	vgpu_witness_guest_time(h->g->witness, 5000000);
+	hit(h, WITNESS_GGTT_FAULT, 1);
+	w = get(h, 6, 10);
+	e = json_array_get(json_object_get(w, "events"), 0);
+	assert_in_range(num(e, "guest_us"), 5000000, 6000000);
+	json_decref(w);
 }
 
 static void *hit_from_a_thread(void *arg)
@@ -270,6 +298,7 @@ int main(void)
 		T(long_and_strange_text),
 		T(dead_is_only_counted),
 		T(recent_accesses),
+		T(events_tell_their_story),
 		T(many_threads),
 	};
 
