@@ -26,10 +26,12 @@ static struct xe_bo bo, copy;
 static int fd = -1;
 static void *map;		/* of the dma-buf */
 static uint64_t bytes = 1 << 20;
-static bool with_handle;
+static bool with_handle, in_vram;
+static uint64_t lost;
 
 const struct scn_option dmabuf_options[] = {
 	{ "bo-size", &bytes, 4096, 64 << 20, "bytes of the BO, whole pages" },
+	{ "lost", &lost, 0, 1, "1: the device will take the content with it" },
 	{ 0 }
 };
 
@@ -83,8 +85,13 @@ int dmabuf_verify(void)
 
 static int export(void)
 {
+	int ret;
+
 	scn_step("export of a BO");
-	if (xe_bo_create(&xe, &bo, bytes, 0) || xe_prime_export(&xe, &bo, &fd))
+	ret = in_vram ? xe_bo_create_vram(&xe, &bo, bytes, 0) : xe_bo_create(&xe, &bo, bytes, 0);
+	if (ret)
+		return ret;
+	if (xe_prime_export(&xe, &bo, &fd))
 		return -1;
 	bo.va = xe_va(&xe, bytes);
 	map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -102,17 +109,35 @@ static int setup(const char *device)
 	if (ret)
 		return ret;
 	if (work_open(&xe, &work, DRM_XE_ENGINE_CLASS_COPY) ||
-	    xe_bo_make(&xe, &copy, bytes, work.vm) ||
-	    export())
+	    xe_bo_make(&xe, &copy, bytes, work.vm))
 		return -1;
+	ret = export();
+	if (ret)
+		return ret;
 	if (!with_handle && xe_bo_close(&xe, &bo))
 		return -1;
 	if (dmabuf_verify())
 		return -1;
-	scn_fact("bo_bytes", bytes + copy.size + work.batch.size);
+	scn_fact("bo_bytes", (in_vram ? 0 : bytes) + copy.size + work.batch.size);
 	scn_fact("exported_bytes", bytes);
 	scn_fact("jobs", work.jobs);
 	return 0;
+}
+
+/* What a mapping of the dma-buf has to show after removal. */
+static void gone_shown(const void *p, const char *name)
+{
+	enum mem_content c;
+
+	if (!lost) {
+		gone_intact(p, bytes, SEED, name);
+		return;
+	}
+	scn_step("read of the %s after removal", name);
+	c = mem_classify(p, bytes, SEED);
+	scn_fact_str(name, mem_content_name(c));
+	if (c == MEM_FAULT)
+		scn_fail("reading the %s raises a signal", name);
 }
 
 static void gone_sync(uint64_t flags, const char *what)
@@ -133,7 +158,7 @@ static void gone_new_mmap(void)
 	scn_step("new mmap of the dma-buf after removal");
 	p = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
 	if (p != MAP_FAILED) {
-		gone_intact(p, bytes, SEED, "new mapping of the dma-buf");
+		gone_shown(p, "new mapping of the dma-buf");
 		munmap(p, bytes);
 		return;
 	}
@@ -146,11 +171,11 @@ int dmabuf_gone(void)
 {
 	gone_ioctls(&xe, &work, with_handle ? &bo : &copy);
 	if (map)
-		gone_intact(map, bytes, SEED, "mapping of the dma-buf");
+		gone_shown(map, "mapping of the dma-buf");
 	gone_sync(DMA_BUF_SYNC_START, "sync start");
 	gone_sync(DMA_BUF_SYNC_END, "sync end");
 	if (map)
-		gone_intact(map, bytes, SEED, "mapping of the dma-buf after sync");
+		gone_shown(map, "mapping of the dma-buf after sync");
 	gone_new_mmap();
 	if (copy.map)
 		gone_readable(copy.map, copy.size, SEED, "copy");
@@ -178,7 +203,7 @@ int dmabuf_close(void)
 	ret |= xe_bo_close(&xe, &bo);
 	ret |= xe_close(&xe);
 	if (map && xe.gone)
-		gone_intact(map, bytes, SEED, "mapping of the dma-buf after close of the device");
+		gone_shown(map, "mapping of the dma-buf after close of the device");
 	ret |= dmabuf_unmap();
 	scn_step("close of the dma-buf");
 	if (fd >= 0 && close(fd))
@@ -191,6 +216,12 @@ int dmabuf_setup_open(const char *device)
 {
 	with_handle = true;
 	return setup(device);
+}
+
+int dmabuf_setup_vram(const char *device)
+{
+	in_vram = true;
+	return dmabuf_setup_open(device);
 }
 
 int dmabuf_setup_closed(const char *device)

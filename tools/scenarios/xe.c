@@ -89,11 +89,12 @@ static int query_memory(struct xe *xe)
 		const struct drm_xe_mem_region *r = &m->mem_regions[i];
 
 		if (r->mem_class == DRM_XE_MEM_REGION_CLASS_VRAM) {
-			xe->discrete = true;
+			xe->vram |= 1u << r->instance;
 		} else {
 			xe->sysmem = 1u << r->instance;
-			xe->min_page = r->min_page_size;
 		}
+		if (r->min_page_size > xe->min_page)
+			xe->min_page = r->min_page_size;
 	}
 	free(m);
 	return xe->sysmem ? 0 : scn_fail("the device has no system memory region");
@@ -158,21 +159,37 @@ uint64_t xe_va(struct xe *xe, uint64_t bytes)
 	return va;
 }
 
-int xe_bo_create(struct xe *xe, struct xe_bo *bo, uint64_t bytes, uint32_t vm)
+static int create(struct xe *xe, struct xe_bo *bo, struct drm_xe_gem_create c)
 {
-	struct drm_xe_gem_create c = {
-		.size = bytes,
-		.placement = xe->sysmem,
-		.vm_id = vm,
-		.cpu_caching = DRM_XE_GEM_CPU_CACHING_WB,
-	};
-
 	memset(bo, 0, sizeof(*bo));
 	if (XE_IOCTL(xe, XE_GEM_CREATE, &c))
 		return -1;
 	bo->handle = c.handle;
-	bo->size = bytes;
+	bo->size = c.size;
 	return 0;
+}
+
+int xe_bo_create(struct xe *xe, struct xe_bo *bo, uint64_t bytes, uint32_t vm)
+{
+	return create(xe, bo, (struct drm_xe_gem_create) {
+		.size = bytes,
+		.placement = xe->sysmem,
+		.vm_id = vm,
+		.cpu_caching = DRM_XE_GEM_CPU_CACHING_WB,
+	});
+}
+
+int xe_bo_create_vram(struct xe *xe, struct xe_bo *bo, uint64_t bytes, uint32_t vm)
+{
+	if (!xe->vram)
+		return scn_skip("the GPU has no local memory");
+	return create(xe, bo, (struct drm_xe_gem_create) {
+		.size = bytes,
+		.placement = xe->vram,
+		.flags = DRM_XE_GEM_CREATE_FLAG_NEEDS_VISIBLE_VRAM,
+		.vm_id = vm,
+		.cpu_caching = DRM_XE_GEM_CPU_CACHING_WC,
+	});
 }
 
 int xe_bo_mmap(struct xe *xe, struct xe_bo *bo)

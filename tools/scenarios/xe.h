@@ -22,17 +22,17 @@ struct xe {
 	int fd;
 	bool gone;			/* ioctls gave -ENODEV: device was removed */
 	bool closing;			/* errors of a gone device do not matter */
-	bool discrete;			/* has VRAM */
 	bool user_fences;		/* binds are waited for by user fence (long-running VMs) */
 	uint32_t sysmem;		/* placement mask of system memory */
-	uint32_t min_page;		/* bytes, of system memory */
+	uint32_t vram;			/* the same of local memory, 0: there is none */
+	uint32_t min_page;		/* bytes, of all memory */
 	uint16_t pat_wb;		/* cached, coherent with the CPU */
 	uint64_t next_va;		/* bump allocator of GPU addresses */
 	unsigned int num_engines;
 	struct drm_xe_engine_class_instance engines[XE_MAX_ENGINES];
 };
 
-/* A buffer object in system memory; @map and @va are 0 while not mapped/bound. */
+/* A buffer object; @map and @va are 0 while not mapped/bound. */
 struct xe_bo {
 	uint32_t handle;
 	uint64_t size;			/* bytes */
@@ -69,6 +69,11 @@ uint64_t xe_va(struct xe *xe, uint64_t bytes);
 
 /* BO of @bytes in system memory, write-back; @vm != 0 makes it private to it. */
 int xe_bo_create(struct xe *xe, struct xe_bo *bo, uint64_t bytes, uint32_t vm);
+/*
+ * The same in local memory and nowhere else, where the CPU can see it, write-combined.
+ * SCN_SKIP on a GPU without.
+ */
+int xe_bo_create_vram(struct xe *xe, struct xe_bo *bo, uint64_t bytes, uint32_t vm);
 int xe_bo_mmap(struct xe *xe, struct xe_bo *bo);
 int xe_bo_munmap(struct xe_bo *bo);
 int xe_bo_close(struct xe *xe, struct xe_bo *bo);

@@ -125,7 +125,7 @@ class CellRun:
         self.say("verify")
         self.ev.samples["held"] = sample(self.guest)
         self.way.prepare(self.boot)
-        self._dead = self.cell.way == "surprise"
+        self._dead = self.way.dead
         self.result.remove_ns = self._leave()
         self.ev.remove_seconds, self.ev.remove_limit = self.result.remove_ns / 1e9, self.state.remove_seconds
         self._left = True
@@ -168,7 +168,8 @@ class CellRun:
         if node is None:
             raise errors.InfraError("no render node before the test")
         began = time.monotonic()
-        self.pid = self.guest.spawn([f"/scenarios/{self.state.name}", "--device", node, *self.state.options])
+        self.pid = self.guest.spawn([f"/scenarios/{self.state.name}", "--device", node, *self.state.options,
+                                     *(self.state.dead_options if self.way.dead else ())])
         line = self.guest.next_line(self.pid, self.state.held_seconds)
         self.result.times["hold"] = time.monotonic() - began
         if line is not None and line.startswith("skip"):

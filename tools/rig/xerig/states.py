@@ -8,6 +8,7 @@ from dataclasses import dataclass
 class State:
     """name: of the program as well; munmap: there is memory whose munmap after removal is a case of its own.
 
+    dead_options: given to the program when the device will be dead before the driver is told;
     modules: loaded before the first sample; remove_seconds: remove() that takes longer waits for something it must not.
     """
 
@@ -15,6 +16,7 @@ class State:
     what: str
     munmap: bool = False
     options: tuple = ()
+    dead_options: tuple = ()
     held_seconds: float = 30.0  # longest time to reach the state on a loaded machine
     modules: tuple = ()
     # A job timeout is 5 s at least: who waits for one is found out, a loaded machine is not.
@@ -38,6 +40,9 @@ STATES = {s.name: s for s in (
     State("dmabuf-closed", "an exported dma-buf, its handle closed"),
     State("dmabuf-imported", "buffers of another driver, bound", modules=("vgem",), default=False),
     State("dmabuf-second", "buffers exported to a second device and process", modules=("vgem",), default=False),
+    State("vram-mmap", "local memory with a CPU mapping (GPU=bmg)", default=False),
+    State("vram-bound", "local memory bound in a VM (GPU=bmg)", default=False),
+    State("vram-dmabuf", "exported local memory (GPU=bmg)", dead_options=("--lost", "1"), default=False),
     State("user-fence", "a thread waiting on a user fence"),
     State("syncobj-waiter", "threads and a process waiting on sync objects", default=False),
     State("hang-fault", "a CPU fault that waits for an endless batch", munmap=True, default=False),

@@ -10,6 +10,7 @@ class Way:
     """One way out and the way back."""
 
     name = what = ""
+    dead = False
 
     def prepare(self, boot):
         """What happens to the device before the driver is told."""
@@ -48,6 +49,7 @@ class Remove(Way):
 class Surprise(Remove):
     name = "surprise"
     what = "the device is dead first (all ones, no DMA, no interrupt), then removed"
+    dead = True
 
     def prepare(self, boot):
         boot.gpu.command("dead", on=True)
