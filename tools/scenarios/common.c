@@ -190,6 +190,44 @@ static void begin(const char *what)
 	scn_step("%s", what);
 }
 
+void scn_select(const struct scenario *scn)
+{
+	struct sigaction sa = { .sa_handler = on_alarm };
+
+	memset(&me, 0, sizeof(me));
+	me.scn = scn;
+	me.watchdog = WATCHDOG_DEFAULT;
+	sigaction(SIGALRM, &sa, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* The end of a step that nobody is answered about. */
+static int conclude(int ret, const char **why)
+{
+	alarm(0);
+	*why = me.why;
+	if (ret == SCN_SKIP && !me.failures)
+		return SCN_SKIP;
+	if (ret && !me.failures)
+		*why = "unsaid reason";
+	return ret || me.failures ? SCN_FAIL : SCN_PASS;
+}
+
+int scn_try_setup(const char *device, const char **why)
+{
+	begin("setup");
+	return conclude(me.scn->setup(device), why);
+}
+
+int scn_try(const char *what, int (*fn)(void), const char **why)
+{
+	int ret;
+
+	begin(what);
+	ret = fn();
+	return conclude(ret ? -1 : 0, why);
+}
+
 static int do_close(void)
 {
 	if (me.closed) {
@@ -320,14 +358,11 @@ int scn_main(int argc, char **argv, const struct scenario *scn)
 		{ "watchdog", &me.watchdog, 1, 3600, "seconds a step may take" },
 		{ 0 }
 	};
-	struct sigaction sa = { .sa_handler = on_alarm };
 	const char *device = NULL;
 	uint64_t start = scn_now_ms();
 	int i, ret;
 
-	me.scn = scn;
-	me.watchdog = WATCHDOG_DEFAULT;
-
+	scn_select(scn);
 	for (i = 1; i < argc; i++) {
 		const struct scn_option *o;
 
@@ -354,9 +389,6 @@ int scn_main(int argc, char **argv, const struct scenario *scn)
 	}
 	if (!device || !device[0])
 		return usage("no --device given");
-
-	sigaction(SIGALRM, &sa, NULL);
-	signal(SIGPIPE, SIG_IGN);
 
 	begin("setup");
 	ret = scn->setup(device);

@@ -47,6 +47,7 @@ struct scenario {
 	int (*gone)(void);
 	int (*unmap)(void);
 	int (*close)(void);
+	bool user_memory;	/* unmap takes memory of the process, not of a BO, away */
 };
 
 /*
@@ -65,6 +66,15 @@ extern const struct scenario *const __stop_scn_states[];
 
 /* Run @scn as the whole program. Returns the exit status. */
 int scn_main(int argc, char **argv, const struct scenario *scn);
+
+/*
+ * Without the line protocol: make @scn the state of this process, then run its
+ * set-up or one of its callbacks. Returns SCN_PASS, SCN_FAIL or (set-up) SCN_SKIP;
+ * @why is set to the failures or the reason, valid until the next step.
+ */
+void scn_select(const struct scenario *scn);
+int scn_try_setup(const char *device, const char **why);
+int scn_try(const char *what, int (*fn)(void), const char **why);
 
 /* Add a failure to the running step. Returns -1, so `return scn_fail(..)`. */
 int scn_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -155,6 +155,7 @@ static const struct scenario scn = {
 	.verify = verify,
 	.gone = gone,
 	.unmap = unmap,
+	.user_memory = true,
 	.close = close_all,
 };
 SCENARIO(scn);

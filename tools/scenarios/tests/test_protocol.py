@@ -165,9 +165,50 @@ class Protocol(unittest.TestCase):
             self.assertEqual(p.wait(5), 0)
 
 
+class Igt(unittest.TestCase):
+    """The test in IGT's style: what a runner asks of it before it runs anything."""
+
+    def igt(self, *args):
+        return run("igt/xe_hotunplug_held", *args)
+
+    def test_list(self):
+        p = self.igt("--list-subtests")
+        names = p.stdout.split()
+        self.assertEqual(p.returncode, 0)
+        self.assertEqual(len(names), len(set(names)))
+        for state in states():
+            self.assertIn(f"{state}-unbind", names)
+            self.assertIn(f"{state}-remove-lateclose", names)
+        self.assertIn("userptr-remove-munmap", names)
+        self.assertNotIn("idle-fd-remove-munmap", names)
+
+    def test_describe(self):
+        p = self.igt("--describe=userptr-remove")
+        self.assertEqual((p.returncode, p.stdout.splitlines()[0]), (0, "SUB userptr-remove:"))
+
+    def test_no_such_subtest(self):
+        p = self.igt("--run-subtest", "nothing-*")
+        self.assertEqual((p.returncode, p.stdout), (79, ""))
+        self.assertEqual(p.stderr, "Unknown subtest: nothing-*\n")
+
+    def test_bad_option(self):
+        for args in (["--frobnicate"], ["extra"]):
+            p = self.igt(*args)
+            self.assertEqual((p.returncode, p.stdout), (79, ""))
+            self.assertTrue("Usage: " in p.stderr)
+
+    def test_no_device_is_a_skip(self):
+        p = self.igt("--device", "ffff:ff:1f.7", "--run-subtest", "idle-fd-unbind")
+        self.assertEqual(p.returncode, 77, p)
+        self.assertIn("Test requirement: a device driven by xe: ffff:ff:1f.7", p.stdout)
+
+    def test_list_for_the_runner(self):
+        self.assertEqual((OUT / "igt/test-list.txt").read_text(), "TESTLIST\nxe_hotunplug_held\nEND TESTLIST\n")
+
+
 class Static(unittest.TestCase):
     def test_no_interpreter(self):
-        for name in states():
+        for name in [*states(), "igt/xe_hotunplug_held"]:
             with self.subTest(name):
                 head = (OUT / name).read_bytes()[:4096]
                 self.assertEqual(head[:4], b"\x7fELF")

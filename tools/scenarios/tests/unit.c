@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Tests of the shared parts that need no GPU: memory, batches, waiters.
+ * Tests of the shared parts that need no GPU.
  * Prints a line a failure; status 0 or 1.
  */
 #define _GNU_SOURCE
@@ -17,6 +17,8 @@
 #include "../child.h"
 #include "../common.h"
 #include "../fence.h"
+#include "../igt/igt.h"
+#include "../igt/judge.h"
 #include "../mem.h"
 #include "../spin.h"
 #include "../uffd.h"
@@ -274,6 +276,31 @@ static void test_waiter_gone(void)
 	}
 }
 
+static void test_igt_patterns(void)
+{
+	CHECK(igt_matches("userptr-remove", "userptr-remove"));
+	CHECK(!igt_matches("userptr-remove-kill", "userptr-remove"));
+	CHECK(igt_matches("userptr-remove-kill", "userptr-*"));
+	CHECK(igt_matches("idle-fd-unbind", "userptr-*,idle-*"));
+	CHECK(!igt_matches("userptr-remove-kill", "userptr-*,!*-kill"));
+	CHECK(igt_matches("userptr-remove-kill", "!*-kill,userptr-*"));
+	CHECK(!igt_matches("userptr", ""));
+}
+
+static void test_judge_record(void)
+{
+	char warn[] = "4,100,5,-;WARNING: CPU: 0 at xe\n", info[] = "6,1,1,-;xe fine\n";
+	char facility[] = "11,1,1,-;a program at error level\n";
+	char clock[] = "4,1,1,-;hrtimer: interrupt took 5 ns\n", odd[] = "3";
+	const char *text = NULL;
+
+	CHECK(judge_record(warn, &text) && !strcmp(text, "WARNING: CPU: 0 at xe"));
+	CHECK(!judge_record(info, &text));
+	CHECK(!judge_record(facility, &text));
+	CHECK(!judge_record(clock, &text));
+	CHECK(!judge_record(odd, &text));
+}
+
 int main(void)
 {
 	test_pattern();
@@ -285,6 +312,8 @@ int main(void)
 	test_spin();
 	test_child();
 	test_uffd();
+	test_igt_patterns();
+	test_judge_record();
 	printf("unit: %u checks, %u failed\n", checks, failures);
 	return failures ? 1 : 0;
 }
