@@ -20,16 +20,13 @@ int ms_left(uint64_t end_ms)
 
 int fence_status(int sync_file, int *status)
 {
-	struct sync_fence_info fence = { 0 };
-	struct sync_file_info info = {
-		.num_fences = 1,
-		.sync_fence_info = (uintptr_t)&fence,
-	};
+	/* Without room for the single fences the kernel tells the state of all of them. */
+	struct sync_file_info info = { .num_fences = 0 };
 	int err = xe_ioctl_raw(sync_file, SYNC_IOC_FILE_INFO, &info);
 
 	if (err)
 		return scn_fail_errno(err, "ioctl SYNC_IOC_FILE_INFO");
-	*status = info.num_fences == 1 ? fence.status : info.status;
+	*status = info.status;
 	return 0;
 }
 
