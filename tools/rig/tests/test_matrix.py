@@ -9,7 +9,9 @@ from xerig import errors, matrix
 def test_lists_all_and_defaults():
     assert matrix.select("STATE", None, matrix.STATES, ["userptr"]) == ["userptr"]
     assert matrix.select("STATE", "userptr, idle-fd", matrix.STATES, []) == ["idle-fd", "userptr"]
-    assert matrix.select("WAY", "all", matrix.WAYS, []) == ["unbind", "remove", "surprise"]
+    ways = matrix.select("WAY", "all", matrix.WAYS, [])
+    assert ways[:3] == list(matrix.CORE) == ["unbind", "remove", "surprise"] and "pciehp" in ways
+    assert {c.way for _, cells in matrix.default() for c in cells} == set(matrix.CORE)
 
 
 def test_unknown_name_is_one_line_with_the_known_ones():
@@ -56,7 +58,7 @@ def test_default_table_is_the_promised_one():
     (on, cells), (off, few) = matrix.default()
     assert (on, off) == ("on", "off")
     assert {(c.state, c.way) for c in cells if c.order == "close-after"} == \
-        {(s, w) for s in matrix.STATES if matrix.STATES[s].default for w in matrix.WAYS}
+        {(s, w) for s in matrix.STATES if matrix.STATES[s].default for w in matrix.CORE}
     assert any(c.state == "userptr" and c.order == "munmap-after" for c in cells)
     assert "userptr" in {c.state for c in few}
 

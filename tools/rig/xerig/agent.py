@@ -193,6 +193,11 @@ class Agent:
         with self._cond:
             return self._child(pid)
 
+    def running(self):
+        """Pids of the children that have not ended."""
+        with self._cond:
+            return [c.pid for c in self._children.values() if not c.ended]
+
     def next_line(self, pid, timeout):
         """The child's next line on stdout, or None when it has ended without one."""
         with self._cond:

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import agent, errors, initramfs, procs, vgpu
+from . import agent, errors, initramfs, procs, qmp, vgpu
 
 BOOT_TIME = 60.0  # seconds until the agent must have spoken; a loaded machine needs ten
 BDF = "0000:01:00.0"  # of the GPU that is unplugged, and the only one mostly
@@ -76,6 +76,12 @@ def runtime_dir():
     return Path(tempfile.mkdtemp(prefix=f"xeu-{os.getpid()}-", dir=base))
 
 
+def gpu_device(number, gpu_socket):
+    """The number-th GPU as QEMU's -device and device_add take it."""
+    return {"driver": "vfio-user-pci", "id": f"gpu{number}", "bus": f"rp{number}",
+            "socket": {"path": str(gpu_socket), "type": "unix"}}
+
+
 def qemu_argv(m, gpu_sockets, serial, agent_fd=None, qmp_fd=None):
     """QEMU's command line for machine m; serial: the argument of -serial."""
     # no_timer_check: a busy host can hold up the timer for the few ticks in which the kernel tries it.
@@ -103,8 +109,7 @@ def qemu_argv(m, gpu_sockets, serial, agent_fd=None, qmp_fd=None):
     if gpu_sockets:
         argv += ["-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"]
     for n, path in enumerate(gpu_sockets):
-        device = {"driver": "vfio-user-pci", "id": f"gpu{n}", "bus": f"rp{n}",
-                  "socket": {"path": str(path), "type": "unix"}}
+        device = gpu_device(n, path)
         argv += ["-device", f"pcie-root-port,id=rp{n},bus=pcie.0,chassis={n + 1},slot={n + 1}",
                  "-device", json.dumps(device, separators=(",", ":"))]
     return argv
@@ -117,7 +122,7 @@ class Boot:
         self.machine = machine
         self.log_dir = log_dir
         self.console = log_dir / "console.log"
-        self.agent = self._qemu = self._qmp = None
+        self.agent = self._qemu = self._qmp = self._monitor = None
         self.gpus = []
         self.boot_seconds = None
         self._dir = runtime_dir()
@@ -146,7 +151,7 @@ class Boot:
         with theirs, qtheirs, open(self.log_dir / "qemu.log", "wb") as log:
             self._qemu = procs.Child(argv, stdout=log, stderr=log, pass_fds=(theirs.fileno(), qtheirs.fileno()))
         self.agent = agent.Agent(ours)
-        self._qmp = qours
+        self._monitor = qours
 
     @property
     def gpu(self):
@@ -167,6 +172,21 @@ class Boot:
             return self.console.read_text("utf-8", "replace").splitlines()
         except FileNotFoundError:
             return []
+
+    @property
+    def qmp(self):
+        """QEMU's monitor; spoken to by few ways only, so the connection waits for the first."""
+        if self._qmp is None:
+            self._qmp = qmp.Qmp(self._monitor)
+        return self._qmp
+
+    def plugged(self):
+        """Whether QEMU has the GPU. It sends DEVICE_DELETED only for what QMP was asked to delete."""
+        return any(d["name"] == "gpu0" for d in self.qmp.command("qom-list", path="/machine/peripheral"))
+
+    def plug(self):
+        """Plugs the GPU into its slot again; the guest's pciehp finds it."""
+        self.qmp.command("device_add", **gpu_device(0, self.gpu.socket_path))
 
     def qemu_running(self):
         return self._qemu is not None and self._qemu.running()
@@ -217,8 +237,8 @@ class Boot:
             self._qemu.stop(grace=0)
         if self.agent:
             self.agent.close()
-        if self._qmp:
-            self._qmp.close()
+        if self._monitor:
+            self._monitor.close()
         for gpu in self.gpus:
             gpu.stop()
         shutil.rmtree(self._dir, ignore_errors=True)

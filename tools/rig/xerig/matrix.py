@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from . import errors
 from .orders import ORDERS, UNMAPS
 from .states import STATES
-from .ways import WAYS
+from .ways import CORE, WAYS
 
 
 MOST_GPUS = 4
@@ -79,10 +79,10 @@ def cells(states, ways, orders, repeat=1):
 
 
 def default():
-    """The table of `make hotunplug` as (iommu, cells): default states, every way, closed after; userptr also
+    """The table of `make hotunplug` as (iommu, cells): default states, the quick ways, closed after; userptr also
     unmapped after. A part is repeated without vIOMMU, where DMA-API debugging sees userptr pages on 7.3."""
     states = [s for s in STATES if STATES[s].default]
-    return [("on", cells(states, WAYS, ["close-after", "munmap-after"])),
+    return [("on", cells(states, CORE, ["close-after", "munmap-after"])),
             ("off", cells(["bo-bound", "userptr", "queue-idle"], ["remove"], ["close-after"]))]
 
 

@@ -8,7 +8,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from . import agent, boot, errors, klog, oracles, procs
+from . import agent, boot, errors, klog, oracles, procs, ways
 from .oracles import dma_debug, memory
 from .orders import BESIDE, ORDERS
 from .states import STATES
@@ -107,6 +107,11 @@ class CellRun:
             self._guest_gone(e)
         except agent.AgentError as e:
             self.ev.infra.append(str(e))
+        except ways.Wrong as e:
+            self.ev.wrong.append(str(e))
+        except ways.Missing as e:
+            self.ev.skip = str(e)
+            self.kill()
         except errors.InfraError as e:
             self.ev.infra.append(str(e))
         self._collect(first, since, begin_text)
@@ -351,7 +356,7 @@ class CellRun:
         worst = {e.kind for e in ev.entries} & {"lockdep", "panic", "hung"}
         # Where the driver came back first, what the cell leaked for good cannot be counted out of the next one.
         unknown = self._left and bool(res.leaked) and "reprobe" in self.cell.order
-        res.broken = bool(unknown or ev.kernel_died or ev.stuck or ev.infra or ev.reprobe or worst)
+        res.broken = bool(unknown or ev.wrong or ev.kernel_died or ev.stuck or ev.infra or ev.reprobe or worst)
 
 
 class Stop(Exception):

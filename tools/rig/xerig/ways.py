@@ -1,13 +1,26 @@
 # SPDX-License-Identifier: MIT
-"""Ways the GPU leaves and comes back. Each works on a boot.Boot; leave() returns nanoseconds of remove()."""
+"""Ways the GPU leaves and comes back. Each works on a boot.Boot; leave() returns nanoseconds of remove().
+
+What is more than one write into sysfs (slots, modules, injected failures) is in ways_more.
+"""
 
 from .boot import BDF
 
 LEAVE_TIME = 30.0  # seconds after which remove() counts as stuck
+DRIVER = "/sys/bus/pci/drivers/xe"
+DEVICE = f"/sys/bus/pci/devices/{BDF}"
+
+
+class Wrong(Exception):
+    """What happened on the way is a fault of the driver: one line, for the rig oracle."""
+
+
+class Missing(Exception):
+    """The kernel or QEMU lacks what this way needs: the cell is skipped, one line says why."""
 
 
 class Way:
-    """One way out and the way back."""
+    """One way out and the way back. dead: the device does not answer while the driver lets go."""
 
     name = what = ""
     dead = False
@@ -29,10 +42,10 @@ class Unbind(Way):
     what = "driver/unbind in sysfs"
 
     def leave(self, boot):
-        return boot.agent.write("/sys/bus/pci/drivers/xe/unbind", BDF, LEAVE_TIME)
+        return boot.agent.write(f"{DRIVER}/unbind", BDF, LEAVE_TIME)
 
     def back(self, boot):
-        boot.agent.write("/sys/bus/pci/drivers/xe/bind", BDF, LEAVE_TIME)
+        boot.agent.write(f"{DRIVER}/bind", BDF, LEAVE_TIME)
 
 
 class Remove(Way):
@@ -40,7 +53,7 @@ class Remove(Way):
     what = "remove of the PCI device in sysfs"
 
     def leave(self, boot):
-        return boot.agent.write(f"/sys/bus/pci/devices/{BDF}/remove", "1", LEAVE_TIME)
+        return boot.agent.write(f"{DEVICE}/remove", "1", LEAVE_TIME)
 
     def back(self, boot):
         boot.agent.write("/sys/bus/pci/rescan", "1", LEAVE_TIME)
@@ -59,4 +72,11 @@ class Surprise(Remove):
         super().back(boot)
 
 
-WAYS = {w.name: w for w in (Unbind(), Remove(), Surprise())}
+def _all():
+    from . import ways_more
+    return {w.name: w for w in (Unbind(), Remove(), Surprise(), *ways_more.WAYS)}
+
+
+# The ways of the default table; the others take seconds of waiting each, or need what not every kernel has.
+CORE = ("unbind", "remove", "surprise")
+WAYS = _all()

@@ -22,7 +22,7 @@ def run(args):
     from .. import matrix, session, show
 
     states = matrix.select("STATE", args.state, matrix.STATES, matrix.STATES)
-    ways = matrix.select("WAY", args.way, matrix.WAYS, matrix.WAYS)
+    ways = matrix.select("WAY", args.way, matrix.WAYS, matrix.CORE)
     orders = matrix.select("ORDER", args.order, matrix.ORDERS, ["close-after"])
     sides = matrix.select("SIDE", args.side, ("base", "patched"), ("base", "patched"))
     iommus = matrix.select("IOMMU", args.iommu, ("on", "off"), ("on",))

@@ -58,6 +58,7 @@ class Evidence:
     remove_limit: float | None = None
     stuck: list = field(default_factory=list)  # what did not answer in time
     infra: list = field(default_factory=list)  # what failed in the rig itself
+    wrong: list = field(default_factory=list)  # what the driver did on the way that it must not
     reprobe: str | None = None  # None: came back; else why not
     kmemleak: str | None = None
 

@@ -8,6 +8,7 @@ NAME = "rig"
 
 def check(ev):
     out = [Finding(NAME, f"stuck: {s}") for s in ev.stuck]
+    out += [Finding(NAME, s) for s in ev.wrong]
     if ev.remove_limit and ev.remove_seconds and ev.remove_seconds > ev.remove_limit:
         out.append(Finding(NAME, f"remove() took {ev.remove_seconds:.1f} s, more than {ev.remove_limit:g} s"))
     if ev.kernel_died:

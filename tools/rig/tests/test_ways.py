@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: MIT
+"""The ways that are more than one write into sysfs, on a guest made of Python; QEMU's monitor."""
+
+import json
+import socket
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from xerig import agent, qmp, ways, ways_more
+
+
+class Guest:
+    """Takes down what it is asked; bad: paths whose write fails."""
+
+    def __init__(self, rmmod=1, bad=(), files=None, running=()):
+        self.did, self.rmmod, self.bad, self.files, self.alive = [], rmmod, bad, files or {}, running
+        self.records = []
+
+    def write(self, path, data, _timeout=0):
+        self.did.append(f"{path.rsplit('/', 1)[1]}={data.strip()}")
+        if any(b in path for b in self.bad):
+            raise agent.AgentError("write", {"errno": 12, "error": "no memory"})
+        return 1000
+
+    def run(self, argv, _timeout):
+        self.did.append(" ".join(argv[-2:]))
+        return SimpleNamespace(status=self.rmmod if "rmmod" in argv else 0, out=self.files.get(argv[-1], []))
+
+    def read(self, path):
+        if path not in self.files:
+            raise agent.AgentError("read", {"errno": 2})
+        return self.files[path]
+
+    def running(self):
+        return self.alive
+
+    def begin(self, op, path, **kw):
+        self.did.append(f"begin {op} {path.rsplit('/', 1)[1]}")
+        return 1
+
+    def end(self, *_a):
+        self.did.append("end")
+        raise agent.AgentError("write", {"errno": 19})
+
+    def call(self, op, path):
+        return {"names": ["card0", "renderD128"]}
+
+
+def on(guest):
+    return SimpleNamespace(agent=guest, gpu=SimpleNamespace(command=lambda *a, **k: guest.did.append(str(k))))
+
+
+def test_rmmod_must_be_refused_as_long_as_somebody_holds_a_file():
+    guest = Guest(rmmod=1, running=[5])
+    way = ways.WAYS["rmmod"]
+    way.prepare(on(guest))
+    assert way.leave(on(guest)) == 1000
+    way.back(on(guest))
+    assert guest.did == ["rmmod xe", "unbind=0000:01:00.0", "rmmod xe", "rmmod xe", "bind=0000:01:00.0"]
+    with pytest.raises(ways.Wrong, match="under an open file"):
+        way.prepare(on(Guest(rmmod=0)))
+
+
+def test_rmmod_must_work_once_all_is_closed():
+    guest = Guest(rmmod=0)
+    ways.WAYS["rmmod"].back(on(guest))
+    assert guest.did == ["rmmod xe", "modprobe xe"]
+    with pytest.raises(ways.Wrong, match="reference count 2"):
+        ways.WAYS["rmmod"].back(on(Guest(rmmod=1, files={"/sys/module/xe/refcnt": "2\n"})))
+
+
+LIST = {"/sys/kernel/debug/error_injection/list": "xe_guc_ct_init [xe]\tERRNO\nguc_wait_ucode [xe]\tERRNO\nopen_ctree\tERRNO\n"}
+
+
+def test_probe_is_made_to_fail_at_each_point_and_then_left_alone():
+    guest = Guest(files=LIST, bad=["/bind"])
+    assert ways.WAYS["failed-probe"].leave(on(guest)) == 1000
+    armed = [d for d in guest.did if d.startswith("inject=")]
+    assert armed == ["inject=xe_guc_ct_init", "inject=", "inject=guc_wait_ucode", "inject="]
+    assert guest.did.count("bind=0000:01:00.0") == 2 and "retval=0xfffffffffffffff4" in guest.did
+
+
+def test_probe_that_survives_an_injected_failure_is_wrong_and_disarmed():
+    guest = Guest(files=LIST)
+    with pytest.raises(ways.Wrong, match=r"xe_guc_ct_init\(\)"):
+        ways.WAYS["failed-probe"].leave(on(guest))
+    assert guest.did[-1] == "inject="
+
+
+@pytest.mark.parametrize("files", [{}, {"/sys/kernel/debug/error_injection/list": "open_ctree\tERRNO\n"}])
+def test_a_kernel_without_injection_skips_before_it_touches_the_driver(files):
+    guest = Guest(files=files)
+    with pytest.raises(ways.Missing):
+        ways.WAYS["failed-probe"].leave(on(guest))
+    assert guest.did == []
+
+
+def test_reset_and_probe_are_under_way_when_the_device_goes():
+    guest = Guest()
+    ways.WAYS["reset-remove"].leave(on(guest))
+    assert guest.did == ["begin read force_reset", "remove=1", "end"]
+    guest = Guest()
+    ways.WAYS["remove-probe"].leave(on(guest))
+    assert guest.did == ["unbind=0000:01:00.0", "begin write bind", "remove=1", "end"]
+
+
+def test_capability_list():
+    space = bytearray(256)
+    space[0x34], space[0x40], space[0x41], space[0x54] = 0x40, 0x05, 0x54, 0x10
+    assert ways_more.pcie_capability(bytes(space)) == 0x54
+    space[0x55], space[0x54] = 0x40, 0x01  # a loop
+    for bad in (bytes(space), b"", bytes(256)):
+        with pytest.raises(ways.Missing):
+            ways_more.pcie_capability(bad)
+
+
+def monitor(*replies):
+    ours, theirs = socket.socketpair()
+
+    def serve():
+        theirs.sendall(b'{"QMP": {}}\n')
+        for lines in ([{"return": {}}], *replies):
+            theirs.recv(4096)
+            theirs.sendall(b"".join(json.dumps(m).encode() + b"\n" for m in lines))
+        theirs.close()
+    threading.Thread(target=serve, daemon=True).start()
+    return qmp.Qmp(ours, 2.0)
+
+
+def test_monitor_passes_events_over_and_says_what_qemu_refuses():
+    m = monitor([{"event": "X"}, {"return": [1]}], [{"error": {"desc": "no such device"}}])
+    assert m.command("qom-list") == [1]
+    with pytest.raises(qmp.QmpError, match="no such device"):
+        m.command("device_del", id="x")
+    with pytest.raises(qmp.QmpError, match="gone|Broken pipe|reset"):
+        m.command("again")

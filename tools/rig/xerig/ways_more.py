@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: MIT
+"""Further ways: the hot-plug slot, refused rmmod, a failed probe, and removal in the middle of something."""
+
+import re
+import time
+
+from . import agent
+from .boot import BDF
+from .ways import DEVICE, DRIVER, LEAVE_TIME, Missing, Remove, Unbind, Way, Wrong
+
+GONE_TIME = 30.0  # a slot blinks for five seconds before it acts
+BACK_TIME = 30.0
+DEBUG = "/sys/kernel/debug"
+# Where probe can be made to fail, from early to late; a kernel has some of them.
+PROBE_POINTS = ("xe_device_probe_early", "xe_ggtt_init_early", "xe_guc_ct_init", "guc_wait_ucode", "xe_wa_gt_init")
+
+
+def _wait(boot, done, timeout, what):
+    """Polls done() in short steps; returns the seconds it took, raises GuestTimeout."""
+    began = time.monotonic()
+    while not done():
+        if time.monotonic() - began > timeout:
+            raise agent.GuestTimeout(f"{what}: not in {timeout:g} s")
+        time.sleep(0.005)
+    return time.monotonic() - began
+
+
+def _device_there(boot):
+    return BDF in boot.agent.call("list", path="/sys/bus/pci/devices")["names"]
+
+
+class Slot(Way):
+    """Shared by the ways through the hot-plug slot: how the GPU is plugged in again."""
+
+    def back(self, boot):
+        boot.plug()
+        _wait(boot, lambda: boot.render_node() is not None, BACK_TIME, "driver after the GPU was plugged in")
+
+
+class Pciehp(Slot):
+    name = "pciehp"
+    what = "attention button of the slot: native PCIe hot-plug removes the device in order"
+
+    def leave(self, boot):
+        """Presses the button and waits; remove() is timed from the end of the blinking to the device's end."""
+        guest = boot.agent
+        start = len(guest.records)
+        boot.qmp.command("device_del", id="gpu0")
+
+        def acting():
+            return any("Powering off due to button press" in r.text for r in guest.slice(start))
+
+        _wait(boot, lambda: acting() or not _device_there(boot), GONE_TIME, "pciehp after the button")
+        seconds = _wait(boot, lambda: not _device_there(boot), LEAVE_TIME, "remove() through pciehp")
+        _wait(boot, lambda: not boot.plugged(), GONE_TIME, "QEMU's end of the GPU")
+        return int(seconds * 1e9)
+
+
+class Pull(Slot):
+    name = "pull"
+    what = "the device is dead and out of its slot: pciehp finds the card not present"
+    dead = True
+
+    def prepare(self, boot):
+        boot.gpu.command("dead", on=True)
+
+    def leave(self, boot):
+        """Cuts the slot's power behind pciehp's back: QEMU takes the device out and reports a change of presence.
+
+        From then on QEMU answers reads of the GPU's BARs with zeros; its config space is all ones.
+        """
+        guest = boot.agent
+        port = guest.call("readlink", path=DEVICE)["target"].split("/")[-2]
+        config = f"/sys/bus/pci/devices/{port}/config"
+        space = config_space(guest, config)
+        at = pcie_capability(space) + 0x18
+        control = int.from_bytes(space[at:at + 2], "little")
+        # Slot Control: power controller off (bit 10) and power indicator off (9:8) make QEMU take the card out, while
+        # interrupts (bit 5) are off. Then power is on again, or pciehp would believe it had done that itself, and
+        # presence changes interrupt (bit 3), which pciehp asks for only where a slot has no attention button.
+        self._write(guest, config, at, control & ~0x0020 | 0x0700, control | 0x0028)
+        seconds = _wait(boot, lambda: not _device_there(boot), LEAVE_TIME, "remove() of a pulled device")
+        # pciehp switches the empty slot off a second later; a card plugged in before would go with that.
+        now = [0]
+
+        def off():
+            now[0] = int.from_bytes(config_space(guest, config)[at:at + 2], "little")
+            return now[0] & 0x0700 == 0x0700
+
+        _wait(boot, off, GONE_TIME, "pciehp's end of the slot's power")
+        self._write(guest, config, at, now[0] & ~0x0008)
+        return int(seconds * 1e9)
+
+    @staticmethod
+    def _write(guest, config, at, *words):
+        script = "; ".join(f"printf '\\{w & 0xff:03o}\\{w >> 8:03o}' | dd of={config} bs=2 seek={at // 2} count=1 conv=notrunc"
+                           for w in words)
+        if guest.run(["sh", "-ec", script], 10).status:
+            raise Missing("the slot control cannot be written")
+
+    def back(self, boot):
+        boot.gpu.command("dead", on=False)
+        super().back(boot)
+
+
+def config_space(guest, config):
+    """The first 256 bytes of a config space of the guest."""
+    return bytes.fromhex("".join("".join(guest.run(["od", "-An", "-v", "-tx1", "-N256", config], 10).out).split()))
+
+
+def pcie_capability(data):
+    """Offset of the PCI Express capability in a config space; Missing where there is none."""
+    at = data[0x34] if len(data) == 256 else 0
+    for _ in range(48):
+        if at < 0x40:
+            break
+        if data[at] == 0x10:
+            return at
+        at = data[at + 1]
+    raise Missing("the slot has no PCI Express capability")
+
+
+def _refcount(guest):
+    return int(guest.read("/sys/module/xe/refcnt"))
+
+
+class Rmmod(Unbind):
+    name = "rmmod"
+    what = "rmmod is refused while a file is open, with the device and without; later it works"
+
+    def prepare(self, boot):
+        self._refused(boot, "with the device bound")
+
+    def leave(self, boot):
+        took = super().leave(boot)
+        self._refused(boot, "after unbind")
+        return took
+
+    def back(self, boot):
+        """The module goes where nobody holds it, and comes back."""
+        guest = boot.agent
+        if guest.running():
+            self._refused(boot, "after removal")
+            return super().back(boot)
+        done = guest.run(["busybox", "rmmod", "xe"], LEAVE_TIME)
+        if done.status:
+            raise Wrong(f"rmmod is refused with all files closed: reference count {_refcount(guest)}")
+        guest.run(["modprobe", "xe"], LEAVE_TIME)
+        return None
+
+    @staticmethod
+    def _refused(boot, when):
+        if not boot.agent.run(["busybox", "rmmod", "xe"], LEAVE_TIME).status:
+            raise Wrong(f"rmmod {when} took the module from under an open file")
+
+
+class FailedProbe(Unbind):
+    name = "failed-probe"
+    what = "unbound, then probed again with failures injected from early to late, then bound"
+
+    def leave(self, boot):
+        guest = boot.agent
+        points = self._points(guest)
+        took = super().leave(boot)
+        for point in points:
+            self._arm(guest, point)
+            try:
+                super().back(boot)
+            except agent.AgentError:
+                continue  # as asked
+            finally:
+                guest.write(f"{DEBUG}/fail_function/inject", "\n")
+            raise Wrong(f"probe succeeded although {point}() failed")
+        return took
+
+    @staticmethod
+    def _points(guest):
+        try:
+            known = guest.read(f"{DEBUG}/error_injection/list")
+        except agent.AgentError:
+            raise Missing("the kernel has no error injection") from None
+        points = [p for p in PROBE_POINTS if re.search(rf"^{p} \[xe\]", known, re.M)]
+        if not points:
+            raise Missing("this xe has no function whose failure can be injected in probe")
+        return points
+
+    @staticmethod
+    def _arm(guest, point):
+        top = f"{DEBUG}/fail_function"
+        guest.write(f"{top}/inject", point)
+        guest.write(f"{top}/{point}/retval", "0xfffffffffffffff4")  # -ENOMEM
+        for name, value in (("verbose", "0"), ("probability", "100"), ("interval", "0"), ("times", "-1")):
+            guest.write(f"{top}/{name}", value)
+
+
+class ResetRemove(Remove):
+    name = "reset-remove"
+    what = "a GT reset is on its way when the device is removed"
+
+    def leave(self, boot):
+        guest = boot.agent
+        card = next(n for n in guest.call("list", path=f"{DEVICE}/drm")["names"] if n.startswith("card"))
+        asked = guest.begin("read", path=f"{DEBUG}/dri/{card[4:]}/gt0/force_reset")
+        took = super().leave(boot)
+        try:
+            guest.end(asked, "read", LEAVE_TIME)
+        except agent.AgentError:
+            pass  # the file may have gone with the device
+        return took
+
+
+class RemoveProbe(Remove):
+    name = "remove-probe"
+    what = "unbound, then removed while probe is at work"
+
+    DELAY = 0.15  # seconds into a probe of about one
+
+    def leave(self, boot):
+        guest = boot.agent
+        took = guest.write(f"{DRIVER}/unbind", BDF, LEAVE_TIME)
+        asked = guest.begin("write", path=f"{DRIVER}/bind", data=BDF)
+        time.sleep(self.DELAY)
+        super().leave(boot)
+        try:
+            guest.end(asked, "write", LEAVE_TIME)
+        except agent.AgentError:
+            pass  # probe may lose
+        return took
+
+
+WAYS = (Pciehp(), Pull(), Rmmod(), FailedProbe(), ResetRemove(), RemoveProbe())
