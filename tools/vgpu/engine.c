@@ -191,6 +191,8 @@ static void *engine_main(void *arg)
 	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), ENGINE_NICE);
 
 	pthread_mutex_lock(&s->lock);
+	e->up = true;
+	pthread_cond_broadcast(&s->stopped);
 	while (!e->exit) {
 		struct guc_ctx *c = NULL;
 		uint64_t again = 0;
@@ -295,6 +297,12 @@ int engines_start(struct vgpu_hw *h)
 		e->started = true;
 	}
 	pthread_condattr_destroy(&attr);
+	/* a thread that is being born makes system calls a sandbox would not expect */
+	pthread_mutex_lock(&h->guc.submit.lock);
+	for (int i = 0; i < ENGINE_COUNT; i++)
+		while (!h->engines[i].up)
+			pthread_cond_wait(&h->guc.submit.stopped, &h->guc.submit.lock);
+	pthread_mutex_unlock(&h->guc.submit.lock);
 	return 0;
 }
 

@@ -68,6 +68,7 @@ struct engine {
 	pthread_cond_t wake;
 	struct guc_ctx *head, *tail;
 	struct guc_ctx *cur;
+	bool up;	 /* the thread has got as far as waiting for work */
 	bool exit, hold; /* hold: quiesced, run nothing */
 
 	atomic_bool preempt; /* stop at the next command boundary */
@@ -89,7 +90,7 @@ enum run_result {
 
 /* Gives the engines their names and registers. */
 void engines_init(struct vgpu_hw *h);
-/* Starts the threads. Returns 0 or -errno. */
+/* Starts the threads and waits until they are ready for work. Returns 0 or -errno. */
 int engines_start(struct vgpu_hw *h);
 /* Stops and joins the threads. Works after a failed engines_start(). */
 void engines_stop(struct vgpu_hw *h);

@@ -14,6 +14,7 @@
 #include "control.h"
 #include "events.h"
 #include "log.h"
+#include "sandbox.h"
 #include "transport.h"
 #include "vgpu.h"
 
@@ -21,13 +22,17 @@ const char *argp_program_version = "vgpu 1";
 
 struct options {
 	const char *socket, *control, *personality, *log;
+	bool no_sandbox;
 };
+
+#define KEY_NO_SANDBOX 256
 
 static const struct argp_option options[] = {
 	{ "socket", 's', "PATH", 0, "listen here for a vfio-user client such as QEMU (required)", 0 },
 	{ "control", 'c', "PATH", 0, "listen here for control requests, one JSON object a line", 0 },
 	{ "personality", 'p', "NAME", 0, "GPU model (default: lnl)", 0 },
 	{ "log", 'l', "FILE", 0, "write the log to FILE, not to stderr", 0 },
+	{ "no-sandbox", KEY_NO_SANDBOX, NULL, 0, "keep privileges and all system calls", 0 },
 	{ "verbose", 'v', NULL, 0, "log what the driver does, too", 0 },
 	{ 0 },
 };
@@ -48,6 +53,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'l':
 		o->log = arg;
+		return 0;
+	case KEY_NO_SANDBOX:
+		o->no_sandbox = true;
 		return 0;
 	case 'v':
 		vgpu_log_level = VGPU_LOG_DEBUG;
@@ -134,27 +142,56 @@ static void log_unknown_registers(struct vgpu *g)
 	json_decref(stats);
 }
 
+/* Opens the sockets. Returns false after saying what is wrong. */
+static bool listen_all(const struct options *o, struct transport *t, struct control *c)
+{
+	int err = o->control ? control_open(c, NULL, o->control) : 0;
+
+	if (err) {
+		fprintf(stderr, "vgpu: %s: %s\n", o->control, strerror(-err));
+		return false;
+	}
+	err = transport_open(t, NULL, o->socket);
+	if (err)
+		fprintf(stderr, "vgpu: %s: %s\n", o->socket, strerror(-err));
+	return !err;
+}
+
+/*
+ * The device behind the sockets, locked in; NULL after saying why not. Privileges go after the
+ * sockets are there and before any thread is; the filter comes when nothing needs opening any more.
+ */
+static struct vgpu *power_on(const struct options *o, const struct personality *p)
+{
+	int err = o->no_sandbox ? 0 : sandbox_drop_privileges();
+	struct vgpu *g = err ? NULL : vgpu_new(p);
+
+	if (!g) {
+		log_error("cannot set the device up: %s", strerror(err ? -err : errno));
+		return NULL;
+	}
+	err = o->no_sandbox ? 0 : sandbox_enter();
+	if (err == -ENOSYS || err == -EINVAL) {
+		log_info("no filter for system calls on this machine");
+	} else if (err) {
+		log_error("sandbox: %s", strerror(-err));
+		vgpu_free(g);
+		return NULL;
+	}
+	return g;
+}
+
 static int start(const struct options *o, const struct personality *p, int sig_fd)
 {
 	struct control control = { .listen_fd = -1 };
 	struct transport transport = { .listen_fd = -1 };
-	struct vgpu *g;
-	int err;
+	struct vgpu *g = NULL;
 
-	g = vgpu_new(p);
-	if (!g) {
-		log_error("cannot set the device up: %s", strerror(errno));
-		return 1;
-	}
-	err = o->control ? control_open(&control, g, o->control) : 0;
-	if (err) {
-		fprintf(stderr, "vgpu: %s: %s\n", o->control, strerror(-err));
-	} else {
-		err = transport_open(&transport, g, o->socket);
-		if (err)
-			fprintf(stderr, "vgpu: %s: %s\n", o->socket, strerror(-err));
-	}
-	if (!err) {
+	if (listen_all(o, &transport, &control))
+		g = power_on(o, p);
+	if (g) {
+		control.g = g;
+		transport.g = g;
 		fprintf(stderr, "vgpu: listening on %s\n", o->socket);
 		loop(&transport, &control, sig_fd);
 		log_info("shutting down");
@@ -163,7 +200,7 @@ static int start(const struct options *o, const struct personality *p, int sig_f
 	control_close(&control);
 	transport_close(&transport);
 	vgpu_free(g);
-	return err ? 1 : 0;
+	return g ? 0 : 1;
 }
 
 int main(int argc, char **argv)

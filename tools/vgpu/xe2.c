@@ -7,6 +7,7 @@
 
 static const struct reg_def regs[] = {
 	{ .off = 0x000d00, .name = "RPM_CONFIG0", .reset = 0x0e, RO }, /* 19.2 MHz */
+	{ .off = 0x000d04, .name = "RPM_CONFIG1" }, /* OA throttling */
 	{ .off = 0x000fd0, .name = "STEER_SEMAPHORE", .reset = 1, RO },
 	{ .off = 0x000fd4, .name = "MCR_SELECTOR" },
 	{ .off = 0x008800, .name = "FLAT_CCS_BASE_LOWER", RO }, /* bit 0: off */
