@@ -135,6 +135,16 @@ def test_big_buffers_must_be_freed_by_remove():
     assert spoke(ev) == []
 
 
+def test_what_is_left_of_small_buffers_is_not_their_memory():
+    ev = clean(state="many-bos")
+    ev.held = {"bo_bytes": 40 << 20}
+    ev.samples["held"] = Sample(820000, 0, 3)
+    ev.samples["removed"], ev.samples["closed"] = Sample(865000, 0, 3), Sample(900000, 0, 3)
+    assert spoke(ev) == []
+    ev.samples["removed"] = Sample(850000, 0, 3)
+    assert spoke(ev) == ["memory"]
+
+
 def test_kmemleak_speaks():
     ev = clean()
     ev.kmemleak = "unreferenced object 0xffff888 (size 64):"

@@ -21,7 +21,8 @@ FORMAT = 1          # of kernels/<key>/; part of the key
 KEEP = 12           # kernels of one base and variant that stay in the cache
 SIDES = ("base", "patched")
 # A series that stays inside these leaves vmlinux alone: modules, or nothing built at all.
-MODULE_ONLY = ("drivers/gpu/drm/xe/", "drivers/gpu/drm/ttm/", "Documentation/", "include/uapi/drm/xe_drm.h",
+MODULE_ONLY = ("drivers/gpu/drm/xe/", "drivers/gpu/drm/ttm/", "drivers/gpu/drm/drm_gpusvm.c",
+               "include/drm/drm_gpusvm.h", "Documentation/", "include/uapi/drm/xe_drm.h",
                "include/drm/ttm/", "MAINTAINERS")
 
 
