@@ -72,3 +72,11 @@ def test_bad_lines_name_their_place(line, why):
 @pytest.mark.parametrize("path", sorted(expect.FOLDER.glob("[0-9]*-*.txt")), ids=lambda p: p.name)
 def test_the_files_of_the_repository_are_good(path):
     expect.parse(path.read_text(), path.name)
+
+
+def test_named_tests_have_a_list_for_all_and_one_a_side(tmp_path, monkeypatch):
+    monkeypatch.setattr(expect, "FOLDER", tmp_path)
+    (tmp_path / "igt.txt").write_text("fail xe_a@x program why\n")
+    (tmp_path / "igt-6.12-base.txt").write_text("flake xe_b klog why\n")
+    assert [line.verb for line in expect.load("6.12", "base", "igt")] == ["fail", "flake"]
+    assert [line.verb for line in expect.load("6.12", "patched", "igt")] == ["fail"] and expect.load("6.12", "base") == []

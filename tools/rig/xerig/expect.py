@@ -3,8 +3,8 @@
 
 expect/<base>-<side>.txt, a line each:  fail|flake|skip  state/way/order  [key=value ...]  oracle[,oracle]  reason
 State, way and order are shell patterns. A cell that is listed as fail and is clean must leave the list.
-Commands whose tests have names of their own (igt, live) read expect/<kind>-<base>-<side>.txt, where the name's
-pattern stands in place of state/way/order.
+Commands whose tests have names of their own (igt, live) read expect/<kind>.txt and <kind>-<base>-<side>.txt, where
+the name's pattern stands in place of state/way/order.
 """
 
 import fnmatch
@@ -83,8 +83,9 @@ def parse(text, where, cells=True):
 
 def load(base, side, kind=None):
     """The list for a base and side, and for a kind of tests (None: cells); empty where there is no file."""
-    path = FOLDER / f"{kind + '-' if kind else ''}{base}-{side}.txt"
-    return parse(path.read_text(), path.name, cells=kind is None) if path.exists() else []
+    names = [f"{kind}.txt", f"{kind}-{base}-{side}.txt"] if kind else [f"{base}-{side}.txt"]
+    found = [FOLDER / n for n in names if (FOLDER / n).exists()]
+    return [line for path in found for line in parse(path.read_text(), path.name, cells=kind is None)]
 
 
 def skipped(lines, facts):
