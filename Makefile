@@ -2,7 +2,7 @@
 # The front door. Each target is one line to tools/rig/xe-unplug; `make help` lists them.
 
 RIG := tools/rig/xe-unplug
-export BASE STATE WAY ORDER KERNEL IOMMU GPU REPEAT SIDE TESTS CACHE BASE_SRC V
+export BASE STATE WAY ORDER KERNEL IOMMU GPU REPEAT SIDE TESTS POINTS CACHE BASE_SRC V
 
 .DEFAULT_GOAL := help
 
@@ -21,6 +21,8 @@ igt: ## IGT's packaged programs in the guest: TESTS=program[@subtest],… (globs
 	@$(RIG) igt
 live: ## xe's own live KUnit on the virtual GPU: TESTS=suite[.case],… [BASE= SIDE= GPU=]
 	@$(RIG) live
+sweep: ## surprise removal at every recorded event of a workload: POINTS=N|all [BASE= STATE= GPU=]
+	@$(RIG) sweep
 kunit: ## KUnit suites on UML and in the x86 guest [BASE=]
 	@$(RIG) kunit
 check: ## checkpatch --strict, sparse, W=1, kernel-doc, coccinelle, and the build of each patch [BASE=]
@@ -49,4 +51,4 @@ help: ## this list
 	      /^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\nBASE=6.12|7.3  CACHE=dir  BASE_SRC=dir  V=1 shows commands\n'
 
-.PHONY: hotunplug test setup matrix igt live kunit check vgpu shell bench report tree refresh series help
+.PHONY: hotunplug test setup matrix igt live sweep kunit check vgpu shell bench report tree refresh series help

@@ -162,7 +162,7 @@ def command_line():
     """The command that repeats this run."""
     if len(sys.argv) < 2:
         return "xe-unplug"
-    keys = ("BASE", "STATE", "WAY", "ORDER", "KERNEL", "IOMMU", "GPU", "REPEAT", "SIDE", "TESTS")
+    keys = ("BASE", "STATE", "WAY", "ORDER", "KERNEL", "IOMMU", "GPU", "REPEAT", "SIDE", "TESTS", "POINTS")
     words = [f"{k}={shlex.quote(os.environ[k])}" for k in keys if os.environ.get(k)]
     return " ".join(["make", sys.argv[1], *words, *map(shlex.quote, sys.argv[2:])])
 

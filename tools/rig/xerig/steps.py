@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from . import base as bases
 from . import live as live_tests
+from . import sweep as sweeps
 from . import check, errors, guest_kunit, igt, klog, kunit, matrix, meta, paths, procs, results, run, session, ui, vgpu
 
 
@@ -177,6 +178,12 @@ def igt_short(_cache, _out, base):
 def live(_cache, _out, base):
     """xe's live KUnit on the patched side."""
     return _nothing_to_run(base) or _tests(base, "live", live_tests.KIND, live_tests.Worker, live_tests.of_session)
+
+
+def sweep(_cache, _out, base):
+    """A few points of the sweep on the patched side."""
+    return _nothing_to_run(base) or _tests(base, "sweep", sweeps.KIND, sweeps.Worker,
+                                           lambda _s: sweeps.parse(",".join(sweeps.SHORT), matrix.STATES))
 
 
 def _tests(base, what, kind, worker, choose):

@@ -24,6 +24,7 @@ def plan(bases, steps):
         rows.append((f"meta {b}", functools.partial(steps.meta_tests, base=b)))
         rows.append((f"igt {b}", functools.partial(steps.igt_short, base=b)))
         rows.append((f"live {b}", functools.partial(steps.live, base=b)))
+        rows.append((f"sweep {b}", functools.partial(steps.sweep, base=b)))
     for b in bases:
         rows.append((f"check {b}", functools.partial(steps.static_checks, base=b)))
         rows.append((f"kunit-x86 {b}", functools.partial(steps.kunit_guest, base=b)))

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: MIT
+"""Sweep: points out of a recording, samples, what is walked again, the steps of a point."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from xerig import agent, errors, expect, matrix, paths, run, sweep
+from xerig.sweep import Point
+
+FACTS = {"base": "6.12", "side": "patched", "kernel": "plain", "iommu": "on", "gpu": "lnl"}
+RECORDED = {"probe": [{"kind": "mmio_read", "kn": n, "what": f"R{n % 3}"} for n in range(1, 10)],
+            "work": [{"kind": "h2g", "kn": 1, "what": "SCHED"}], "close": [], "remove": [{"kind": "irq", "kn": 1, "what": "MSI"}]}
+
+
+def test_every_event_is_a_point_and_a_sample_takes_new_things_first():
+    every = sweep.points("userptr", RECORDED)
+    assert len(every) == 11 and every[0].name == "userptr@probe@mmio_read@1"
+    few = sweep.sample(every, 5)
+    assert {(p.phase, p.what) for p in few} == {("probe", "R0"), ("probe", "R1"), ("probe", "R2"), ("work", "SCHED"),
+                                                ("remove", "MSI")}
+    assert sweep.sample(every, 99) == every and len(sweep.sample(every, 8)) == 8 and len(sweep.sample(every, 2)) == 2
+    assert sweep.sample(every, 8) == sweep.sample(every, 8)  # the same each time
+
+
+def test_names_of_points():
+    assert sweep.parse("userptr@work@h2g@3", matrix.STATES) == [Point("userptr", "work", "h2g", 3)]
+    for bad in ("userptr", "nix@work@h2g@3", "userptr@lunch@h2g@3", "userptr@work@h2g@0", "userptr@work@h2g@x"):
+        with pytest.raises(errors.UsageError, match="no point"):
+            sweep.parse(bad, matrix.STATES)
+
+
+def test_a_recording_that_lost_events_is_refused():
+    pages = {1: {"events": [1, 2], "next": 3, "total": 3, "dropped": 0}, 3: {"events": [3], "next": 4, "total": 3, "dropped": 0}}
+    assert sweep.events(SimpleNamespace(command=lambda _c, since: pages[since])) == [1, 2, 3]
+    with pytest.raises(errors.InfraError, match="not whole"):
+        sweep.events(SimpleNamespace(command=lambda _c, since: {"events": [], "next": 1, "total": 9, "dropped": 7}))
+
+
+def test_memo_outlives_a_run(tmp_path):
+    memo = sweep.Memo(paths.Cache(tmp_path), "sweep-x")
+    memo.add("a", "clean")
+    memo.add("b", "dirty")
+    assert sweep.Memo(paths.Cache(tmp_path), "sweep-x").known() == {"a": "clean", "b": "dirty"}
+    assert sweep.Memo(paths.Cache(tmp_path), "sweep-y").known() == {}
+
+
+class Gpu:
+    def __init__(self, fires=True):
+        self.log, self.fires = [], fires
+
+    def command(self, cmd, **args):
+        self.log.append((cmd, *args.values()))
+        return {"next": 0, "events": [], "live_dma_pages": 0, "contexts": 0, "jobs_running": 0, "bus_master": False,
+                "triggers": [{"fired": self.fires}]}
+
+    def stats(self):
+        return {"live_dma_pages": 0}
+
+
+class Guest:
+    def __init__(self, log=(), answer="held {}", refuse=()):
+        self.did, self.records, self.lost, self.kernel, self.answer, self.refuse = [], [], False, list(log), answer, refuse
+        self._child = agent.GuestChild(5)
+
+    def mark(self, text, *_a, **_k):
+        self.records.append(agent.Record(6, 0, 0, text))
+        if text.endswith("begin"):
+            self.records += [agent.Record(3, 0, 0, t) for t in self.kernel]
+        return len(self.records) - 1 - (len(self.kernel) if text.endswith("begin") else 0)
+
+    def slice(self, begin, end=None):
+        return self.records[begin:end]
+
+    def begin(self, _op, **args):
+        return args["path"]
+
+    def end(self, path, *_a):
+        return {"data": "MemFree: 9 kB\n" if "meminfo" in path else "100" if "total" in path else "97"}
+
+    def write(self, path, data, _timeout=0):
+        self.did.append(path.rsplit("/", 1)[1])
+        if path.rsplit("/", 1)[1] in self.refuse:
+            raise agent.AgentError("write", {"errno": 19})
+        return 7
+
+    def spawn(self, argv):
+        self.did.append("spawn")
+        return 5
+
+    def next_line(self, *_a):
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def call(self, op, *_a, **kw):
+        self.did.append(kw.get("line") or f"{op} {kw.get('sig', '')}".strip())
+
+    def child(self, _pid):
+        return self._child
+
+    def wait_exit(self, *_a):
+        self._child.ended = True
+        return self._child
+
+    def closed(self):
+        return False
+
+
+def walk(phase, gpu=None, **kw):
+    guest, gpu, memo = Guest(**kw), gpu or Gpu(), sweep.Memo(None, None)
+    vm = SimpleNamespace(agent=guest, gpu=gpu, gpus=[gpu], render_node=lambda *_a: "/dev/dri/renderD128", console_lines=list)
+    res = sweep.SweepRun(vm, Point("userptr", phase, "mmio_read", 4), FACTS, [], (3, 0), memo).run()
+    return guest.did, gpu.log, res
+
+
+@pytest.mark.parametrize("phase, did", [
+    ("probe", ["unbind", "bind", "remove", "rescan"]),
+    ("work", ["spawn", "remove", "signal 9", "rescan"]),
+    ("close", ["spawn", "close", "remove", "signal 9", "rescan"]),
+    ("remove", ["spawn", "unbind", "remove", "signal 9", "rescan"]),
+])
+def test_the_device_dies_in_the_phase_and_is_taken_away(phase, did):
+    got, log, res = walk(phase)
+    assert got == did and res.verdict == "clean", res.findings
+    assert ("trigger", "mmio_read", 4, "die") in log
+    order = [c[0] for c in log if c[0] in ("trigger", "disarm")] + [c for c in log if c[0] in ("dead", "gone")]
+    assert order == ["trigger", "disarm", ("dead", True), ("gone", True), ("gone", False), ("dead", False)]
+
+
+def test_words_are_allowed_and_splats_are_not():
+    assert walk("probe", log=["xe 0000:01:00.0: [drm] *ERROR* GuC died"], refuse=["bind"])[2].verdict == "clean"
+    res = walk("probe", log=["WARNING: CPU: 0 PID: 1 at x.c:1 f+0x1/0x2"])[2]
+    assert (res.verdict, res.oracles()) == ("dirty", ["klog"])
+
+
+def test_an_event_that_does_not_come_is_a_skip():
+    assert walk("probe", gpu=Gpu(fires=False))[2].verdict == "skip"
+
+
+def test_points_have_their_own_expectations():
+    res = walk("probe")[2]
+    lines = expect.parse("fail userptr@probe@* klog known", "sweep.txt", cells=False)
+    assert expect.apply(lines, res) == "must-leave" and isinstance(res, run.Result)

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: MIT
+"""Surprise removal at every event of a recorded workload: probe, a program's work, its close, and removal itself.
+
+One run records what the device is asked for in each phase. Then each point repeats the phase with the device
+dying at that event, and takes the dead device away. What the driver says in words is its right then; what
+counts are splats, mappings left, what the GPU sees, time, and a device that comes back.
+"""
+
+import json
+import random
+import threading
+import time
+from dataclasses import dataclass
+
+from . import agent, errors, run, ways
+
+KIND = "sweep"
+PHASES = ("probe", "work", "close", "remove")
+# What `make test` walks: one point a phase, of each sort.
+SHORT = ("userptr@probe@mmio_read@81", "userptr@work@h2g@3", "userptr@work@irq@2", "userptr@close@h2g@1",
+         "userptr@remove@mmio_write@10")
+FIRED_TIME = 0.5  # seconds the program gets after the device has died under it
+PAGE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Point:
+    """The device dies at the n-th event of a kind in a phase; what: register, message or engine (for people)."""
+
+    state: str
+    phase: str
+    kind: str
+    n: int
+    what: str = ""
+
+    way = "surprise"
+    order = "kill"
+
+    @property
+    def name(self):
+        return f"{self.state}@{self.phase}@{self.kind}@{self.n}"
+
+    def facts(self):
+        """What expectations and oracles know a point by."""
+        return {"kind": KIND, "test": self.name, "state": self.state, "way": self.way, "order": self.order,
+                "phase": self.phase}
+
+
+def parse(text, states):
+    """Points of a comma list of names; a wrong one is a UsageError."""
+    out = []
+    for name in (t.strip() for t in text.split(",") if t.strip()):
+        parts = name.split("@")
+        if len(parts) != 4 or parts[0] not in states or parts[1] not in PHASES or not parts[3].isdigit() or not int(parts[3]):
+            raise errors.UsageError(f"TESTS {name} is no point: want STATE@{'|'.join(PHASES)}@KIND@N")
+        out.append(Point(parts[0], parts[1], parts[2], int(parts[3])))
+    return out
+
+
+def points(state, recorded):
+    """Every point of a recording: phase -> list of events."""
+    return [Point(state, phase, e["kind"], e["kn"], e.get("what", "")) for phase in PHASES for e in recorded[phase]]
+
+
+def sample(every, count):
+    """count points, in order: first those where something happens for the first time, spread evenly, then others."""
+    if count >= len(every):
+        return list(every)
+    seen, first, rest = set(), [], []
+    for p in every:
+        (rest if (p.phase, p.kind, p.what) in seen else first).append(p)
+        seen.add((p.phase, p.kind, p.what))
+    if count <= len(first):
+        chosen = {first[i * len(first) // count] for i in range(count)}
+    else:
+        chosen = set(first) | set(random.Random(1).sample(rest, count - len(first)))
+    return [p for p in every if p in chosen]
+
+
+class Phases:
+    """The workload, phase by phase, on a CellRun's boot. Shared by the recording and the points."""
+
+    def __init__(self, cell_run):
+        self.c = cell_run
+
+    def before(self, phase):
+        """Brings the guest to where the phase begins."""
+        if phase == "probe":
+            self.c.guest.write(f"{ways.DRIVER}/unbind", ways.BDF, ways.LEAVE_TIME)
+        elif phase in ("close", "remove") and not self.c.hold():
+            raise errors.InfraError("the program did not reach its state on a healthy device")
+
+    def do(self, phase, fired=lambda: False):
+        """The phase itself; on a device that dies in it this ends early. fired: whether it has died."""
+        try:
+            if phase == "probe":
+                self.c.guest.write(f"{ways.DRIVER}/bind", ways.BDF, ways.LEAVE_TIME)
+            elif phase == "remove":
+                self.c.guest.write(f"{ways.DRIVER}/unbind", ways.BDF, ways.LEAVE_TIME)
+            elif phase == "work":
+                self.c.start()
+                self._answer(fired, self.c.state.held_seconds)
+            else:
+                self.c.tell("close")
+                self._answer(fired, run.ANSWER_TIME)
+        except agent.AgentError:
+            pass  # a write that fails on a dead device
+
+    def _answer(self, fired, limit):
+        end = time.monotonic() + limit
+        while time.monotonic() < end:
+            try:
+                self.c.guest.next_line(self.c.pid, FIRED_TIME)
+                return
+            except agent.GuestTimeout:
+                if fired():
+                    return  # blocked on the dead device: remove() has to wake it
+
+
+class SweepRun(run.CellRun):
+    """One point on a running boot."""
+
+    def __init__(self, machine, point, facts, rules, lingering, memo):
+        super().__init__(machine, point, facts, rules, lingering)
+        self.memo = memo
+
+    def run(self):
+        """As CellRun.run(); a point that is clean need not be walked again."""
+        res = super().run()
+        self.memo.add(self.cell.name, res.verdict)
+        return res
+
+    def listens(self, entry):
+        """Words of a driver whose device dies are no finding; splats are."""
+        return entry.kind != "line"
+
+    def start(self):
+        """Starts the program of the state."""
+        node = self.boot.render_node()
+        if node is None:
+            raise errors.InfraError("no render node before the work")
+        self.pid = self.guest.spawn([f"/scenarios/{self.state.name}", "--device", node, *self.state.options])
+
+    def hold(self):
+        """Starts the program and waits until it holds its state; whether it does."""
+        self.start()
+        line = self.guest.next_line(self.pid, self.state.held_seconds)
+        return bool(line and line.startswith("held"))
+
+    def tell(self, command):
+        """One command to the program; its answer is waited for elsewhere."""
+        self.guest.call("send", pid=self.pid, line=command)
+
+    def fired(self):
+        """Whether the device has died."""
+        return any(t["fired"] for t in self.gpu.command("triggers")["triggers"])
+
+    def _steps(self):
+        work = Phases(self)
+        work.before(self.cell.phase)
+        self.gpu.command("trigger", kind=self.cell.kind, n=self.cell.n, action="die")
+        self._dead = True
+        try:
+            work.do(self.cell.phase, self.fired)
+            if not self.fired():
+                self.ev.skip = "this run had no such event"
+        finally:
+            self.gpu.command("disarm")
+        # Also where the event did not come: the point then is a dead device after the phase.
+        self.gpu.command("dead", on=True)
+        self.result.remove_ns = self.way.leave(self.boot)
+        self._left = True
+        self.ev.gone = self.gpu.command("gone", on=True)
+        self._window = True
+        self.ev.samples["removed"] = run.sample(self.guest)
+        if self.pid is not None:
+            self.kill()
+            self.wait_exit()
+        self.ev.ended, self.ev.replies = False, []  # what the program thinks of a device that dies is its own affair
+        self.back()
+
+
+class Recorder(SweepRun):
+    """Runs the workload once and keeps the events of each phase."""
+
+    def __init__(self, machine, state, facts, rules, lingering):
+        super().__init__(machine, Point(state, "probe", "mmio_read", 1), facts, rules, lingering, Memo(None, None))
+        self.recorded = {}
+
+    def listens(self, entry):
+        return True
+
+    def _steps(self):
+        work = Phases(self)
+        for phase in PHASES:
+            if phase != "close":  # the program of "work" is the one that closes; "remove" starts another
+                work.before(phase)
+            self.gpu.command("record", on=True, max=PAGE)
+            work.do(phase)
+            self.gpu.command("record", on=False)
+            self.recorded[phase] = events(self.gpu)
+            if phase == "close":
+                self.tell("exit")
+                self.wait_exit()
+        self.kill()
+        self.wait_exit()
+        self.ev.ended = False
+        self.guest.write(f"{ways.DRIVER}/bind", ways.BDF, ways.LEAVE_TIME)
+
+
+def events(gpu):
+    """All events of the GPU's last recording."""
+    out, since = [], 1
+    while True:
+        page = gpu.command("events", since=since)
+        out += page["events"]
+        if not page["events"] or page["next"] > page["total"]:
+            break
+        since = page["next"]
+    if page["dropped"]:
+        raise errors.InfraError(f"the recording is not whole: {page['dropped']} of {page['total']} events are lost")
+    return out
+
+
+class Memo:
+    """Verdicts of points by name, kept over runs; for a kernel, GPU and IOMMU setting. Any thread."""
+
+    _lock = threading.Lock()
+
+    def __init__(self, cache, key):
+        self.cache, self.key = cache, key
+
+    def known(self):
+        """name -> verdict of the points that were run."""
+        return self.cache.read_state(self.key) if self.cache else {}
+
+    def add(self, name, verdict):
+        """One more."""
+        if self.cache is None:
+            return
+        with self._lock:
+            done = self.known()
+            done[name] = verdict
+            self.cache.write_state(self.key, done)
+
+
+class Worker(run.Worker):
+    """Runs points, many a boot."""
+
+    memo = Memo(None, None)
+
+    def cell_run(self, vm, cell, lingering):
+        """As run.Worker."""
+        return SweepRun(vm, cell, self.job.facts, self.rules, lingering, self.memo)
+
+
+def record(session, side, iommu, state, rules, where):
+    """The recording of a side: phase -> events. Fails where the undisturbed workload is not clean of splats."""
+    from . import boot, procs
+    with procs.guard(), boot.Boot(session.machine(side, iommu), where) as vm:
+        lingering = (run.sample(vm.agent).dma_mappings, 0)
+        vm.load_xe()
+        recorder = Recorder(vm, state, session.facts(side, iommu), rules, lingering)
+        res = recorder.run()
+    missing = [p for p in PHASES if not recorder.recorded.get(p)]
+    if missing or res.verdict in ("infra", "hang"):
+        said = "; ".join(f.summary for f in res.findings) or "no events"
+        raise errors.InfraError(f"the workload {state} could not be recorded ({', '.join(missing) or res.verdict}): {said}")
+    (where / "events.json").write_text(json.dumps(recorder.recorded))
+    return recorder.recorded
