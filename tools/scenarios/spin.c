@@ -12,7 +12,9 @@
 #define FLAG		0xe2d1e55u
 #define FLAG_OFFSET	(SPIN_BYTES - 4)
 #define PREEMPT_DWORD	4	/* after the store */
-#define RUNNING_MS	5000	/* the batches must show up within this */
+#define RUNNING_MS	5000	/* a batch that runs shows up within this */
+#define TURN_MS		50	/* more for each one it shares the engine with */
+#define STEP		50	/* batches that are waited for in one step */
 
 int spin_write(struct spin *s, const struct xe_bo *bo, unsigned int slot)
 {
@@ -33,16 +35,18 @@ int spin_write(struct spin *s, const struct xe_bo *bo, unsigned int slot)
 
 int spin_check(const struct spin *s, unsigned int n, const char *what)
 {
-	uint64_t end = scn_now_ms() + RUNNING_MS;
+	unsigned int most = RUNNING_MS + n * TURN_MS;
+	uint64_t end = scn_now_ms() + most;
 
-	scn_step("sign of life of %s", what);
 	for (unsigned int i = 0; i < n; i++)
 		*s[i].flag = 0;
 	for (unsigned int i = 0; i < n; i++) {
+		if (i % STEP == 0)
+			scn_step("sign of life of %s", what);
 		while (*s[i].flag != FLAG) {
 			if (scn_now_ms() > end)
-				return scn_fail("%s %u does not run: its flag is 0x%x after %d ms",
-						what, i, *s[i].flag, RUNNING_MS);
+				return scn_fail("%s %u does not run: its flag is 0x%x after %u ms",
+						what, i, *s[i].flag, most);
 			scn_sleep_ms(1);
 		}
 	}

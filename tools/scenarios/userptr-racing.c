@@ -187,7 +187,7 @@ static int gone(void)
 		else if (r->err != ENODEV)
 			scn_fail_errno(r->err, "%s after removal, not ENODEV", r->what);
 	}
-	if (atomic_load(&racers[0].done))
+	if (atomic_load(&racers[0].done) && !atomic_load(&stop))
 		scn_fail_errno(racers[0].err, "%s has ended", racers[0].what);
 	scn_fact("memory_rounds", atomic_load(&racers[0].rounds));
 	scn_fact("bind_rounds", atomic_load(&racers[1].rounds));

@@ -56,6 +56,16 @@ def test_dma_debug_counts_this_cell_only():
     assert f.summary.startswith("17 DMA mappings left") and "xe_tt_map_sg" in f.detail
 
 
+def test_witness_lets_a_recoverable_fault_be_refused_where_there_are_such():
+    ev = clean()
+    ev.witness = [{"kind": "ppgtt_fault", "iova": 4096}]
+    assert spoke(ev) == ["witness"]
+    ev.held = {"faults": 6}
+    assert spoke(ev) == []
+    ev.witness.append({"kind": "dma_after_unmap", "iova": 4096})
+    assert spoke(ev) == ["witness"]
+
+
 def test_dma_debug_leaves_out_what_other_devices_have_mapped():
     ev = clean()
     ev.held = {"foreign_mappings": 2}

@@ -36,6 +36,8 @@ STATES = {s.name: s for s in (
     State("userptr-moved", "bound user memory moved by mremap", munmap=True, default=False),
     State("userptr-forked", "bound user memory after fork and copy on write", munmap=True, default=False),
     State("userptr-racing", "munmap, bind and exec of one memory at once", munmap=True, default=False),
+    State("fault-userptr", "user memory in a VM that takes page faults", munmap=True, default=False),
+    State("fault-svm", "user memory at the CPU's addresses, page faults", munmap=True, default=False),
     State("queue-idle", "a queue after finished and verified jobs"),
     State("queue-endless", "a queue running an endless batch"),
     State("queue-many", "200 queues, each running an endless batch", held_seconds=60.0, default=False),

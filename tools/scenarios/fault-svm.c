@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+/*
+ * State fault-svm: memory the GPU sees at the CPU's own addresses, faults in flight.
+ *
+ * Ranges come into being with the GPU's faults and go with munmap, in a worker of
+ * the driver's. Nobody has bound their pages, nobody can unbind them: at removal
+ * they are the driver's to find. Older kernels have no such binds: skipped there.
+ */
+#include "fault_vm.h"
+
+static const struct scenario scn = {
+	.name = "fault-svm",
+	.summary = "memory the GPU sees at the CPU's addresses, faults in flight",
+	.setup = fault_vm_setup_mirror,
+	.verify = fault_vm_verify,
+	.gone = fault_vm_gone,
+	.unmap = fault_vm_unmap,
+	.close = fault_vm_close,
+	.user_memory = true,
+};
+SCENARIO(scn);
