@@ -18,7 +18,7 @@ OUT = Path(os.environ.get("OUT", "."))
 
 def states():
     """Names of all states, as the Makefile lists them."""
-    make = ["make", "-s", "-C", str(HERE.parent), "list"]
+    make = ["make", "-s", "--no-print-directory", "-C", str(HERE.parent), "list"]
     return subprocess.run(make, check=True, capture_output=True, text=True).stdout.split()
 
 
