@@ -189,7 +189,7 @@ out:
 EXPORT_SYMBOL_IF_KUNIT(xe_dma_map_sgtable);
 
 /**
- * xe_dma_unmap_sgtable() - Undo xe_dma_map_sgtable()
+ * xe_dma_unmap() - Undo xe_dma_map_sgtable()
  * @gate: gate of the device
  * @map: node of the mapping
  *
@@ -199,7 +199,7 @@ EXPORT_SYMBOL_IF_KUNIT(xe_dma_map_sgtable);
  * the leaf lock of the gate, may be called under any lock, from reclaim and
  * from MMU notifiers, but may sleep.
  */
-void xe_dma_unmap_sgtable(struct xe_dma_gate *gate, struct xe_dma_map *map)
+void xe_dma_unmap(struct xe_dma_gate *gate, struct xe_dma_map *map)
 {
 	struct xe_dma_shard *shard = map_to_shard(gate, map);
 
@@ -208,7 +208,7 @@ void xe_dma_unmap_sgtable(struct xe_dma_gate *gate, struct xe_dma_map *map)
 		unmap_locked(gate, map);
 	mutex_unlock(&shard->lock);
 }
-EXPORT_SYMBOL_IF_KUNIT(xe_dma_unmap_sgtable);
+EXPORT_SYMBOL_IF_KUNIT(xe_dma_unmap);
 
 static bool close_batch(struct xe_dma_gate *gate, struct xe_dma_shard *shard,
 			struct xe_dma_stats *stats)

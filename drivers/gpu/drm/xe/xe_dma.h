@@ -12,7 +12,7 @@ void xe_dma_gate_close(struct xe_dma_gate *gate, struct xe_dma_stats *stats);
 int xe_dma_map_sgtable(struct xe_dma_gate *gate, struct xe_dma_map *map,
 		       struct sg_table *sgt, enum dma_data_direction dir,
 		       unsigned long attrs, enum xe_dma_owner owner);
-void xe_dma_unmap_sgtable(struct xe_dma_gate *gate, struct xe_dma_map *map);
+void xe_dma_unmap(struct xe_dma_gate *gate, struct xe_dma_map *map);
 
 /**
  * xe_dma_gate_closed() - Has the gate been closed?

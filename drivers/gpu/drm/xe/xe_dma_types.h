@@ -38,7 +38,7 @@ enum xe_dma_owner {
  * struct xe_dma_map - one DMA mapping of the device
  *
  * Embedded in the object that owns the pages. Zeroed memory is a valid,
- * unmapped node. The owner must call xe_dma_unmap_sgtable() before it frees
+ * unmapped node. The owner must call xe_dma_unmap() before it frees
  * the node or the sg_table, also when the gate has been closed meanwhile.
  *
  * All fields belong to &struct xe_dma_gate and are protected by the lock of

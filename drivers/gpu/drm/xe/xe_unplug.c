@@ -7,7 +7,7 @@
 #include <drm/drm_managed.h>
 #include <drm/drm_print.h>
 
-#include "regs/xe_regs.h"
+#include "xe_bo_unplug.h"
 #include "xe_device.h"
 #include "xe_dma.h"
 #include "xe_ggtt.h"
@@ -138,9 +138,9 @@ void xe_unplug_begin(struct xe_device *xe)
 	/* Before any work is signalled, so that no waiter takes it for success */
 	wake_up_all(&xe->ufence_wq);
 
-	/* All ones is no valid answer of this register either */
+	/* Registers can be gone from a device that is on the bus */
 	present = pci_device_is_present(to_pci_dev(xe->drm.dev));
-	if (present && xe_mmio_read32(xe_root_mmio_gt(xe), VF_CAP_REG) != U32_MAX)
+	if (present && xe_mmio_answers(xe))
 		return;
 
 	WRITE_ONCE(xe->unplug.dead, true);
@@ -160,6 +160,7 @@ void xe_unplug_begin(struct xe_device *xe)
  * Resets engines and firmware of all GTs, whatever they execute. If that
  * fails, takes them off the bus. Then signals all work that did not complete
  * with -ENODEV. Not earlier, as the memory it used may be reused at once.
+ * VRAM can still be read then; what others share of it is copied.
  *
  * Comes before everything in the removal that waits for the users of the
  * device, as they may wait for a fence, for which nobody but this will care
@@ -185,6 +186,9 @@ void xe_unplug_halt(struct xe_device *xe)
 
 	for_each_gt(gt, xe, id)
 		xe->unplug.queues += xe_gt_unplug_sw(gt, &xe->unplug.lost);
+
+	if (!xe_device_dead(xe))
+		xe_bo_unplug_save(xe, &xe->unplug.bos);
 }
 
 static unsigned int count_files(struct xe_device *xe)
@@ -201,8 +205,10 @@ static unsigned int count_files(struct xe_device *xe)
 /* The answer to "who was using it, and who still has it open?" in one line */
 static void report(struct xe_device *xe, const struct xe_dma_stats *dma)
 {
+	const struct xe_bo_unplug_stats *bos = &xe->unplug.bos;
+
 	drm_info(&xe->drm,
-		 "%s in %lld ms: %u queues killed, %u jobs lost; unmapped %lu buffers (%llu KiB) and %lu userptrs (%llu KiB); still held by %u open files\n",
+		 "%s in %lld ms: %u queues killed, %u jobs lost; unmapped %lu buffers (%llu KiB) and %lu userptrs (%llu KiB); freed %llu KiB; still held by %u open files, %lu shared or mapped buffers (%llu KiB)\n",
 		 xe_device_dead(xe) ? "surprise unplugged" : "unplugged",
 		 ktime_ms_delta(ktime_get(), xe->unplug.begin),
 		 xe->unplug.queues, xe->unplug.lost,
@@ -210,7 +216,12 @@ static void report(struct xe_device *xe, const struct xe_dma_stats *dma)
 		 dma->pages[XE_DMA_OWNER_BO] << (PAGE_SHIFT - 10),
 		 dma->maps[XE_DMA_OWNER_USERPTR],
 		 dma->pages[XE_DMA_OWNER_USERPTR] << (PAGE_SHIFT - 10),
-		 count_files(xe));
+		 bos->freed << (PAGE_SHIFT - 10), count_files(xe), bos->kept,
+		 bos->kept_pages << (PAGE_SHIFT - 10));
+
+	if (bos->busy)
+		drm_warn(&xe->drm, "%lu buffers are locked and stay for now\n",
+			 bos->busy);
 }
 
 /**
@@ -219,7 +230,8 @@ static void report(struct xe_device *xe, const struct xe_dma_stats *dma)
  *
  * With interrupts and bus mastering off and the last transaction arrived there
  * is no access to memory any more. Then waits for those who use what driver
- * unbind is going to free, and undoes all DMA mappings.
+ * unbind is going to free, undoes all DMA mappings, and frees the memory nobody
+ * can see any more.
  *
  * Nothing here waits for userspace or takes a lock that is held while waiting
  * for it.
@@ -235,6 +247,7 @@ void xe_unplug_finish(struct xe_device *xe)
 
 	xe_unplug_wait(xe);
 	xe_dma_gate_close(&xe->dma, &dma);
+	xe_bo_unplug_drop(xe, &xe->unplug.bos);
 
 	report(xe, &dma);
 }

@@ -7,6 +7,8 @@
 #include <linux/srcu.h>
 #include <linux/types.h>
 
+#include "xe_bo_unplug_types.h"
+
 /**
  * struct xe_unplug - how far the removal of a device has come
  *
@@ -38,6 +40,8 @@ struct xe_unplug {
 	unsigned int queues;
 	/** @lost: jobs that were cut off, for the log */
 	unsigned int lost;
+	/** @bos: what became of the memory of buffer objects, for the log */
+	struct xe_bo_unplug_stats bos;
 };
 
 #endif

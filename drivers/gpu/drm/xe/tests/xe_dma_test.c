@@ -101,7 +101,7 @@ static int map_one(struct dma_ctx *ctx, struct owner *o)
 
 static void unmap_one(struct dma_ctx *ctx, struct owner *o)
 {
-	xe_dma_unmap_sgtable(&ctx->gate, &o->map);
+	xe_dma_unmap(&ctx->gate, &o->map);
 }
 
 static void close_gate(struct dma_ctx *ctx, struct xe_dma_stats *stats)

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+
+#ifndef _XE_BO_UNPLUG_TYPES_H_
+#define _XE_BO_UNPLUG_TYPES_H_
+
+#include <linux/ktime.h>
+#include <linux/list.h>
+#include <linux/spinlock_types.h>
+#include <linux/types.h>
+#include <linux/workqueue_types.h>
+
+/**
+ * struct xe_bo_list - the buffer objects of a device that unplug looks at
+ *
+ * Those of users and imported ones. TTM's lists do not do: they are sorted by
+ * use, in constant motion, and lack what is pinned.
+ */
+struct xe_bo_list {
+	/** @lock: protects @bos and &xe_bo.unplug_link; a leaf */
+	spinlock_t lock;
+	/** @bos: all of them, &xe_bo.unplug_link */
+	struct list_head bos;
+	/** @retry: drops what was locked by somebody else during the removal */
+	struct work_struct retry;
+};
+
+/**
+ * struct xe_bo_unplug_stats - what became of the memory of buffer objects
+ */
+struct xe_bo_unplug_stats {
+	/** @freed: CPU pages given back */
+	u64 freed;
+	/** @kept: buffers whose pages stay, as they are exported or mapped */
+	unsigned long kept;
+	/** @kept_pages: CPU pages of these */
+	u64 kept_pages;
+	/** @save_until: no copy out of VRAM begins later than this */
+	ktime_t save_until;
+	/** @saved: exported buffers whose content was copied out of VRAM */
+	unsigned long saved;
+	/** @lost: exported buffers whose content could not be saved */
+	unsigned long lost;
+	/** @busy: buffers that somebody else held locked for all the time */
+	unsigned long busy;
+};
+
+#endif
