@@ -3,6 +3,7 @@
 #include "xe_bo_unplug.h"
 
 #include <linux/delay.h>
+#include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
 #include <linux/ktime.h>
 
@@ -40,6 +41,12 @@
  * lock can be held by others for as long as a fence of a foreign device takes,
  * so the removal only tries to take it. Who is locked for all of
  * XE_BO_UNPLUG_MS is left to a worker.
+ *
+ * A buffer that was imported is mapped for our device by its exporter, from
+ * the mapping of the attachment to its unmapping, or, for exporters that do
+ * not move buffers, for as long as the attachment exists. So imports are
+ * detached. That takes the lock of the exporter's buffer and calls the
+ * exporter, so a worker does it, for whom the removal waits XE_BO_UNPLUG_MS.
  */
 
 /* For all buffer objects together */
@@ -74,9 +81,9 @@ static bool visit_locked(struct xe_bo *bo, visit_fn visit, bool wait,
 }
 
 /*
- * Each buffer object is moved to the tail of the device's list when it is done
- * with, or to the list of the busy ones. Its owner may take it off any list at
- * any time. New ones need no visit, see xe_bo_validate().
+ * Each buffer object goes back to the tail of its list when it is done with, or
+ * to the list of the busy ones. Its owner may take it off any list at any time.
+ * New ones need no visit, see xe_bo_validate().
  */
 static void for_each_bo(struct xe_device *xe, visit_fn visit, ktime_t until,
 			bool wait, struct xe_bo_unplug_stats *stats)
@@ -135,10 +142,8 @@ static void drop(struct xe_bo *bo, struct xe_bo_unplug_stats *stats)
 	u64 pages = bo->ttm.base.size >> PAGE_SHIFT;
 	struct ttm_tt *tt = bo->ttm.ttm;
 
-	if (bo->ttm.type == ttm_bo_type_sg) {
-		xe_bo_unmap_import(bo);
+	if (bo->ttm.type == ttm_bo_type_sg)
 		return;
-	}
 
 	/* Pinned for somebody who is shown the content, at least */
 	if (is_visible(bo) || xe_bo_is_pinned(bo)) {
@@ -198,6 +203,59 @@ static void retry_work(struct work_struct *work)
 	drm_dev_put(&xe->drm);
 }
 
+static void detach(struct xe_bo *bo)
+{
+	struct drm_gem_object *obj = &bo->ttm.base;
+	struct dma_buf_attachment *attach;
+	struct dma_buf *dma_buf;
+
+	/* GEM looks for the exporter under this lock, imports are made under it */
+	mutex_lock(&obj->dev->object_name_lock);
+	attach = obj->import_attach;
+	if (!attach) {
+		mutex_unlock(&obj->dev->object_name_lock);
+		return;
+	}
+
+	dma_resv_lock(obj->resv, NULL);
+	xe_bo_unmap_import(bo);
+	obj->import_attach = NULL;
+	dma_resv_unlock(obj->resv);
+	mutex_unlock(&obj->dev->object_name_lock);
+
+	/* As the release of the buffer object does otherwise */
+	dma_buf = attach->dmabuf;
+	dma_buf_detach(dma_buf, attach);
+	dma_buf_put(dma_buf);
+}
+
+static void detach_work(struct work_struct *work)
+{
+	struct xe_device *xe = container_of(work, struct xe_device, bos.detach);
+	struct xe_bo_list *list = &xe->bos;
+	struct xe_bo *bo;
+
+	spin_lock(&list->lock);
+	while (!list_empty(&list->imports)) {
+		bo = list_first_entry(&list->imports, typeof(*bo), unplug_link);
+		list_del_init(&bo->unplug_link);
+		/* On its way out, and the attachment with it */
+		if (!kref_get_unless_zero(&bo->ttm.base.refcount))
+			continue;
+		spin_unlock(&list->lock);
+
+		detach(bo);
+		xe_bo_put(bo);
+		cond_resched();
+
+		spin_lock(&list->lock);
+	}
+	spin_unlock(&list->lock);
+
+	complete(&list->detached);
+	drm_dev_put(&xe->drm);
+}
+
 /**
  * xe_bo_unplug_save() - Copy exported buffers out of VRAM
  * @xe: the device, execution has stopped and VRAM can be read
@@ -227,19 +285,25 @@ void xe_bo_unplug_save(struct xe_device *xe, struct xe_bo_unplug_stats *stats)
  *
  * Frees the pages of buffers that are neither exported nor mapped by the CPU,
  * and gives imported ones back to their exporter. Costs O(n), and waits at
- * most XE_BO_UNPLUG_MS for locks, for all buffers together.
+ * most XE_BO_UNPLUG_MS for locks, for all buffers together, and as long for
+ * the exporters.
  */
 void xe_bo_unplug_drop(struct xe_device *xe, struct xe_bo_unplug_stats *stats)
 {
+	unsigned long left = msecs_to_jiffies(XE_BO_UNPLUG_MS);
 	unsigned long before = stats->busy;
+
+	drm_dev_get(&xe->drm);
+	xe_destroy_wq_queue(&xe->bos.detach);
 
 	for_each_bo(xe, drop, ktime_add_ms(ktime_get(), XE_BO_UNPLUG_MS), false,
 		    stats);
-	if (stats->busy == before)
-		return;
+	if (stats->busy != before) {
+		drm_dev_get(&xe->drm);
+		xe_destroy_wq_queue(&xe->bos.retry);
+	}
 
-	drm_dev_get(&xe->drm);
-	xe_destroy_wq_queue(&xe->bos.retry);
+	stats->attached = !wait_for_completion_timeout(&xe->bos.detached, left);
 }
 
 /**
@@ -287,7 +351,10 @@ void xe_bo_list_init(struct xe_device *xe)
 {
 	spin_lock_init(&xe->bos.lock);
 	INIT_LIST_HEAD(&xe->bos.bos);
+	INIT_LIST_HEAD(&xe->bos.imports);
 	INIT_WORK(&xe->bos.retry, retry_work);
+	INIT_WORK(&xe->bos.detach, detach_work);
+	init_completion(&xe->bos.detached);
 }
 
 /**
@@ -299,7 +366,8 @@ void xe_bo_list_add(struct xe_bo *bo)
 	struct xe_bo_list *list = &xe_bo_device(bo)->bos;
 
 	spin_lock(&list->lock);
-	list_add_tail(&bo->unplug_link, &list->bos);
+	list_add_tail(&bo->unplug_link, bo->ttm.type == ttm_bo_type_sg ?
+		      &list->imports : &list->bos);
 	spin_unlock(&list->lock);
 }
 

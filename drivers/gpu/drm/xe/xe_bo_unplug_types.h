@@ -3,6 +3,7 @@
 #ifndef _XE_BO_UNPLUG_TYPES_H_
 #define _XE_BO_UNPLUG_TYPES_H_
 
+#include <linux/completion.h>
 #include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/spinlock_types.h>
@@ -16,12 +17,18 @@
  * use, in constant motion, and lack what is pinned.
  */
 struct xe_bo_list {
-	/** @lock: protects @bos and &xe_bo.unplug_link; a leaf */
+	/** @lock: protects the lists and &xe_bo.unplug_link; a leaf */
 	spinlock_t lock;
-	/** @bos: all of them, &xe_bo.unplug_link */
+	/** @bos: those of users, &xe_bo.unplug_link */
 	struct list_head bos;
+	/** @imports: those of dma-bufs of others, &xe_bo.unplug_link */
+	struct list_head imports;
 	/** @retry: drops what was locked by somebody else during the removal */
 	struct work_struct retry;
+	/** @detach: gives back what is on @imports */
+	struct work_struct detach;
+	/** @detached: completed by @detach */
+	struct completion detached;
 };
 
 /**
@@ -42,6 +49,8 @@ struct xe_bo_unplug_stats {
 	unsigned long lost;
 	/** @busy: buffers that somebody else held locked for all the time */
 	unsigned long busy;
+	/** @attached: imports were not all given back in time */
+	bool attached;
 };
 
 #endif

@@ -76,7 +76,25 @@ static void unmap_locked(struct xe_dma_gate *gate, struct xe_dma_map *map)
 {
 	map->mapped = false;
 	list_del(&map->link);
-	xe_dma_raw_unmap(gate->dev, map->sgt, map->dir);
+	if (map->unmap)
+		map->unmap(map);
+	else
+		xe_dma_raw_unmap(gate->dev, map->sgt, map->dir);
+}
+
+static unsigned long map_pages(const struct xe_dma_map *map)
+{
+	unsigned long pages = 0;
+	struct scatterlist *sg;
+	unsigned int i;
+
+	if (map->unmap)
+		return map->pages;
+
+	for_each_sgtable_sg(map->sgt, sg, i)
+		pages += sg->length >> PAGE_SHIFT;
+
+	return pages;
 }
 
 /**
@@ -138,6 +156,66 @@ void xe_dma_gate_fini(struct xe_dma_gate *gate)
 EXPORT_SYMBOL_IF_KUNIT(xe_dma_gate_fini);
 
 /**
+ * xe_dma_map_begin() - Begin to map something for the device
+ * @gate: gate of the device
+ *
+ * For mappings that are made by others than xe_dma_map_sgtable(). Must be
+ * followed by xe_dma_map_end() in the same context. In between the caller may
+ * sleep for the DMA API, but not for anything that userspace controls.
+ *
+ * Return: index for xe_dma_map_end(), not negative; or -ENODEV when the gate
+ * is closed, and then nothing may be mapped.
+ */
+int xe_dma_map_begin(struct xe_dma_gate *gate)
+{
+	/* Pairs with synchronize_srcu() in xe_dma_gate_close() */
+	int idx = srcu_read_lock(&gate->srcu);
+
+	if (xe_dma_gate_closed(gate)) {
+		srcu_read_unlock(&gate->srcu, idx);
+		return -ENODEV;
+	}
+
+	/* sparse does not know sections that are entered conditionally */
+	__release(&gate->srcu);
+
+	return idx;
+}
+EXPORT_SYMBOL_IF_KUNIT(xe_dma_map_begin);
+
+/**
+ * xe_dma_map_end() - Tell what was mapped since xe_dma_map_begin()
+ * @gate: gate of the device
+ * @idx: from xe_dma_map_begin()
+ * @map: node of the mapping, not mapped before, with &xe_dma_map.unmap,
+ *       &xe_dma_map.obj, &xe_dma_map.pages and &xe_dma_map.owner filled in; or
+ *       NULL if nothing was mapped in the end
+ *
+ * Two calls for the same @map, or a map and an unmap, must not run in
+ * parallel; that is for the owner to see to. Takes the leaf lock of the gate.
+ */
+void xe_dma_map_end(struct xe_dma_gate *gate, int idx, struct xe_dma_map *map)
+{
+	if (map) {
+		struct xe_dma_shard *shard = map_to_shard(gate, map);
+
+		mutex_lock(&shard->lock);
+		WARN_ON(map->mapped);
+		map->mapped = true;
+#if IS_ENABLED(CONFIG_DRM_XE_DEBUG)
+		map->pid = task_pid_nr(current);
+		get_task_comm(map->comm, current);
+#endif
+		list_add(&map->link, &shard->maps);
+		mutex_unlock(&shard->lock);
+	}
+
+	__acquire(&gate->srcu);
+	srcu_read_unlock(&gate->srcu, idx);
+}
+EXPORT_SYMBOL_IF_KUNIT(xe_dma_map_end);
+
+/**
  * xe_dma_map_sgtable() - Map pages for the device
  * @gate: gate of the device
  * @map: node of the mapping, not mapped now
@@ -157,39 +235,28 @@ int xe_dma_map_sgtable(struct xe_dma_gate *gate, struct xe_dma_map *map,
 		       struct sg_table *sgt, enum dma_data_direction dir,
 		       unsigned long attrs, enum xe_dma_owner owner)
 {
-	struct xe_dma_shard *shard = map_to_shard(gate, map);
 	int idx, err;
 
-	/* Pairs with synchronize_srcu() in xe_dma_gate_close() */
-	idx = srcu_read_lock(&gate->srcu);
-
-	if (xe_dma_gate_closed(gate)) {
-		err = -ENODEV;
-		goto out;
-	}
+	idx = xe_dma_map_begin(gate);
+	if (idx < 0)
+		return idx;
 
 	err = xe_dma_raw_map(gate->dev, sgt, dir, attrs);
-	if (err)
-		goto out;
+	if (!err) {
+		map->unmap = NULL;
+		map->sgt = sgt;
+		map->dir = dir;
+		map->owner = owner;
+	}
 
-	mutex_lock(&shard->lock);
-	WARN_ON(map->mapped);
-	map->sgt = sgt;
-	map->dir = dir;
-	map->owner = owner;
-	map->mapped = true;
-	list_add(&map->link, &shard->maps);
-	mutex_unlock(&shard->lock);
-
-out:
-	srcu_read_unlock(&gate->srcu, idx);
+	xe_dma_map_end(gate, idx, err ? NULL : map);
 
 	return err;
 }
 EXPORT_SYMBOL_IF_KUNIT(xe_dma_map_sgtable);
 
 /**
- * xe_dma_unmap() - Undo xe_dma_map_sgtable()
+ * xe_dma_unmap() - Undo a mapping
  * @gate: gate of the device
  * @map: node of the mapping
  *
@@ -210,6 +277,31 @@ void xe_dma_unmap(struct xe_dma_gate *gate, struct xe_dma_map *map)
 }
 EXPORT_SYMBOL_IF_KUNIT(xe_dma_unmap);
 
+/* With the driver's debug option: whose mappings did the removal find? */
+static void name_survivor(const struct xe_dma_gate *gate,
+			  const struct xe_dma_map *map,
+			  const struct xe_dma_stats *stats)
+{
+#if IS_ENABLED(CONFIG_DRM_XE_DEBUG)
+	static const char * const names[XE_DMA_NUM_OWNERS] = {
+		[XE_DMA_OWNER_BO] = "buffer",
+		[XE_DMA_OWNER_USERPTR] = "userptr",
+	};
+	unsigned long found = 0;
+	unsigned int i;
+
+	for (i = 0; i < XE_DMA_NUM_OWNERS; i++)
+		found += stats->maps[i];
+
+	if (found <= XE_DMA_CLOSE_NAMED)
+		dev_info(gate->dev, "unplug found mapped: %s of %lu KiB, by %s[%d]\n",
+			 names[map->owner], map_pages(map) << (PAGE_SHIFT - 10),
+			 map->comm, map->pid);
+	else if (found == XE_DMA_CLOSE_NAMED + 1)
+		dev_info(gate->dev, "unplug found mapped: and more\n");
+#endif
+}
+
 static bool close_batch(struct xe_dma_gate *gate, struct xe_dma_shard *shard,
 			struct xe_dma_stats *stats)
 {
@@ -222,12 +314,9 @@ static bool close_batch(struct xe_dma_gate *gate, struct xe_dma_shard *shard,
 			list_first_entry(&shard->maps, typeof(*map), link);
 
 		if (stats) {
-			struct scatterlist *sg;
-			unsigned int i;
-
 			stats->maps[map->owner]++;
-			for_each_sgtable_sg(map->sgt, sg, i)
-				stats->pages[map->owner] += sg->length >> PAGE_SHIFT;
+			stats->pages[map->owner] += map_pages(map);
+			name_survivor(gate, map, stats);
 		}
 
 		unmap_locked(gate, map);

@@ -7,6 +7,7 @@
 #include <linux/dma-direction.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/sched.h>
 #include <linux/srcu.h>
 #include <linux/types.h>
 
@@ -16,6 +17,9 @@ struct sg_table;
 /** XE_DMA_SHARD_BITS - log2 of the number of locks the mappings are spread over */
 #define XE_DMA_SHARD_BITS	5
 #define XE_DMA_NUM_SHARDS	BIT(XE_DMA_SHARD_BITS)
+
+/** XE_DMA_CLOSE_NAMED - most mappings that are named in the log when closing */
+#define XE_DMA_CLOSE_NAMED	64
 
 /** XE_DMA_CLOSE_BATCH - most unmaps done in one lock hold while closing */
 #define XE_DMA_CLOSE_BATCH	64
@@ -28,7 +32,7 @@ struct sg_table;
 enum xe_dma_owner {
 	/** @XE_DMA_OWNER_BO: system pages of a buffer object */
 	XE_DMA_OWNER_BO,
-	/** @XE_DMA_OWNER_USERPTR: pages of a user process */
+	/** @XE_DMA_OWNER_USERPTR: pages of a user process, bound or faulted in */
 	XE_DMA_OWNER_USERPTR,
 	/** @XE_DMA_NUM_OWNERS: number of kinds */
 	XE_DMA_NUM_OWNERS,
@@ -38,23 +42,40 @@ enum xe_dma_owner {
  * struct xe_dma_map - one DMA mapping of the device
  *
  * Embedded in the object that owns the pages. Zeroed memory is a valid,
- * unmapped node. The owner must call xe_dma_unmap() before it frees
- * the node or the sg_table, also when the gate has been closed meanwhile.
+ * unmapped node. The owner must call xe_dma_unmap() before it frees the node
+ * or what is mapped, also when the gate has been closed meanwhile.
  *
- * All fields belong to &struct xe_dma_gate and are protected by the lock of
- * the shard the node hashes to.
+ * While mapped all fields belong to &struct xe_dma_gate and are protected by
+ * the lock of the shard the node hashes to.
  */
 struct xe_dma_map {
 	/** @link: in the list of the shard while mapped */
 	struct list_head link;
-	/** @sgt: table that was mapped */
-	struct sg_table *sgt;
-	/** @dir: direction it was mapped with, &enum dma_data_direction */
+	/**
+	 * @unmap: undoes a mapping that is not one of an sg_table, otherwise
+	 * NULL. Called under the leaf lock.
+	 */
+	void (*unmap)(struct xe_dma_map *map);
+	union {
+		/** @sgt: table that was mapped */
+		struct sg_table *sgt;
+		/** @obj: what @unmap needs to know */
+		void *obj;
+	};
+	/** @pages: size in CPU pages, when there is no table that says it */
+	unsigned long pages;
+	/** @dir: direction of a table, &enum dma_data_direction */
 	u8 dir;
 	/** @owner: &enum xe_dma_owner */
 	u8 owner;
 	/** @mapped: true from a successful map to the first unmap */
 	bool mapped;
+#if IS_ENABLED(CONFIG_DRM_XE_DEBUG)
+	/** @pid: who has mapped it, for the log */
+	pid_t pid;
+	/** @comm: its name */
+	char comm[TASK_COMM_LEN];
+#endif
 };
 
 /**

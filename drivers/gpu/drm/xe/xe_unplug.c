@@ -13,7 +13,9 @@
 #include "xe_ggtt.h"
 #include "xe_gt.h"
 #include "xe_irq.h"
+#include "xe_map.h"
 #include "xe_mmio.h"
+#include "xe_oa.h"
 
 static void unplug_fini(struct drm_device *drm, void *arg)
 {
@@ -137,6 +139,7 @@ void xe_unplug_begin(struct xe_device *xe)
 
 	/* Before any work is signalled, so that no waiter takes it for success */
 	wake_up_all(&xe->ufence_wq);
+	xe_oa_unplug(xe);
 
 	/* Registers can be gone from a device that is on the bus */
 	present = pci_device_is_present(to_pci_dev(xe->drm.dev));
@@ -219,6 +222,8 @@ static void report(struct xe_device *xe, const struct xe_dma_stats *dma)
 		 bos->freed << (PAGE_SHIFT - 10), count_files(xe), bos->kept,
 		 bos->kept_pages << (PAGE_SHIFT - 10));
 
+	if (bos->attached)
+		drm_warn(&xe->drm, "an exporter does not take its buffers back\n");
 	if (bos->busy)
 		drm_warn(&xe->drm, "%lu buffers are locked and stay for now\n",
 			 bos->busy);
@@ -248,6 +253,8 @@ void xe_unplug_finish(struct xe_device *xe)
 	xe_unplug_wait(xe);
 	xe_dma_gate_close(&xe->dma, &dma);
 	xe_bo_unplug_drop(xe, &xe->unplug.bos);
+	/* Maps of stolen memory go with devres, no driver code sees when */
+	xe_map_close(xe);
 
 	report(xe, &dma);
 }

@@ -6,6 +6,7 @@
 
 #include <linux/completion.h>
 #include <linux/delay.h>
+#include <linux/hash.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
 #include <linux/prandom.h>
@@ -327,6 +328,68 @@ static void test_stats(struct kunit *test)
 	expect_nothing_left(test);
 }
 
+/* A mapping the gate knows nothing of but how to undo it */
+struct pieces {
+	struct xe_dma_map map;
+	struct dma_ctx *ctx;
+};
+
+static void unmap_pieces(struct xe_dma_map *map)
+{
+	struct pieces *p = map->obj;
+
+	if (p != container_of(map, struct pieces, map))
+		atomic_inc(&p->ctx->double_unmap);
+	atomic_inc(&p->ctx->unmaps);
+	atomic_dec(&p->ctx->live);
+}
+
+static int map_pieces(struct dma_ctx *ctx, struct pieces *p, int err)
+{
+	int idx = xe_dma_map_begin(&ctx->gate);
+
+	if (idx < 0)
+		return idx;
+
+	if (!err) {
+		atomic_inc(&ctx->maps);
+		atomic_inc(&ctx->live);
+		p->ctx = ctx;
+		p->map.unmap = unmap_pieces;
+		p->map.obj = p;
+		p->map.pages = 5;
+		p->map.owner = XE_DMA_OWNER_USERPTR;
+	}
+	xe_dma_map_end(&ctx->gate, idx, err ? NULL : &p->map);
+
+	return err;
+}
+
+static void test_pieces(struct kunit *test)
+{
+	struct dma_ctx *ctx = test->priv;
+	struct pieces p[4] = {};
+	struct xe_dma_stats stats;
+
+	KUNIT_ASSERT_EQ(test, map_pieces(ctx, &p[0], 0), 0);
+	KUNIT_ASSERT_EQ(test, map_pieces(ctx, &p[1], 0), 0);
+	KUNIT_EXPECT_EQ(test, map_pieces(ctx, &p[2], -EFAULT), -EFAULT);
+
+	xe_dma_unmap(&ctx->gate, &p[1].map);
+	xe_dma_unmap(&ctx->gate, &p[1].map);
+	xe_dma_unmap(&ctx->gate, &p[2].map);
+	KUNIT_EXPECT_EQ(test, atomic_read(&ctx->unmaps), 1);
+
+	close_gate(ctx, &stats);
+	KUNIT_EXPECT_EQ(test, stats.maps[XE_DMA_OWNER_USERPTR], 1);
+	KUNIT_EXPECT_EQ(test, stats.pages[XE_DMA_OWNER_USERPTR], 5);
+	KUNIT_EXPECT_EQ(test, map_pieces(ctx, &p[3], 0), -ENODEV);
+
+	xe_dma_unmap(&ctx->gate, &p[0].map);
+	KUNIT_EXPECT_EQ(test, atomic_read(&ctx->unmaps), 2);
+	expect_nothing_left(test);
+}
+
 static int worker_map_first(struct kunit *test, unsigned int id)
 {
 	struct dma_ctx *ctx = test->priv;
@@ -376,6 +439,50 @@ static void test_close_waits_for_map(struct kunit *test)
 }
 
 /* close is unmapping this very node: the owner must not free the pages yet */
+static unsigned int shard_of(const struct owner *o)
+{
+	return hash_ptr(&o->map, XE_DMA_SHARD_BITS);
+}
+
+/*
+ * A map is done when its node is on a list, not when the pages are mapped. Holds
+ * the map up between the two, and looks whether close begins to unmap others.
+ */
+static void test_close_waits_for_insert(struct kunit *test)
+{
+	struct owner *o = new_owners(test, 64), *low = o, *high = o;
+	unsigned long end = jiffies + DEADLINE;
+	struct dma_ctx *ctx = test->priv;
+	struct xe_dma_shard *shard;
+	int i;
+
+	for (i = 1; i < 64; i++) {
+		if (shard_of(&o[i]) < shard_of(low))
+			low = &o[i];
+		if (shard_of(&o[i]) > shard_of(high))
+			high = &o[i];
+	}
+	KUNIT_ASSERT_LT(test, shard_of(low), shard_of(high));
+
+	KUNIT_ASSERT_EQ(test, map_one(ctx, low), 0);
+
+	ctx->owners = high;
+	shard = &ctx->gate.shards[shard_of(high)];
+	mutex_lock(&shard->lock);
+	start_worker(test, 0, worker_map_first);
+	while (atomic_read(&ctx->maps) < 2 && time_before(jiffies, end))
+		msleep(1);
+
+	start_worker(test, 1, worker_close);
+	msleep(GRACE_MS);
+	KUNIT_EXPECT_EQ(test, atomic_read(&ctx->unmaps), 0);
+	mutex_unlock(&shard->lock);
+
+	KUNIT_EXPECT_TRUE(test, worker_done(test, 0, DEADLINE));
+	KUNIT_EXPECT_TRUE(test, worker_done(test, 1, DEADLINE));
+	expect_nothing_left(test);
+}
+
 static void test_unmap_waits_for_close(struct kunit *test)
 {
 	DECLARE_COMPLETION_ONSTACK(entered);
@@ -628,7 +735,9 @@ static struct kunit_case dma_test_cases[] = {
 	KUNIT_CASE(test_close_unmaps),
 	KUNIT_CASE(test_map_after_close),
 	KUNIT_CASE(test_stats),
+	KUNIT_CASE(test_pieces),
 	KUNIT_CASE(test_close_waits_for_map),
+	KUNIT_CASE(test_close_waits_for_insert),
 	KUNIT_CASE(test_unmap_waits_for_close),
 	KUNIT_CASE(test_close_waits_for_unmap),
 	KUNIT_CASE(test_map_while_closing),
