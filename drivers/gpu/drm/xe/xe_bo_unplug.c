@@ -85,8 +85,8 @@ static bool visit_locked(struct xe_bo *bo, visit_fn visit, bool wait,
  * to the list of the busy ones. Its owner may take it off any list at any time.
  * New ones need no visit, see xe_bo_validate().
  */
-static void for_each_bo(struct xe_device *xe, visit_fn visit, ktime_t until,
-			bool wait, struct xe_bo_unplug_stats *stats)
+static void walk_bos(struct xe_device *xe, visit_fn visit, ktime_t until,
+		     bool wait, struct xe_bo_unplug_stats *stats)
 {
 	struct xe_bo_list *list = &xe->bos;
 	LIST_HEAD(todo);
@@ -199,7 +199,7 @@ static void retry_work(struct work_struct *work)
 	struct xe_device *xe = container_of(work, struct xe_device, bos.retry);
 	struct xe_bo_unplug_stats stats = {};
 
-	for_each_bo(xe, drop, 0, true, &stats);
+	walk_bos(xe, drop, 0, true, &stats);
 	drm_dev_put(&xe->drm);
 }
 
@@ -271,8 +271,8 @@ void xe_bo_unplug_save(struct xe_device *xe, struct xe_bo_unplug_stats *stats)
 		return;
 
 	stats->save_until = ktime_add_ms(ktime_get(), XE_BO_SAVE_MS);
-	for_each_bo(xe, save, ktime_add_ms(ktime_get(), XE_BO_UNPLUG_MS), false,
-		    stats);
+	walk_bos(xe, save, ktime_add_ms(ktime_get(), XE_BO_UNPLUG_MS), false,
+		 stats);
 	if (stats->lost)
 		drm_warn(&xe->drm, "content of %lu shared buffers in VRAM is lost\n",
 			 stats->lost);
@@ -296,8 +296,8 @@ void xe_bo_unplug_drop(struct xe_device *xe, struct xe_bo_unplug_stats *stats)
 	drm_dev_get(&xe->drm);
 	xe_destroy_wq_queue(&xe->bos.detach);
 
-	for_each_bo(xe, drop, ktime_add_ms(ktime_get(), XE_BO_UNPLUG_MS), false,
-		    stats);
+	walk_bos(xe, drop, ktime_add_ms(ktime_get(), XE_BO_UNPLUG_MS), false,
+		 stats);
 	if (stats->busy != before) {
 		drm_dev_get(&xe->drm);
 		xe_destroy_wq_queue(&xe->bos.retry);
@@ -383,3 +383,7 @@ void xe_bo_list_del(struct xe_bo *bo)
 	list_del_init(&bo->unplug_link);
 	spin_unlock(&list->lock);
 }
+
+#if IS_ENABLED(CONFIG_DRM_XE_KUNIT_TEST)
+#include "tests/xe_bo_unplug.c"
+#endif

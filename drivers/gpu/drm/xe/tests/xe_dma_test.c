@@ -41,6 +41,8 @@ struct dma_ctx {
 	int map_err;
 	/* where a stub stops, if set: says so, then waits */
 	struct completion *map_entered, *unmap_entered, *go_on;
+	/* completed by who holds the lock of the first owner's shard */
+	struct completion *locked;
 	/* of the threads a test starts */
 	struct owner *owners;
 	unsigned int num_owners;
@@ -444,6 +446,20 @@ static unsigned int shard_of(const struct owner *o)
 	return hash_ptr(&o->map, XE_DMA_SHARD_BITS);
 }
 
+/* In a thread of its own: lockdep allows no allocation below the lock */
+static int worker_hold_shard(struct kunit *test, unsigned int id)
+{
+	struct dma_ctx *ctx = test->priv;
+	struct xe_dma_shard *shard = &ctx->gate.shards[shard_of(ctx->owners)];
+
+	mutex_lock(&shard->lock);
+	complete(ctx->locked);
+	wait_for_completion_timeout(ctx->go_on, DEADLINE);
+	mutex_unlock(&shard->lock);
+
+	return 0;
+}
+
 /*
  * A map is done when its node is on a list, not when the pages are mapped. Holds
  * the map up between the two, and looks whether close begins to unmap others.
@@ -451,9 +467,10 @@ static unsigned int shard_of(const struct owner *o)
 static void test_close_waits_for_insert(struct kunit *test)
 {
 	struct owner *o = new_owners(test, 64), *low = o, *high = o;
+	DECLARE_COMPLETION_ONSTACK(locked);
+	DECLARE_COMPLETION_ONSTACK(go_on);
 	unsigned long end = jiffies + DEADLINE;
 	struct dma_ctx *ctx = test->priv;
-	struct xe_dma_shard *shard;
 	int i;
 
 	for (i = 1; i < 64; i++) {
@@ -467,17 +484,21 @@ static void test_close_waits_for_insert(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, map_one(ctx, low), 0);
 
 	ctx->owners = high;
-	shard = &ctx->gate.shards[shard_of(high)];
-	mutex_lock(&shard->lock);
+	ctx->locked = &locked;
+	ctx->go_on = &go_on;
+	start_worker(test, 2, worker_hold_shard);
+	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&locked, DEADLINE), 0);
+
 	start_worker(test, 0, worker_map_first);
 	while (atomic_read(&ctx->maps) < 2 && time_before(jiffies, end))
-		msleep(1);
+		usleep_range(500, 1000);
 
 	start_worker(test, 1, worker_close);
 	msleep(GRACE_MS);
 	KUNIT_EXPECT_EQ(test, atomic_read(&ctx->unmaps), 0);
-	mutex_unlock(&shard->lock);
+	complete_all(&go_on);
 
+	KUNIT_EXPECT_TRUE(test, worker_done(test, 2, DEADLINE));
 	KUNIT_EXPECT_TRUE(test, worker_done(test, 0, DEADLINE));
 	KUNIT_EXPECT_TRUE(test, worker_done(test, 1, DEADLINE));
 	expect_nothing_left(test);
