@@ -206,7 +206,7 @@ void guc_reset(struct vgpu_hw *h)
 	slpc_reset(&h->guc.slpc);
 	h->guc.mailbox_new = false;
 	regs_set(&h->regs, GUC_STATUS, STATUS_RESET);
-	irq_forget(&h->irq);
+	/* the interrupt registers are not the GT's: what was raised stays raised */
 }
 
 /*

@@ -67,14 +67,6 @@ void irq_reset(struct irq *irq)
 	pthread_mutex_unlock(&irq->lock);
 }
 
-void irq_forget(struct irq *irq)
-{
-	pthread_mutex_lock(&irq->lock);
-	memset(irq->vec, 0, sizeof(irq->vec));
-	memset(irq->identity, 0, sizeof(irq->identity));
-	pthread_mutex_unlock(&irq->lock);
-}
-
 void irq_raise(struct vgpu_hw *h, enum irq_source src, uint16_t bits)
 {
 	struct irq *irq = &h->irq;

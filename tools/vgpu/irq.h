@@ -30,8 +30,6 @@ extern const size_t nr_irq_regs;
 void irq_init(struct irq *irq);
 /* Forgets every pending vector, master off. */
 void irq_reset(struct irq *irq);
-/* Forgets every pending vector, keeps the master. */
-void irq_forget(struct irq *irq);
 /* Adds @bits to the vector of @src and sends the MSI when the rules ask for it. Any thread. */
 void irq_raise(struct vgpu_hw *h, enum irq_source src, uint16_t bits);
 

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "bar2.h"
 #include "personality.h"	/* hardware half: PCI ids, BAR sizes, register values */
@@ -246,10 +247,10 @@ static inline void vgpu_distort(void *buf, size_t len, struct vgpu_verdict v)
 {
 	uint8_t *p = buf;
 
-	for (size_t i = 0; i < len; i++)
-		if (v.action == ACTION_DROP)
-			p[i] = 0;
-		else if (v.action == ACTION_CORRUPT && i < 8)
+	if (v.action == ACTION_DROP)
+		memset(buf, 0, len);
+	else if (v.action == ACTION_CORRUPT)
+		for (size_t i = 0; i < len && i < 8; i++)
 			p[i] ^= (uint8_t)(v.arg >> 8 * i);
 }
 

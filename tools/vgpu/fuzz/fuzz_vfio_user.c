@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The whole device under hostile input, through the transport seam.
- *
- *   fuzz_vfio_user < FILE		one input, as a fuzzer such as afl gives it
- *   fuzz_vfio_user -n COUNT [-s SEED]	random sessions made here
- *
- * An input is a byte stream of vfio-user messages. A byte stream has no
- * descriptors: every DMA_MAP gets one of a small memory file. Nothing is
- * checked but that the device survives; build with sanitizers (make fuzz).
+ * The whole device under hostile input, through the transport seam: a byte stream of vfio-user
+ * messages. A byte stream has no descriptors: every DMA_MAP gets one of a small memory file.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -19,6 +13,7 @@
 #include <unistd.h>
 
 #include "dma.h"
+#include "fuzz.h"
 #include "pci.h"
 #include "transport.h"
 
@@ -59,7 +54,6 @@ static const struct transport_ops input_ops = { input_recv, input_send };
 static struct vgpu *device;
 
 /* One session; the device is power cycled after it, as when a client leaves. */
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct input in = { .data = data, .len = len };
@@ -83,14 +77,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 /* ---- sessions of our own ------------------------------------------------------------ */
 
-static uint8_t session[1 << 16];
-static size_t session_len;
+static uint8_t *session;
+static size_t session_len, session_max;
 
 static void put(unsigned int command, const void *body, size_t len)
 {
 	struct vu_header h = { .command = (uint16_t)command, .size = (uint32_t)(sizeof(h) + len) };
 
-	if (session_len + h.size > sizeof(session))
+	if (session_len + h.size > session_max)
 		return;
 	/* few messages lie about themselves: most must get past the validator */
 	if (rand() % 400 == 0)
@@ -137,11 +131,13 @@ static uint64_t pick_value(void)
 			    (uint64_t)rand() << 20 ^ (uint64_t)rand();
 }
 
-static void make_session(void)
+size_t fuzz_make(uint8_t *buf, size_t max)
 {
 	struct vu_dma_map map = { 32, 3, 0, 0x40000000, RAM_SIZE };
 	unsigned int n = (unsigned int)rand() % 400;
 
+	session = buf;
+	session_max = max;
 	session_len = 0;
 	put(VU_VERSION, "\0\0\0\0", 4);
 	put(VU_DMA_MAP, &map, sizeof(map));
@@ -181,45 +177,11 @@ static void make_session(void)
 	}
 	for (int k = rand() % 6; k > 0; k--)
 		session[(size_t)rand() % session_len] = (uint8_t)rand();
+	return session_len;
 }
 
-int main(int argc, char **argv)
+void fuzz_report(void)
 {
-	unsigned long count = 0, seed = 1;
-	int opt;
-
-	vgpu_log_level = VGPU_LOG_NONE;
-	while ((opt = getopt(argc, argv, "n:s:")) != -1) {
-		if (opt == 'n') {
-			count = strtoul(optarg, NULL, 0);
-		} else if (opt == 's') {
-			seed = strtoul(optarg, NULL, 0);
-		} else {
-			fprintf(stderr, "usage: fuzz_vfio_user [-n COUNT [-s SEED]]\n");
-			return 2;
-		}
-	}
-	if (!count) {
-		ssize_t n;
-
-		while (session_len < sizeof(session) &&
-		       (n = read(STDIN_FILENO, session + session_len, sizeof(session) - session_len)) > 0)
-			session_len += (size_t)n;
-		LLVMFuzzerTestOneInput(session, session_len);
-	}
-	for (unsigned long i = 0; i < count; i++) {
-		/* a session can be repeated alone: -n 1 -s SEED+I */
-		srand((unsigned int)(seed + i));
-		make_session();
-		LLVMFuzzerTestOneInput(session, session_len);
-		if (i % 100 == 99)
-			fprintf(stderr, "\r%lu sessions", i + 1);
-	}
-	/* how far it got: a run that never reaches the registers proves nothing */
-	if (count)
-		fprintf(stderr, "\r%lu sessions, no error; %llu register writes, %llu reads\n",
-			count, (unsigned long long)device->mmio_writes,
-			(unsigned long long)device->mmio_reads);
-	vgpu_free(device);
-	return 0;
+	fprintf(stderr, "%llu register writes, %llu reads\n",
+		(unsigned long long)device->mmio_writes, (unsigned long long)device->mmio_reads);
 }

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Ring and batch interpreter: the input is executed on one of the engines. First byte: engine
+ * (bits 0-1), whether the dwords are the ring itself or a batch, whether faults are recoverable.
+ */
+#include "../tests/gpu.h"
+
+#include "fuzz.h"
+
+#define ID	   5
+#define TICK_US	   2000
+#define BATCH_MAX  0x8000u
+
+static struct harness *h;
+static unsigned long long commands;
+static atomic_bool busy;
+
+/* Nothing runs for ever: whatever an engine executes is told to stop every so often. */
+static void *tick(void *arg)
+{
+	struct timespec ts = { 0, TICK_US * 1000 };
+
+	for (;;) {
+		nanosleep(&ts, NULL);
+		for (int i = 0; atomic_load(&busy) && i < ENGINE_COUNT; i++)
+			atomic_store(&h->g->hw->engines[i].preempt, true);
+	}
+	return arg;
+}
+
+static void start(void)
+{
+	pthread_t t;
+
+	h = harness_new();
+	gpu_boot(h);
+	if (pthread_create(&t, NULL, tick, NULL))
+		abort();
+	pthread_detach(t);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct guc_ctx c = { .guc_id = ID };
+	struct engine *e;
+	uint32_t n;
+
+	if (!h)
+		start();
+	if (len < 5)
+		return 0;
+	ctx_make(h, ID, 3, 1);
+	H2G(h, 0x4503, ID);
+	e = &h->g->hw->engines[data[0] & 3];
+	c.e = e;
+	c.lrca = GPU_GGTT + lrc_off(ID) + RING_BYTES;
+	c.who = (struct dma_origin){ .engine = e->name, .guc_id = ID };
+	lrc_set(h, ID, 0x2f, data[0] >> 3 & 1);
+	n = (uint32_t)(len - 1) / 4;
+	if (data[0] & 4) {
+		n = n < RING_BYTES / 4 - 2 ? n : RING_BYTES / 4 - 2;
+		memcpy(h->ram + lrc_off(ID), data + 1, 4 * n);
+		lrc_set(h, ID, 0x07, (4 * n) & ~7u);
+	} else {
+		n = n < BATCH_MAX / 4 ? n : BATCH_MAX / 4;
+		memcpy(h->ram + OFF_DATA + VA_BATCH, data + 1, 4 * n);
+		ram32_set(h, OFF_DATA + VA_BATCH + 4 * n, MI_BBE);
+		RING(h, ID, MI_BBS, VA_BATCH, 0, MI_UI);
+	}
+	atomic_store(&e->preempt, false);
+	atomic_store(&busy, true);
+	lrc_run(e, &c);
+	atomic_store(&busy, false);
+	commands += e->commands;
+	e->commands = 0;
+	/* what the run may have overwritten: ring, tables and images come new next time, these not */
+	ctb_on(h);
+	return 0;
+}
+
+static const uint32_t heads[] = {
+	0x00000000, 0x01000000, 0x02800000, 0x05000000, 0x0d000003, 0x0e000002, 0x0e00c002,
+	0x10000002, 0x10200003, 0x100003fe, 0x11000001, 0x11080003, 0x12000002, 0x12480002,
+	0x13004002, 0x13204003, 0x14800002, 0x15000001, 0x17000003, 0x17800501, 0x17840709,
+	0x17804e09, 0x18800101, 0x18c00101, 0x18800001, 0x1b000002, 0x7a000004, 0x50800008,
+	0x50804008, 0x50a00008, 0x50400014, 0x5110000e, 0x52000003, 0x56800008, 0x568a0008,
+	0x56c20005, 0x56c00005, 0x79170010, 0x61010020, 0xdeadbeef,
+};
+
+static uint32_t value(void)
+{
+	static const uint32_t nasty[] = { 0, 0, 0, 1, 3, 0xff, 0x1000, 0x5000, 0x1ff000, 0x200000,
+					  VA_BATCH, 0xffffffff, 0x7fffffff, 0x2600, 0x22600, 0x600,
+					  0x00400040, 0x03000400, 0x10000 };
+
+	return rand() % 6 ? nasty[(size_t)rand() % (sizeof(nasty) / sizeof(nasty[0]))] :
+			    (uint32_t)rand() << 16 ^ (uint32_t)rand();
+}
+
+size_t fuzz_make(uint8_t *buf, size_t max)
+{
+	uint32_t dw[2048], n = 0;
+
+	buf[0] = (uint8_t)rand();
+	for (int m = rand() % 24; m >= 0 && n < 900; m--) {
+		uint32_t head = heads[(size_t)rand() % (sizeof(heads) / sizeof(heads[0]))], words;
+
+		words = cmd_length(head);
+		if (rand() % 8 == 0)
+			head ^= 1u << rand() % 32;
+		dw[n++] = head;
+		while (words-- > 1)
+			dw[n++] = value();
+	}
+	memcpy(buf + 1, dw, 4 * n);
+	return 1 + 4 * n < max ? 1 + 4 * n : max;
+}
+
+void fuzz_report(void)
+{
+	fprintf(stderr, "%llu commands executed\n", commands);
+}
