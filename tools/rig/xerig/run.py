@@ -172,9 +172,13 @@ class CellRun:
         node = self.boot.render_node()
         if node is None:
             raise errors.InfraError("no render node before the test")
+        argv = [f"/scenarios/{self.state.name}", "--device", node, *self.state.options]
+        if self.way.dead:
+            argv += self.state.dead_options
+        if self.state.second and len(self.boot.gpus) > 1:
+            argv += ["--second", self.boot.render_node(1).removeprefix("/dev/dri/renderD")]
         began = time.monotonic()
-        self.pid = self.guest.spawn([f"/scenarios/{self.state.name}", "--device", node, *self.state.options,
-                                     *(self.state.dead_options if self.way.dead else ())])
+        self.pid = self.guest.spawn(argv)
         line = self.guest.next_line(self.pid, self.state.held_seconds)
         self.result.times["hold"] = time.monotonic() - began
         if line is not None and line.startswith("skip"):

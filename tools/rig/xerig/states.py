@@ -9,6 +9,7 @@ class State:
     """name: of the program as well; munmap: there is memory whose munmap after removal is a case of its own.
 
     dead_options: given to the program when the device will be dead before the driver is told;
+    second: the program works with another GPU of the guest, too, and skips where there is none;
     modules: loaded before the first sample; remove_seconds: remove() that takes longer waits for something it must not.
     """
 
@@ -17,6 +18,7 @@ class State:
     munmap: bool = False
     options: tuple = ()
     dead_options: tuple = ()
+    second: bool = False
     held_seconds: float = 30.0  # longest time to reach the state on a loaded machine
     modules: tuple = ()
     # A job timeout is 5 s at least: who waits for one is found out, a loaded machine is not.
@@ -47,6 +49,7 @@ STATES = {s.name: s for s in (
     State("dmabuf-closed", "an exported dma-buf, its handle closed"),
     State("dmabuf-imported", "buffers of another driver, bound", modules=("vgem",), default=False),
     State("dmabuf-second", "buffers exported to a second device and process", modules=("vgem",), default=False),
+    State("dmabuf-peer", "buffers shared with another GPU (GPU=lnl+bmg)", second=True, default=False),
     State("vram-mmap", "local memory with a CPU mapping (GPU=bmg)", default=False),
     State("vram-bound", "local memory bound in a VM (GPU=bmg)", default=False),
     State("vram-dmabuf", "exported local memory (GPU=bmg)", dead_options=("--lost", "1"), default=False),

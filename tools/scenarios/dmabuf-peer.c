@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+/*
+ * State dmabuf-peer: two GPUs of the same driver share buffers both ways (GPU=lnl+bmg).
+ *
+ * The one that goes exported a BO, which the one that stays has bound; and it has
+ * bound one that the other exported. What the GPU that stays sees is its own: its
+ * jobs go on reading the data after an orderly removal. Its buffer in the hands of
+ * the one that went must come back without a mapping for that.
+ */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "common.h"
+#include "gone.h"
+#include "mem.h"
+#include "work.h"
+
+#define SEED 150
+#define BYTES (1u << 20)
+
+/* One GPU: its own BO, which it exports, the other's, a copy of that one. */
+struct side {
+	struct xe xe;
+	struct work work;
+	struct xe_bo own, others, copy;
+	int fd;			/* dma-buf of @own */
+	uint32_t seed;		/* of @own */
+};
+
+static struct side goes = { .xe.fd = -1, .fd = -1, .seed = SEED };
+static struct side stays = { .xe.fd = -1, .fd = -1, .seed = SEED + 1 };
+static uint64_t second;
+
+static const struct scn_option options[] = {
+	{ "second", &second, 128, 255, "number of the render node of the GPU that stays" },
+	{ 0 }
+};
+
+/* Live mappings of all devices as DMA-API debugging counts them, 0 if it does not. */
+static uint64_t mappings(void)
+{
+	static const char *const names[] = { "nr_total_entries", "num_free_entries" };
+	uint64_t n[2] = { 0 };
+
+	for (int i = 0; i < 2; i++) {
+		char path[80];
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/sys/kernel/debug/dma-api/%s", names[i]);
+		f = fopen(path, "re");
+		if (!f)
+			return 0;
+		if (fscanf(f, "%lu", &n[i]) != 1)
+			n[i] = 0;
+		fclose(f);
+	}
+	return n[0] - n[1];
+}
+
+/* What is exported, with data. */
+static int side_open(struct side *s, const char *device)
+{
+	int ret = xe_open(&s->xe, device);
+
+	if (ret)
+		return ret;
+	if (work_open(&s->xe, &s->work, DRM_XE_ENGINE_CLASS_COPY) ||
+	    xe_bo_make(&s->xe, &s->own, BYTES, 0) ||
+	    xe_bo_make(&s->xe, &s->copy, BYTES, s->work.vm) ||
+	    xe_prime_export(&s->xe, &s->own, &s->fd))
+		return -1;
+	mem_fill(s->own.map, BYTES, s->seed);
+	return 0;
+}
+
+/* @s gets a look at what @from exported. */
+static int side_import(struct side *s, const struct side *from)
+{
+	struct drm_xe_vm_bind_op op;
+
+	if (xe_prime_import(&s->xe, &s->others, from->fd, BYTES))
+		return -1;
+	s->others.va = xe_va(&s->xe, BYTES);
+	op = xe_op_map(&s->xe, &s->others);
+	return xe_vm_bind(&s->xe, s->work.vm, &op, 1, NULL);
+}
+
+/* The GPU of @s reads what @from exported. */
+static int side_look(struct side *s, const struct side *from, const char *what)
+{
+	mem_fill(s->copy.map, BYTES, 0);
+	if (work_copy(&s->xe, &s->work, s->copy.va, s->others.va, BYTES, what))
+		return -1;
+	return mem_check(s->copy.map, BYTES, from->seed, what);
+}
+
+static int verify(void)
+{
+	if (!goes.copy.map)
+		return 0;
+	return side_look(&stays, &goes, "copy by the GPU that stays") |
+	       side_look(&goes, &stays, "copy by the GPU that goes");
+}
+
+static int setup(const char *device)
+{
+	uint64_t foreign, before;
+	char path[32];
+	int ret;
+
+	if (!second)
+		return scn_skip("one GPU in the guest");
+	snprintf(path, sizeof(path), "/dev/dri/renderD%u", (unsigned int)second);
+	before = mappings();
+	ret = side_open(&stays, path);
+	if (ret)
+		return ret;
+	foreign = mappings() - before;
+	ret = side_open(&goes, device);
+	if (ret)
+		return ret;
+	before = mappings();
+	if (side_import(&stays, &goes))
+		return -1;
+	foreign += mappings() - before;
+	if (side_import(&goes, &stays) || verify())
+		return -1;
+	scn_fact("bo_bytes", goes.copy.size + goes.work.batch.size);
+	scn_fact("exported_bytes", BYTES);
+	scn_fact("foreign_mappings", foreign);
+	scn_fact("jobs", goes.work.jobs + stays.work.jobs);
+	return 0;
+}
+
+static int gone(void)
+{
+	gone_ioctls(&goes.xe, &goes.work, &goes.own);
+	if (!goes.copy.map)
+		return 0;
+	scn_step("job of the GPU that stays, on a buffer of the one that went");
+	side_look(&stays, &goes, "copy by the GPU that stays, after removal");
+	gone_intact(stays.own.map, BYTES, stays.seed, "buffer that the GPU that went had bound");
+	gone_readable(goes.copy.map, BYTES, stays.seed, "copy");
+	return 0;
+}
+
+static int side_unmap(struct side *s)
+{
+	return xe_bo_munmap(&s->own) | xe_bo_munmap(&s->copy);
+}
+
+static int unmap(void)
+{
+	return side_unmap(&goes) | side_unmap(&stays);
+}
+
+static int side_close(struct side *s)
+{
+	int ret = side_unmap(s);
+
+	ret |= work_close(&s->xe, &s->work);
+	ret |= xe_bo_close(&s->xe, &s->others);
+	ret |= xe_bo_close(&s->xe, &s->copy);
+	ret |= xe_bo_close(&s->xe, &s->own);
+	ret |= xe_close(&s->xe);
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
+	return ret;
+}
+
+static int close_all(void)
+{
+	return side_close(&goes) | side_close(&stays);
+}
+
+static const struct scenario scn = {
+	.name = "dmabuf-peer",
+	.summary = "two GPUs share buffers both ways, one of them goes",
+	.options = options,
+	.setup = setup,
+	.verify = verify,
+	.gone = gone,
+	.unmap = unmap,
+	.close = close_all,
+};
+SCENARIO(scn);
