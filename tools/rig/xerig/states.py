@@ -53,7 +53,6 @@ STATES = {s.name: s for s in (
     State("vram-mmap", "local memory with a CPU mapping (GPU=bmg)", default=False),
     State("vram-bound", "local memory bound in a VM (GPU=bmg)", default=False),
     State("vram-dmabuf", "exported local memory (GPU=bmg)", dead_options=("--lost", "1"), default=False),
-    State("dmabuf-gpu", "buffers exported to a second GPU", default=False),
     State("user-fence", "a thread waiting on a user fence"),
     State("syncobj-waiter", "threads and a process waiting on sync objects", default=False),
     State("hang-fault", "a CPU fault that waits for an endless batch", munmap=True, default=False),
