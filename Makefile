@@ -23,6 +23,8 @@ live: ## xe's own live KUnit on the virtual GPU: TESTS=suite[.case],… [BASE= S
 	@$(RIG) live
 sweep: ## surprise removal at every recorded event of a workload: POINTS=N|all [BASE= STATE= GPU=]
 	@$(RIG) sweep
+mutants: ## each patch, hunk and call of the series taken out: does a test notice? POINTS=N|all TESTS= [BASE=]
+	@$(RIG) mutants
 kunit: ## KUnit suites on UML and in the x86 guest [BASE=]
 	@$(RIG) kunit
 check: ## checkpatch --strict, sparse, W=1, kernel-doc, coccinelle, and the build of each patch [BASE=]
@@ -51,4 +53,4 @@ help: ## this list
 	      /^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\nBASE=6.12|7.3  CACHE=dir  BASE_SRC=dir  V=1 shows commands\n'
 
-.PHONY: hotunplug test setup matrix igt live sweep kunit check vgpu shell bench report tree refresh series help
+.PHONY: hotunplug test setup matrix igt live sweep mutants kunit check vgpu shell bench report tree refresh series help

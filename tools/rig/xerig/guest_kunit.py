@@ -10,15 +10,18 @@ LOAD_TIME = 180.0
 
 
 def run(base, side="patched", cache=None):
-    """Boots a guest without a GPU, loads the suites of base and side; returns a kunit.Outcome.
+    """Boots a guest without a GPU, loads the suites of base and side; returns a kunit.Outcome."""
+    cache = cache or paths.Cache()
+    s = session.Session("kunit", base.name, cache=cache).prepare([side])
+    return on_machine(base, s.machine(side, "off"), paths.OUT / "kunit" / f"{base.name}-{side}-x86", cache)
+
+
+def on_machine(base, machine, out, cache):
+    """As run(), for a machine that is made already; out: folder of the logs.
 
     A module that the kernel does not have is an InfraError: no suite may vanish silently.
     """
-    cache = cache or paths.Cache()
-    s = session.Session("kunit", base.name, cache=cache).prepare([side])
     began = time.monotonic()
-    out = paths.OUT / "kunit" / f"{base.name}-{side}-x86"
-    machine = s.machine(side, "off")
     machine.kernel_args = ("kunit.enable=1",)
     with boot.Boot(machine, out, gpu=False) as vm:
         guest = vm.agent

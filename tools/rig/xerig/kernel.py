@@ -66,6 +66,20 @@ def ensure(base, variant="plain", side="base", cache=None):
     return _load(folder, key, note)
 
 
+def of_overlay(base, variant, overlay, cache):
+    """A patched kernel of an overlay that is in no file: the series changed on purpose. Few of them are kept."""
+    source = sources.ensure(base, cache)
+    asked = kconfig.options(variant, base.name, "patched")
+    key = key_of(source.key, asked, overlay)
+    folder = cache.kernels / f"{base.name}-mutant-{key}"
+    if not (folder / "kernel.json").exists():
+        with cache.lock(f"build-{base.name}"):
+            if not (folder / "kernel.json").exists():
+                _make(cache, base, source, variant, asked, overlay, folder)
+                _prune(cache, f"{base.name}-mutant-", folder, most=2)
+    return _load(folder, key, None)
+
+
 def key_of(source_key, asked, overlay):
     """Hex key over all inputs of a build."""
     compiler = cmd.run(["gcc", "-dumpfullversion"]).stdout.strip()
@@ -248,9 +262,9 @@ def _headers(make, objects, partial, overlay, cache, base):
         n for n in names if n.startswith(".") or n == "Makefile"])
 
 
-def _prune(cache, prefix, keep):
+def _prune(cache, prefix, keep, most=None):
     """Forget the kernels of a base and variant that were not used for longest."""
     found = sorted(cache.kernels.glob(f"{prefix}*/kernel.json"), key=lambda p: p.stat().st_mtime, reverse=True)
-    for old in found[KEEP:]:
+    for old in found[KEEP if most is None else most:]:
         if old.parent != keep:
             paths.remove(old.parent)

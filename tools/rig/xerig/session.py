@@ -50,7 +50,7 @@ class Session:
         self.root, self.source = root, source
         self.versions = {**root.versions, "linux-source": source.version}
         program = vgpu.build(self.cache.programs("vgpu"), ui.verbose())
-        agent_program = initramfs.build_agent(self.cache.programs("agent"))
+        self._agent = initramfs.build_agent(self.cache.programs("agent"))
         for side in sides:
             kernel = kernels.ensure(self.base, self.variant, side, self.cache)
             if kernel.note:
@@ -61,7 +61,7 @@ class Session:
                 continue
             programs = build_scenarios(kernel, self.cache)
             initrd = initramfs.build(self.cache.build / "initrd", root.path, kernel.release, kernel.modules,
-                                     agent_program, programs)
+                                     self._agent, programs)
             machine = boot.Machine(root.qemu_argv(), kernel.bzimage, initrd, program, personality=self.gpu,
                                    memory_mib=2048 if self.variant == "debug" else 1024)
             self.sides[side] = Side(side, kernel, machine, programs)
@@ -89,6 +89,13 @@ class Session:
     def machine(self, side, iommu):
         """The side's machine with or without the vIOMMU."""
         return boot.Machine(**{**self.sides[side].machine.__dict__, "iommu": iommu == "on"})
+
+    def machine_of(self, kernel, iommu, side="patched"):
+        """A machine with another kernel and the programs of a side."""
+        mine = self.sides[side]
+        initrd = initramfs.build(self.cache.build / "initrd", self.root.path, kernel.release, kernel.modules,
+                                 self._agent, mine.programs)
+        return boot.Machine(**{**self.machine(side, iommu).__dict__, "bzimage": kernel.bzimage, "initrd": initrd})
 
     def run(self, plan, kind=None, worker=run.Worker):
         """Runs plan, a list of (iommu, cells), on every side; fills results and writes the files.

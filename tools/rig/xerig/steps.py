@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from . import base as bases
 from . import live as live_tests
 from . import sweep as sweeps
-from . import check, errors, guest_kunit, igt, klog, kunit, matrix, meta, paths, procs, results, run, session, ui, vgpu
+from . import check, errors, guest_kunit, igt, klog, kunit, matrix, meta, mutants, paths, procs, results, run, session, tree, ui, vgpu
 
 
 @dataclass
@@ -184,6 +184,21 @@ def sweep(_cache, _out, base):
     """A few points of the sweep on the patched side."""
     return _nothing_to_run(base) or _tests(base, "sweep", sweeps.KIND, sweeps.Worker,
                                            lambda _s: sweeps.parse(",".join(sweeps.SHORT), matrix.STATES))
+
+
+def mutant(cache, _out, base):
+    """The series with its gate left open, which somebody has to notice."""
+    skipped = _nothing_to_run(base)
+    if skipped:
+        return skipped
+    s = session.Session("mutant", base, cache=cache).prepare(["patched"])
+    overlay, _ = tree.overlay(s.base, s.source, cache)
+    every = mutants.catalogue(tree.read_series(s.base), overlay, s.source.path)
+    mutants.walk(s, mutants.choose(every, mutants.META, 1), every, klog.load_allowed(), battery=mutants.META_BATTERY)
+    o = Outcome()
+    for r in s.results:
+        o.add(r.verdict == "clean", f"{r.cell.name}: {r.skip or 'nobody noticed'}")
+    return o
 
 
 def _tests(base, what, kind, worker, choose):

@@ -27,6 +27,7 @@ def plan(bases, steps):
         rows.append((f"sweep {b}", functools.partial(steps.sweep, base=b)))
     for b in bases:
         rows.append((f"check {b}", functools.partial(steps.static_checks, base=b)))
+        rows.append((f"mutant {b}", functools.partial(steps.mutant, base=b)))
         rows.append((f"kunit-x86 {b}", functools.partial(steps.kunit_guest, base=b)))
         rows.append((f"kunit-uml {b}", functools.partial(steps.kunit_uml, base=b)))
     return rows

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: MIT
+"""Mutants: what can be taken out of a series, and what counts as noticed."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from xerig import errors, kernel, mutants, run
+from xerig.mutants import Mutant
+from xerig.oracles import Finding
+
+OLD = b"".join(b"line %d\n" % n for n in range(1, 41))
+DIFF = b"""diff --git a/d/xe_bo.c b/d/xe_bo.c
+index 1..2 100644
+--- a/d/xe_bo.c
++++ b/d/xe_bo.c
+@@ -1,5 +1,6 @@ ctx
+ line 1
+ line 2
++first
+ line 3
+ line 4
+ line 5
+@@ -30,5 +31,5 @@ ctx
+ line 30
+ line 31
+-line 32
++second
+ line 33
+ line 34
+"""
+NEW = OLD.replace(b"line 2\n", b"line 2\nfirst\n").replace(b"line 32\n", b"second\n")
+
+
+def test_each_hunk_comes_out_alone():
+    parts = mutants.hunks(DIFF)
+    assert [(p, n) for p, n, _ in parts] == [("d/xe_bo.c", 1), ("d/xe_bo.c", 2)]
+    without = [mutants.reverted({"d/xe_bo.c": NEW, "x": b"1"}, d) for _, _, d in parts]
+    assert without[0]["d/xe_bo.c"] == NEW.replace(b"first\n", b"") and without[0]["x"] == b"1"
+    assert without[1]["d/xe_bo.c"] == NEW.replace(b"second\n", b"line 32\n")
+    assert mutants.reverted({"d/xe_bo.c": NEW}, DIFF)["d/xe_bo.c"] == OLD
+
+
+def test_what_later_patches_stand_on_does_not():
+    later = NEW.replace(b"first\n", b"first, and changed\n")
+    assert mutants.reverted({"d/xe_bo.c": later}, mutants.hunks(DIFF)[0][2]) is None
+    assert mutants.reverted({}, DIFF) is None
+
+
+SOURCE = b"""int f(void)
+{
+\tif (a)
+\t\tstop_bus_master(x,
+\t\t\t\ty);
+\tlockdep_assert_held(&l);
+\tstop_bus_master(z);
+\treturn g(1);
+}
+"""
+
+
+def test_calls_leave_an_empty_statement():
+    found = mutants.calls(SOURCE)
+    assert [(c, n) for c, n, _ in found] == [("stop_bus_master", 1), ("stop_bus_master", 2)]
+    assert b"if (a)\n\t;\n\tlockdep" in found[0][2] and b"z" not in found[1][2]
+
+
+def test_catalogue(tmp_path):
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/xe_bo.c").write_bytes(OLD)
+    overlay = {"d/xe_bo.c": NEW, "d/xe_unplug.c": SOURCE, "d/tests/t.c": SOURCE, "Documentation/x.rst": b"x"}
+    doc = b"diff --git a/D/x.rst b/D/x.rst\n--- a/D/x.rst\n+++ b/D/x.rst\n@@ -1 +1 @@\n-a\n+x\n"
+    series = [SimpleNamespace(name="0001-a.patch", diff=DIFF), SimpleNamespace(name="0002-doc.patch", diff=doc)]
+    names = [m.name for m in mutants.catalogue(series, overlay, tmp_path)]
+    assert names == ["0001@all@1", "0001@xe_bo.c@1", "0001@xe_bo.c@2", "xe_unplug.c@stop_bus_master@1",
+                     "xe_unplug.c@stop_bus_master@2"]
+
+
+def test_choice():
+    every = {Mutant("0001", "xe_bo.c", n): {} for n in range(1, 10)}
+    assert [m.number for m in mutants.choose(every, "0001@*@3", 5)] == [3]
+    some = mutants.choose(every, None, 4, {"0001@xe_bo.c@1"})
+    assert len(some) == 4 and some == mutants.choose(every, None, 4, {"0001@xe_bo.c@1"}) and 1 not in [m.number for m in some]
+    with pytest.raises(errors.UsageError, match="no mutant"):
+        mutants.choose(every, "0002@*", 5)
+
+
+class FakeBoot:
+    def __init__(self, *_a):
+        self.agent = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_a):
+        pass
+
+    def load_xe(self):
+        if FakeBoot.no_probe:
+            raise errors.InfraError("xe did not probe")
+
+
+@pytest.fixture
+def hunt(monkeypatch, tmp_path):
+    def make(red=(), builds=True, kunit_ok=True, no_probe=False):
+        FakeBoot.no_probe = no_probe
+
+        def build(*_a):
+            if not builds:
+                raise kernel.BuildError("no")
+            return SimpleNamespace(key="k")
+
+        class FakeRun:
+            lingering = (0, 0)
+
+            def __init__(self, _vm, cell, facts, *_a):
+                self.cell, self.facts = cell, facts
+
+            def run(self):
+                bad = self.cell.name in red
+                return run.Result(self.cell, {**self.facts, **self.cell.facts()}, "dirty" if bad else "clean",
+                                  [Finding("klog", "splat")] if bad else [])
+
+        monkeypatch.setattr(mutants.kernel, "of_overlay", build)
+        monkeypatch.setattr(mutants.boot, "Boot", FakeBoot)
+        monkeypatch.setattr(mutants.run, "CellRun", FakeRun)
+        monkeypatch.setattr(mutants.run, "sample", lambda _g: SimpleNamespace(dma_mappings=0))
+        monkeypatch.setattr(mutants.results, "save_cell", lambda *_a: None)
+        monkeypatch.setattr(mutants.expect, "load", lambda *_a: [])
+        from xerig import guest_kunit
+        monkeypatch.setattr(guest_kunit, "on_machine",
+                            lambda *_a: SimpleNamespace(ok=kunit_ok, failed=[] if kunit_ok else ["s.case"], splats=[]))
+        s = SimpleNamespace(base=SimpleNamespace(name="6.12"), variant="plain", cache=None, facts=lambda *_a: {
+            "base": "6.12", "side": "patched", "kernel": "plain", "iommu": "on", "gpu": "lnl"},
+            machine_of=lambda *_a: None, sides={"patched": SimpleNamespace(kernel=None)})
+        return mutants.Hunt(s, "on", [], lambda _t: None, tmp_path)
+    return make
+
+
+M = Mutant("0001", "all")
+
+
+def test_a_red_cell_kills(hunt):
+    res = hunt(red=["many-bos/unbind/kill"]).run(M, {})
+    assert res.verdict == "clean" and res.held["killed_by"].startswith("many-bos/unbind/kill: klog: splat")
+
+
+def test_kunit_and_a_driver_that_does_not_probe_kill(hunt):
+    assert "s.case" in hunt(kunit_ok=False).run(M, {}).held["killed_by"]
+    assert "did not probe" in hunt(no_probe=True).run(M, {}).held["killed_by"]
+
+
+def test_what_nobody_notices_survives(hunt):
+    res = hunt().run(M, {})
+    assert res.verdict == "dirty" and "survives" in res.findings[0].summary
+
+
+def test_what_cannot_be_built_or_taken_out_is_a_skip(hunt):
+    assert hunt(builds=False).run(M, {}).skip == "does not build"
+    assert "alone" in hunt().run(M, None).skip
+
+
+def test_the_unmutated_series_has_to_pass_first(hunt):
+    hunt().start()
+    with pytest.raises(errors.InfraError, match="not clean"):
+        hunt(red=["many-bos/unbind/kill"]).start()
