@@ -46,6 +46,12 @@ static int32_t coord_y(uint32_t dw)
 	return (int16_t)(dw >> 16);
 }
 
+/* Addresses that differ may still be the same memory: that is for the host's memcpy() to bear. */
+static bool apart(uint64_t a, uint64_t b, size_t len)
+{
+	return a > b ? a - b >= len : b - a >= len;
+}
+
 static enum blt_status copy_rows(const struct blt_mem *mem, struct rect dst, struct rect src,
 				 uint64_t width, uint64_t rows)
 {
@@ -62,6 +68,11 @@ static enum blt_status copy_rows(const struct blt_mem *mem, struct rect dst, str
 
 			if (mem->cancelled(mem->ctx))
 				return BLT_CANCELLED;
+			if (mem->copy && apart(dst.addr + x, src.addr + x, len)) {
+				if (!mem->copy(mem->ctx, dst.addr + x, src.addr + x, len))
+					return BLT_FAULT;
+				continue;
+			}
 			if (!mem->read(mem->ctx, src.addr + x, buf, len) ||
 			    !mem->write(mem->ctx, dst.addr + x, buf, len))
 				return BLT_FAULT;

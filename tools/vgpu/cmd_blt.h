@@ -10,13 +10,15 @@
 #define BLT_MAX_DWORDS 32 /* the longest command blt_execute() looks into */
 
 /*
- * How a blit reaches memory: addresses are those of the context that runs it. Both return false
+ * How a blit reaches memory: addresses are those of the context that runs it. All return false
  * when the access failed; the blit ends there with BLT_FAULT. It may be executed again from its
  * start once the missing page is there.
  */
 struct blt_mem {
 	bool (*read)(void *ctx, uint64_t addr, void *buf, size_t len);
 	bool (*write)(void *ctx, uint64_t addr, const void *buf, size_t len);
+	/* Moves bytes between areas that do not overlap; NULL: read and write do. */
+	bool (*copy)(void *ctx, uint64_t dst, uint64_t src, size_t len);
 	/* Asked between pieces of at most 64 KiB; true ends the blit early. */
 	bool (*cancelled)(void *ctx);
 	void *ctx;

@@ -79,7 +79,7 @@ static bool __attribute__((noinline)) move(uint8_t *host, void *buf, size_t len,
 		else if (atomic)
 			*(uint64_t *)buf = __atomic_load_n((uint64_t *)host, __ATOMIC_ACQUIRE);
 		else if (write)
-			memcpy(host, buf, len);
+			memmove(host, buf, len); /* of a copy between two names of one page */
 		else
 			memcpy(buf, host, len);
 		atomic_signal_fence(memory_order_seq_cst);
@@ -481,6 +481,51 @@ static enum dma_status dma_access(struct vgpu *g, uint64_t iova, void *buf, size
 	if (!write)
 		vgpu_distort(buf, (size_t)(at - iova), v);
 	return first;
+}
+
+/* Host memory of @len bytes within one page, NULL if there is none for this direction. Lock held. */
+static uint8_t *host_at(struct vgpu_dma *d, uint64_t iova, size_t len, uint32_t prot)
+{
+	struct dma_found e = dma_tree_find(&d->tree, iova >> VGPU_PAGE_SHIFT);
+	uint64_t pos = (e.pgoff << VGPU_PAGE_SHIFT) + (iova & (VGPU_PAGE_SIZE - 1));
+	const struct backing *b = &d->files[e.file];
+
+	if (e.slot != DMA_SLOT_MAP || !(e.prot & prot) || !e.file || pos + len > b->size)
+		return NULL;
+	return b->base + pos;
+}
+
+bool vgpu_dma_copy(struct vgpu *g, uint64_t dst, uint64_t src, size_t len)
+{
+	struct vgpu_dma *d = g->dma;
+	size_t left = len;
+
+	if (atomic_load(&g->gone) || atomic_load(&g->watched))
+		return false;
+	pthread_rwlock_rdlock(&d->lock);
+	while (left && !vgpu_is_dead(g) && d->bus_master) {
+		size_t a = VGPU_PAGE_SIZE - (src & (VGPU_PAGE_SIZE - 1));
+		size_t b = VGPU_PAGE_SIZE - (dst & (VGPU_PAGE_SIZE - 1));
+		size_t n = a < b ? a : b;
+		uint8_t *from, *to;
+
+		if (n > left)
+			n = left;
+		from = host_at(d, src, n, VGPU_DMA_READ);
+		to = host_at(d, dst, n, VGPU_DMA_WRITE);
+		if (!from || !to || !move(to, from, n, true, false))
+			break;
+		src += n;
+		dst += n;
+		left -= n;
+	}
+	pthread_rwlock_unlock(&d->lock);
+	if (left)
+		return false;
+	d->reads++;
+	d->writes++;
+	d->bytes += 2 * len;
+	return true;
 }
 
 enum dma_status vgpu_dma_read(struct vgpu *g, uint64_t iova, void *buf, size_t len,

@@ -123,6 +123,14 @@ static bool blt_write(void *p, uint64_t addr, const void *buf, size_t len)
 			  len);
 }
 
+static bool blt_copy(void *p, uint64_t dst, uint64_t src, size_t len)
+{
+	struct blt_ctx *b = p;
+
+	return !mem_copy(b->e->h, &b->c->who, (struct mem_space){ .root = b->c->root }, dst, src,
+			 len);
+}
+
 static bool blt_cancelled(void *p)
 {
 	struct blt_ctx *b = p;
@@ -133,7 +141,8 @@ static bool blt_cancelled(void *p)
 static enum step run_blt(struct engine *e, struct guc_ctx *c, const uint32_t *dw, uint32_t n)
 {
 	struct blt_ctx b = { e, c };
-	struct blt_mem mem = { blt_read, blt_write, blt_cancelled, &b };
+	struct blt_mem mem = { .read = blt_read, .write = blt_write, .copy = blt_copy,
+			       .cancelled = blt_cancelled, .ctx = &b };
 
 	switch (blt_execute(dw, n, &mem)) {
 	case BLT_FAULT:

@@ -121,6 +121,53 @@ int mem_write(struct vgpu_hw *h, const struct dma_origin *who, struct mem_space 
 	return ret;
 }
 
+/* One piece that both translations cover. */
+static int copy_at(struct vgpu_hw *h, const struct dma_origin *who, struct span *to, struct span *from)
+{
+	uint8_t buf[4096];
+	size_t len = to->len < from->len ? to->len : from->len;
+	int err = 0;
+
+	if (!to->at.vram && !from->at.vram && !to->null && !from->null &&
+	    vgpu_dma_copy(h->g, to->at.addr, from->at.addr, len)) {
+		to->len = len;
+		return 0;
+	}
+	len = len < sizeof(buf) ? len : sizeof(buf);
+	to->len = from->len = len;
+	if (from->null)
+		memset(buf, 0, len);
+	else
+		err = read_at(h, who, from, buf);
+	if (!err && !to->null)
+		err = write_at(h, who, to, buf);
+	return err;
+}
+
+int mem_copy(struct vgpu_hw *h, const struct dma_origin *who, struct mem_space sp, uint64_t dst,
+	     uint64_t src, size_t len)
+{
+	int err = 0;
+
+	pthread_rwlock_rdlock(&h->xlat);
+	while (len && !err) {
+		struct span from, to;
+
+		err = translate(h, who, sp, src, len, false, false, &from);
+		if (!err)
+			err = translate(h, who, sp, dst, len, true, false, &to);
+		if (!err)
+			err = copy_at(h, who, &to, &from);
+		if (err)
+			break;
+		src += to.len;
+		dst += to.len;
+		len -= to.len;
+	}
+	pthread_rwlock_unlock(&h->xlat);
+	return err;
+}
+
 int mem_read32(struct vgpu_hw *h, const struct dma_origin *who, struct mem_space sp, uint64_t addr,
 	       uint32_t *val)
 {

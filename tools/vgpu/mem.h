@@ -45,6 +45,12 @@ int mem_read(struct vgpu_hw *h, const struct dma_origin *who, struct mem_space s
 	     void *buf, size_t len);
 int mem_write(struct vgpu_hw *h, const struct dma_origin *who, struct mem_space sp, uint64_t addr,
 	      const void *buf, size_t len);
+/*
+ * Copies @len <= MEM_PIECE bytes from @src to @dst, which do not overlap. Ends at the first access
+ * that fails; the rest as above.
+ */
+int mem_copy(struct vgpu_hw *h, const struct dma_origin *who, struct mem_space sp, uint64_t dst,
+	     uint64_t src, size_t len);
 /* Single-copy atomic when naturally aligned; @val is 0 after a failed read. Same rules. */
 int mem_read32(struct vgpu_hw *h, const struct dma_origin *who, struct mem_space sp, uint64_t addr,
 	       uint32_t *val);

@@ -138,6 +138,14 @@ enum dma_status vgpu_dma_write(struct vgpu *g, uint64_t iova, const void *buf,
 			       size_t len, const struct dma_origin *who);
 
 /*
+ * vgpu_dma_copy - move @len bytes from @src to @dst without a detour, if nothing speaks against it:
+ * both mapped for it, nobody watches DMA, the device is there. Returns false when it did not, or not
+ * all of it: the caller takes vgpu_dma_read() and vgpu_dma_write() then, which say why. The areas
+ * must not overlap. At most VGPU_DMA_PIECE bytes; locks as above.
+ */
+bool vgpu_dma_copy(struct vgpu *g, uint64_t dst, uint64_t src, size_t len);
+
+/*
  * Single-copy atomic accesses, for rings, fences and descriptors: reads
  * acquire, writes release.  @iova should be naturally aligned; if it is not,
  * they fall back to the byte-wise functions.  *@val is 0 after a failed read.

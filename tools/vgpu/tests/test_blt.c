@@ -51,7 +51,8 @@ static bool flat_cancelled(void *ctx)
 }
 
 static struct flat flat;
-static const struct blt_mem mem = { flat_read, flat_write, flat_cancelled, &flat };
+static const struct blt_mem mem = { .read = flat_read, .write = flat_write,
+				    .cancelled = flat_cancelled, .ctx = &flat };
 
 static int setup(void **state)
 {

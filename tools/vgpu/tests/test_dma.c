@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "dma.h"
+#include "events.h"
 #include "witness.h"
 
 #define RW    (VGPU_DMA_READ | VGPU_DMA_WRITE)
@@ -439,6 +440,43 @@ static void dead_stops_at_once(void **state)
 	pthread_join(t, NULL);
 }
 
+static void copies_without_a_detour(void **state)
+{
+	struct harness *h = *state;
+	const uint64_t a = HARNESS_RAM_IOVA, b = HARNESS_RAM_IOVA + (1 << 20);
+	const uint64_t ro = 0x20000000, gap = HARNESS_RAM_IOVA + HARNESS_RAM_SIZE;
+
+	for (uint32_t i = 0; i < 5000; i++)
+		h->ram[100 + i] = (uint8_t)(i * 3);
+	assert_true(vgpu_dma_copy(h->g, b + 4000, a + 100, 5000));
+	assert_memory_equal(h->ram + (1 << 20) + 4000, h->ram + 100, 5000);
+	assert_true(vgpu_dma_copy(h->g, a, a, 64));
+
+	/* everything that somebody should hear about goes the long way */
+	assert_false(vgpu_dma_copy(h->g, gap - 64, a, 128));
+	assert_false(vgpu_dma_copy(h->g, b, gap - 64, 128));
+	assert_int_equal(vgpu_dma_map(h->g->dma, ro, 4096, h->ram_fd, 0, VGPU_DMA_READ), 0);
+	assert_false(vgpu_dma_copy(h->g, ro, a, 64));
+	assert_true(vgpu_dma_copy(h->g, a + 8192, ro + 100, 64));
+	assert_int_equal(vgpu_dma_map(h->g->dma, ro + 4096, 4096, -1, 0, VGPU_DMA_READ), 0);
+	assert_false(vgpu_dma_copy(h->g, a, ro + 4096, 64));
+	assert_int_equal(vgpu_dma_unmap(h->g->dma, ro, 8192), 0);
+	assert_false(vgpu_dma_copy(h->g, a, ro, 64));
+	harness_bus_master(h, false);
+	assert_false(vgpu_dma_copy(h->g, b, a, 64));
+	harness_bus_master(h, true);
+	assert_int_equal(vgpu_record_start(h->g, vgpu_event_kinds("dma"), 10), 0);
+	assert_false(vgpu_dma_copy(h->g, b, a, 64));
+	vgpu_record_stop(h->g);
+	vgpu_set_gone(h->g, true);
+	assert_false(vgpu_dma_copy(h->g, b, a, 64));
+	vgpu_set_gone(h->g, false);
+	vgpu_set_dead(h->g, true);
+	assert_false(vgpu_dma_copy(h->g, b, a, 64));
+	vgpu_set_dead(h->g, false);
+	assert_int_equal(harness_witness_total(h), 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, harness_setup, harness_teardown)
@@ -446,6 +484,7 @@ int main(void)
 		T(copies_across_pages),
 		T(scattered_pages),
 		T(atomics),
+		T(copies_without_a_detour),
 		T(never_mapped),
 		T(after_unmap),
 		T(partial_failure),

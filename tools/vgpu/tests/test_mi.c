@@ -436,6 +436,30 @@ static void atomics(void **state)
 	assert_int_equal(harness_witness(h, WITNESS_UNKNOWN_COMMAND), 2);
 }
 
+/* MEM_COPY through the page tables: across pages, between two names of a page, into a hole. */
+static void copies_through_page_tables(void **state)
+{
+	struct harness *h = *state;
+	uint32_t *pte;
+
+	for (uint32_t i = 0; i < 0x3000; i += 4)
+		ram32_set(h, OFF_DATA + 0x40000 + i, i * 7);
+	ctx_make(h, 1, 3, 1);
+	pte = (uint32_t *)(void *)(h->ram + OFF_PT + 4 * 4096);
+	memcpy(pte + 2 * 0x61, pte + 2 * 0x60, 8); /* VA 0x61000 is page 0x60, too */
+	pte[2 * 0x72] = 0;
+	RING(h, 1, 0x56800008, 0x2fff, 0, 0, 0, 0x40000, 0, 0x50800, 0, 0, /* three pages, shifted */
+	     0x56800008, 0xff, 0, 0, 0, 0x60000, 0, 0x61080, 0, 0,	  /* overlaps in memory only */
+	     MI_SDI, R, 0, 1,
+	     0x56800008, 0x2fff, 0, 0, 0, 0x40000, 0, 0x70000, 0, 0, MI_UI);
+	ctx_enable(h, 1);
+	wait32(h, OFF_DATA + R, 1);
+	assert_memory_equal(h->ram + OFF_DATA + 0x50800, h->ram + OFF_DATA + 0x40000, 0x3000);
+	EXPECT_EVENT(h, 0x6000, 1); /* the hole */
+	assert_memory_equal(h->ram + OFF_DATA + 0x70000, h->ram + OFF_DATA + 0x40000, 0x2000);
+	assert_int_equal(harness_witness(h, WITNESS_PPGTT_FAULT), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -446,6 +470,7 @@ int main(void)
 		GPU_TEST(registers),
 		GPU_TEST(copy_and_atomic),
 		GPU_TEST(atomics),
+		GPU_TEST(copies_through_page_tables),
 		GPU_TEST(flush_dw),
 		GPU_TEST(flush_dw_from_ring),
 		GPU_TEST(pipe_control),
