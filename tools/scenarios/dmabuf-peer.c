@@ -5,7 +5,9 @@
  * The one that goes exported a BO, which the one that stays has bound; and it has
  * bound one that the other exported. What the GPU that stays sees is its own: its
  * jobs go on reading the data after an orderly removal. Its buffer in the hands of
- * the one that went must come back without a mapping for that.
+ * the one that went must come back without a mapping for that. Both exporters have
+ * closed their last handle: DRM core forgets then that a BO is shared, and a driver
+ * that asks there gives the pages back under the other GPU's hands (audit, F18).
  */
 #include <stdio.h>
 #include <unistd.h>
@@ -73,8 +75,8 @@ static int side_open(struct side *s, const char *device)
 	return 0;
 }
 
-/* @s gets a look at what @from exported. */
-static int side_import(struct side *s, const struct side *from)
+/* @s gets a look at what @from exported; then only the bind of @s holds it as shared. */
+static int side_import(struct side *s, struct side *from)
 {
 	struct drm_xe_vm_bind_op op;
 
@@ -82,7 +84,11 @@ static int side_import(struct side *s, const struct side *from)
 		return -1;
 	s->others.va = xe_va(&s->xe, BYTES);
 	op = xe_op_map(&s->xe, &s->others);
-	return xe_vm_bind(&s->xe, s->work.vm, &op, 1, NULL);
+	if (xe_vm_bind(&s->xe, s->work.vm, &op, 1, NULL))
+		return -1;
+	close(from->fd);
+	from->fd = -1;
+	return xe_bo_close(&from->xe, &from->own);
 }
 
 /* The GPU of @s reads what @from exported. */
@@ -108,6 +114,9 @@ static int setup(const char *device)
 	char path[32];
 	int ret;
 
+	ret = xe_open(&goes.xe, device);	/* opened anew below, so that what it maps is told apart */
+	if (ret || xe_close(&goes.xe))
+		return ret ? ret : -1;
 	if (!second)
 		return scn_skip("one GPU in the guest");
 	snprintf(path, sizeof(path), "/dev/dri/renderD%u", (unsigned int)second);
@@ -134,7 +143,7 @@ static int setup(const char *device)
 
 static int gone(void)
 {
-	gone_ioctls(&goes.xe, &goes.work, &goes.own);
+	gone_ioctls(&goes.xe, &goes.work, &goes.copy);
 	if (!goes.copy.map)
 		return 0;
 	scn_step("job of the GPU that stays, on a buffer of the one that went");

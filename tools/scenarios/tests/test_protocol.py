@@ -18,8 +18,9 @@ OUT = Path(os.environ.get("OUT", "."))
 
 def states():
     """Names of all states, as the Makefile lists them."""
-    make = ["make", "-s", "--no-print-directory", "-C", str(HERE.parent), "list"]
-    return subprocess.run(make, check=True, capture_output=True, text=True).stdout.split()
+    make = ["make", "-s", "-C", str(HERE.parent), "list"]
+    env = {k: v for k, v in os.environ.items() if k != "MAKEFLAGS"}  # a caller's flags may make it talk
+    return subprocess.run(make, check=True, capture_output=True, text=True, env=env).stdout.split()
 
 
 def run(name, *args, commands=()):
