@@ -51,16 +51,18 @@ static int input_send(void *ctx, const void *buf, size_t len, int fd)
 
 static const struct transport_ops input_ops = { input_recv, input_send };
 
-static struct vgpu *device;
+/* With and without local memory; the length of an input says which it is for. */
+static struct vgpu *devices[2];
 
 /* One session; the device is power cycled after it, as when a client leaves. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct input in = { .data = data, .len = len };
+	struct vgpu *device = devices[len & 1];
 	struct connection c;
 
 	if (!device)
-		device = vgpu_new(personality_find("lnl"));
+		device = devices[len & 1] = vgpu_new(personality_find(len & 1 ? "bmg" : "lnl"));
 	if (!device)
 		abort();
 	in.ram_fd = memfd_create("ram", MFD_CLOEXEC);
@@ -146,7 +148,7 @@ size_t fuzz_make(uint8_t *buf, size_t max)
 		struct vu_dma_unmap un = { 24, 0, 0x40000000 + (uint64_t)(rand() % 1100) * 4096, 4096 };
 		struct vu_region_access rd = { pick_register(), 0, 1u << rand() % 4 };
 
-		switch (rand() % 16) {
+		switch (rand() % 17) {
 		case 0:
 			put(VU_DMA_UNMAP, &un, sizeof(un));
 			break;
@@ -167,6 +169,14 @@ size_t fuzz_make(uint8_t *buf, size_t max)
 			put_write(VU_REGION_CONFIG, (uint64_t)rand() % 256, pick_value(),
 				  1u << rand() % 3);
 			break;
+		case 7:
+			rd.region = VU_REGION_BAR2;
+			rd.offset = rand() % 4 ? un.addr & 0xfffffff : pick_value();
+			if (rand() % 2)
+				put_write(VU_REGION_BAR2, rd.offset, pick_value(), 1u << rand() % 4);
+			else
+				put(VU_REGION_READ, &rd, sizeof(rd));
+			break;
 		case 6:
 			if (rand() % 8 == 0)
 				put(VU_DEVICE_RESET, NULL, 0);
@@ -182,6 +192,11 @@ size_t fuzz_make(uint8_t *buf, size_t max)
 
 void fuzz_report(void)
 {
-	fprintf(stderr, "%llu register writes, %llu reads\n",
-		(unsigned long long)device->mmio_writes, (unsigned long long)device->mmio_reads);
+	unsigned long long writes = 0, reads = 0;
+
+	for (int i = 0; i < 2; i++) {
+		writes += devices[i] ? devices[i]->mmio_writes : 0;
+		reads += devices[i] ? devices[i]->mmio_reads : 0;
+	}
+	fprintf(stderr, "%llu register writes, %llu reads\n", writes, reads);
 }

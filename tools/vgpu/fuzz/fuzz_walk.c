@@ -2,16 +2,18 @@
 /*
  * Address translation: the input is page tables of both kinds and the addresses to access. Eight
  * bytes of address and length, then 64-bit entries dealt out over the five levels and the GGTT.
+ * A GPU without local memory gets them, and a card, whose tables lie in its own memory at the
+ * offsets that guest memory has for the other.
  */
 #include "../tests/gpu.h"
 
 #include "fuzz.h"
 #include "mem.h"
 
-static struct harness *h;
+static struct harness *integrated, *card;
 static unsigned long long moved, failed;
 
-static void access_all(struct mem_space sp, uint64_t addr, uint32_t len)
+static void access_all(struct harness *h, struct mem_space sp, uint64_t addr, uint32_t len)
 {
 	static const struct dma_origin who = { .engine = "bcs0", .guc_id = 1 };
 	static uint8_t buf[MEM_PIECE];
@@ -29,17 +31,53 @@ static void access_all(struct mem_space sp, uint64_t addr, uint32_t len)
 	mem_write64(h->g->hw, &who, sp, addr & ~7ull, v);
 }
 
+/* An entry that leads to guest memory, made to lead to the card's; others stay what they are. */
+static uint64_t on_card(uint64_t pte)
+{
+	uint64_t off = (pte & 0x000ffffffffff000) - HARNESS_RAM_IOVA;
+
+	return off < HARNESS_RAM_SIZE ? off | (pte & ~0x000ffffffffff000ull) : pte;
+}
+
+/* Tables as ppgtt_make() makes them, copied on to the card. */
+static void card_tables(void)
+{
+	uint64_t *to = (uint64_t *)(card->g->hw->vram.mem + OFF_PT);
+
+	ppgtt_make(card);
+	for (uint32_t i = 0; i < 5 * 512; i++)
+		__atomic_store_n(to + i, on_card(ram64(card, OFF_PT + 8 * i)), __ATOMIC_RELEASE);
+}
+
+static void store(uint32_t index, uint64_t pte)
+{
+	struct harness *const both[] = { integrated, card };
+	uint64_t *ggtt, *vram = (uint64_t *)(card->g->hw->vram.mem + OFF_PT);
+
+	if (index < 5 * 512) {
+		ram64_set(integrated, OFF_PT + 8 * index, pte);
+		__atomic_store_n(vram + index, on_card(pte), __ATOMIC_RELEASE);
+		return;
+	}
+	for (int i = 0; i < 2; i++) {
+		ggtt = (uint64_t *)both[i]->g->ggtt + 0x1000 + index % 512;
+		__atomic_store_n(ggtt, pte, __ATOMIC_RELEASE);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	struct mem_space sp = { .root = HARNESS_RAM_IOVA + OFF_PT };
-	uint64_t addr, pte, *ggtt;
+	uint64_t addr, pte;
 	uint32_t n;
 
-	if (!h) {
-		h = harness_new();
-		harness_ggtt(h, GPU_GGTT, 0, HARNESS_RAM_SIZE / 4096);
+	if (!integrated) {
+		integrated = harness_new();
+		harness_ggtt(integrated, GPU_GGTT, 0, HARNESS_RAM_SIZE / 4096);
+		card = harness_new_of("bmg");
+		harness_ggtt(card, GPU_GGTT, 0, HARNESS_RAM_SIZE / 4096);
 	}
-	ppgtt_make(h);
+	ppgtt_make(integrated);
+	card_tables();
 	if (len < 12)
 		return 0;
 	memcpy(&addr, data, 8);
@@ -48,17 +86,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		uint32_t index = (data[i] | (uint32_t)data[i + 1] << 8) % (6 * 512);
 
 		memcpy(&pte, data + i + 2, 8);
-		if (index < 5 * 512) {
-			ram64_set(h, OFF_PT + 8 * index, pte);
-		} else {
-			ggtt = (uint64_t *)h->g->ggtt + 0x1000 + index % 512;
-			__atomic_store_n(ggtt, pte, __ATOMIC_RELEASE);
-		}
+		store(index, pte);
 	}
-	access_all(sp, addr, n);
-	access_all((struct mem_space){ .root = addr }, n, n);
-	access_all(MEM_GGTT, 0x1000000 + addr % 0x300000, n);
-	access_all(MEM_GGTT, addr, n);
+	for (int i = 0; i < 2; i++) {
+		struct harness *h = i ? card : integrated;
+		uint64_t root = OFF_PT + (i ? 0 : HARNESS_RAM_IOVA);
+
+		access_all(h, (struct mem_space){ .root = root }, addr, n);
+		access_all(h, (struct mem_space){ .root = addr }, n, n);
+		access_all(h, MEM_GGTT, 0x1000000 + addr % 0x300000, n);
+		access_all(h, MEM_GGTT, addr, n);
+	}
 	return 0;
 }
 
