@@ -267,6 +267,7 @@ void vgpu_hw_stats(struct vgpu *g, json_t *out)
 					      (json_int_t)e->slices));
 	}
 	set_int(out, "contexts", contexts);
+	json_object_set_new(out, "context_list", submit_list(h));
 	set_int(out, "jobs_running", running);
 	set_int(out, "jobs_done", jobs);
 	set_int(out, "contexts_registered", h->guc.contexts_registered);

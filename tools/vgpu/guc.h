@@ -160,6 +160,12 @@ void submit_kick(struct vgpu_hw *h, const uint32_t *p, size_t n);
  * @c has left its engine: sends the answers that waited for it; may free @c. submit.lock held.
  */
 void submit_stopped(struct vgpu_hw *h, struct guc_ctx *c);
+/*
+ * The registered contexts, at most SUBMIT_LISTED of them: guc_id, engine, state, page faults the
+ * driver has not answered. A new array.
+ */
+#define SUBMIT_LISTED 64
+json_t *submit_list(struct vgpu_hw *h);
 /* Counts registered contexts, and those that run or would if their engine were free. */
 void submit_count(struct vgpu_hw *h, unsigned int *contexts, unsigned int *running);
 

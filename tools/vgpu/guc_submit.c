@@ -233,3 +233,36 @@ void submit_count(struct vgpu_hw *h, unsigned int *contexts, unsigned int *runni
 	}
 	pthread_mutex_unlock(&s->lock);
 }
+
+static const char *state_name(const struct guc_ctx *c)
+{
+	if (c->hung)
+		return "lost";
+	if (c->faulting)
+		return "page fault";
+	if (c->running)
+		return "running";
+	if (c->queued)
+		return "queued";
+	return c->enabled ? "idle" : "disabled";
+}
+
+json_t *submit_list(struct vgpu_hw *h)
+{
+	struct guc_submit *s = &h->guc.submit;
+	json_t *list = json_array();
+
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = 0, left = s->nr; left && i < GUC_MAX_CONTEXTS; i++) {
+		const struct guc_ctx *c = s->ctx[i];
+
+		if (!c || json_array_size(list) == SUBMIT_LISTED)
+			continue;
+		left--;
+		json_array_append_new(list, json_pack("{si ss ss si}", "guc_id", (int)c->guc_id, "engine",
+						      c->e->name, "state", state_name(c), "page_faults",
+						      (int)s->faults_open[i]));
+	}
+	pthread_mutex_unlock(&s->lock);
+	return list;
+}

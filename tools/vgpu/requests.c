@@ -109,7 +109,7 @@ static json_t *cmd_dead(struct vgpu *g, const json_t *req)
 
 static json_t *cmd_gone(struct vgpu *g, const json_t *req)
 {
-	static const char *const keys[] = { "live_dma_pages", "unbacked_dma_pages", "contexts",
+	static const char *const keys[] = { "live_dma_pages", "unbacked_dma_pages", "contexts", "context_list",
 					    "jobs_running", "bus_master" };
 	int on = get_bool(req, "on");
 	json_t *out, *stats;

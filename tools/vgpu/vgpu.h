@@ -319,7 +319,7 @@ void vgpu_hw_quiesce(struct vgpu *g, bool on);
 void vgpu_hw_fini(struct vgpu *g);
 /*
  * vgpu_hw_stats - add to the object @out at least the integers "contexts",
- * "jobs_running", "jobs_done" and the object "unknown_registers".
+ * "jobs_running", "jobs_done", the object "unknown_registers" and the array "context_list".
  */
 void vgpu_hw_stats(struct vgpu *g, json_t *out);
 /*

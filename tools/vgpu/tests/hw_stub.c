@@ -74,6 +74,7 @@ void vgpu_hw_stats(struct vgpu *g, json_t *out)
 {
 	(void)g;
 	json_object_set_new(out, "contexts", json_integer(3));
+	json_object_set_new(out, "context_list", json_array());
 	json_object_set_new(out, "jobs_running", json_integer(2));
 	json_object_set_new(out, "jobs_done", json_integer(1));
 	json_object_set_new(out, "unknown_registers", json_object());

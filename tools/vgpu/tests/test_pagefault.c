@@ -50,6 +50,7 @@ static void fault_and_retry(void **state)
 {
 	struct harness *h = *state;
 	uint32_t dw[4];
+	json_t *l;
 
 	user_ctx(h, 300, 3);
 	page(h, MISSING, false);
@@ -63,6 +64,12 @@ static void fault_and_retry(void **state)
 	assert_int_equal(dw[2] & ~0xfffu, MISSING);
 	assert_int_equal(dw[3], 0);
 	assert_int_equal(stat_of(h, "jobs_running"), 1);
+	l = submit_list(h->g->hw);
+	assert_int_equal(json_array_size(l), 1);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(l, 0), "state")),
+			    "page fault");
+	assert_int_equal(json_integer_value(json_object_get(json_array_get(l, 0), "page_faults")), 1);
+	json_decref(l);
 	page(h, MISSING, true);
 	answer(h, dw, true);
 	wait32(h, OFF_DATA + MISSING + 8, 0xabcd);
