@@ -15,7 +15,7 @@ setup: ## host packages, root filesystem, kernel sources; idempotent
 	@$(RIG) setup
 
 ##@ Pieces of it
-matrix: ## any subset: BASE= STATE= WAY= ORDER= KERNEL=plain|debug IOMMU=on|off GPU= REPEAT= (comma lists, all)
+matrix: ## any subset: BASE= STATE= WAY= ORDER= KERNEL= IOMMU= GPU= SIDE= (comma lists, all; their product) REPEAT=
 	@$(RIG) matrix
 igt: ## IGT's packaged programs in the guest: TESTS=program[@subtest],… (globs, short) [BASE= SIDE= GPU=]
 	@$(RIG) igt

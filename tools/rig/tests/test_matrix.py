@@ -21,6 +21,43 @@ def test_unknown_name_is_one_line_with_the_known_ones():
     assert e.value.status == 2
 
 
+def product(monkeypatch, ends, **args):
+    """Runs the command with sessions that only take down what they are; ends: exit status of each."""
+    from types import SimpleNamespace
+
+    from xerig import session, show
+    from xerig.commands import matrix as command
+    made = []
+
+    class Session:
+        def __init__(self, _what, base, kernel, gpu):
+            made.append((base, kernel, gpu))
+            self.sides = {}
+
+        def prepare(self, _sides):
+            self.sides = {} if ends[len(made) - 1] == errors.SKIPPED else {"base": 1}
+            return self
+
+        def run(self, plan):
+            made[-1] += tuple(i for i, _ in plan)
+
+    monkeypatch.setattr(session, "Session", Session)
+    monkeypatch.setattr(show, "verdict", lambda _s: ends[len(made) - 1])
+    names = ("state", "way", "order", "side", "iommu", "repeat", "kernel", "gpu")
+    return command.run(SimpleNamespace(**{**dict.fromkeys(names), "base": "6.12", **args})), made
+
+
+def test_configurations_are_a_product(monkeypatch):
+    status, made = product(monkeypatch, [0, 0, 0, 0], kernel="debug,plain", gpu="lnl,lnl+bmg", iommu="on,off")
+    assert status == 0 and made == [("6.12", k, g, "on", "off") for k in ("plain", "debug") for g in ("lnl", "lnl+bmg")]
+    assert product(monkeypatch, [0, 1], base="6.12,7.3")[0] == errors.CHECK_FAILED
+    assert product(monkeypatch, [0, 77], base="all")[0] == errors.OK
+    assert product(monkeypatch, [77])[0] == errors.SKIPPED
+    for bad in ({"kernel": "fast"}, {"gpu": "lnl,dg2"}, {"base": "5.10"}):
+        with pytest.raises(errors.UsageError):
+            product(monkeypatch, [0], **bad)
+
+
 def test_gpus_of_one_guest():
     known = ("bmg", "lnl")
     assert matrix.gpus(None, known) == matrix.gpus("", known) == "lnl"

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """`make matrix`: any subset of the product of states, ways, orders and configurations."""
 
+import itertools
+
 from .. import errors
 from ..cli import env
 
@@ -8,17 +10,18 @@ HELP = "any subset of states, ways and orders, with a verdict each"
 
 
 def add_arguments(parser):
-    parser.add_argument("--base", default=env("BASE", "6.12"), help="kernel base (6.12)")
+    parser.add_argument("--base", default=env("BASE", "6.12"), help="kernel bases, comma list or all (6.12)")
     for name in ("state", "way", "order"):
         parser.add_argument(f"--{name}", default=env(name.upper()), help="comma list, or all")
     parser.add_argument("--side", default=env("SIDE"), help="base, patched or both (base,patched)")
-    parser.add_argument("--kernel", default=env("KERNEL"), help="plain or debug")
+    parser.add_argument("--kernel", default=env("KERNEL"), help="plain, debug, or plain,debug (plain)")
     parser.add_argument("--iommu", default=env("IOMMU"), help="on, off, or on,off (on)")
-    parser.add_argument("--gpu", default=env("GPU"), help="virtual GPU (lnl), or several: lnl+bmg")
+    parser.add_argument("--gpu", default=env("GPU"), help="virtual GPUs, comma list (lnl); lnl+bmg: two in one guest")
     parser.add_argument("--repeat", default=env("REPEAT"), help="how often each cell is run (1)")
 
 
 def run(args):
+    from .. import base as bases
     from .. import matrix, session, show
 
     states = matrix.select("STATE", args.state, matrix.STATES, matrix.STATES)
@@ -26,13 +29,18 @@ def run(args):
     orders = matrix.select("ORDER", args.order, matrix.ORDERS, ["close-after"])
     sides = matrix.select("SIDE", args.side, ("base", "patched"), ("base", "patched"))
     iommus = matrix.select("IOMMU", args.iommu, ("on", "off"), ("on",))
-    kernel = matrix.choice("KERNEL", args.kernel, session.VARIANTS, "plain")
-    gpu = matrix.gpus(args.gpu, session.GPUS)
+    kernels = matrix.select("KERNEL", args.kernel, session.VARIANTS, ("plain",))
+    gpus = [matrix.gpus(g, session.GPUS) for g in (args.gpu or "lnl").split(",")]
+    names = [b.name for b in bases.load_list(args.base)]
     cells = matrix.cells(states, ways, orders, matrix.count("REPEAT", args.repeat))
     if not cells:
         raise errors.UsageError("nothing to run: munmap orders need a STATE with memory to unmap")
-    s = session.Session("matrix", args.base, kernel, gpu).prepare(sides)
-    if not s.sides:
-        return errors.SKIPPED
-    s.run([(iommu, cells) for iommu in iommus])
-    return show.verdict(s)
+    ends = set()
+    for base, kernel, gpu in itertools.product(names, kernels, gpus):
+        s = session.Session("matrix", base, kernel, gpu).prepare(sides)
+        if not s.sides:
+            ends.add(errors.SKIPPED)
+            continue
+        s.run([(iommu, cells) for iommu in iommus])
+        ends.add(show.verdict(s))
+    return errors.CHECK_FAILED if errors.CHECK_FAILED in ends else errors.OK if errors.OK in ends else errors.SKIPPED
