@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Accessors by GPU address. Every access walks; nothing is cached from one to the next. */
+/* Accessors by GPU address. Every access walks; nothing is kept from one to the next. */
 #include "mem.h"
 
 #include <errno.h>
@@ -18,7 +18,8 @@ _Thread_local struct mem_fault mem_fault;
 
 /* Translates the start of [addr, addr + len) and says how far the result reaches. */
 static int translate(struct vgpu_hw *h, const struct dma_origin *who, struct mem_space sp,
-		     uint64_t addr, size_t len, bool write, bool quiet, struct span *s)
+		     uint64_t addr, size_t len, bool write, bool quiet, struct span *s,
+		     struct ppgtt_cursor *cur)
 {
 	struct ppgtt_leaf leaf;
 	enum ppgtt_status st;
@@ -35,7 +36,7 @@ static int translate(struct vgpu_hw *h, const struct dma_origin *who, struct mem
 				     "GGTT entry not valid");
 		return -EFAULT;
 	}
-	st = ppgtt_walk(h, who, sp.root, addr, write, &leaf);
+	st = ppgtt_walk(h, who, sp.root, addr, write, &leaf, cur);
 	if (st != PPGTT_OK) {
 		h->ppgtt_faults++;
 		if (st == PPGTT_TABLE_ERROR && !quiet)
@@ -76,13 +77,14 @@ static int write_at(struct vgpu_hw *h, const struct dma_origin *who, const struc
 int mem_read(struct vgpu_hw *h, const struct dma_origin *who, struct mem_space sp, uint64_t addr,
 	     void *buf, size_t len)
 {
+	struct ppgtt_cursor cur = { 0 };
 	char *p = buf;
 	int ret = 0;
 
 	pthread_rwlock_rdlock(&h->xlat);
 	while (len) {
 		struct span s;
-		int err = translate(h, who, sp, addr, len, false, ret == -EFAULT, &s);
+		int err = translate(h, who, sp, addr, len, false, ret == -EFAULT, &s, &cur);
 
 		if (err || s.null)
 			memset(p, 0, s.len);
@@ -101,13 +103,14 @@ int mem_read(struct vgpu_hw *h, const struct dma_origin *who, struct mem_space s
 int mem_write(struct vgpu_hw *h, const struct dma_origin *who, struct mem_space sp, uint64_t addr,
 	      const void *buf, size_t len)
 {
+	struct ppgtt_cursor cur = { 0 };
 	const char *p = buf;
 	int ret = 0;
 
 	pthread_rwlock_rdlock(&h->xlat);
 	while (len) {
 		struct span s;
-		int err = translate(h, who, sp, addr, len, true, ret == -EFAULT, &s);
+		int err = translate(h, who, sp, addr, len, true, ret == -EFAULT, &s, &cur);
 
 		if (!err && !s.null)
 			err = write_at(h, who, &s, p);
@@ -147,15 +150,16 @@ static int copy_at(struct vgpu_hw *h, const struct dma_origin *who, struct span 
 int mem_copy(struct vgpu_hw *h, const struct dma_origin *who, struct mem_space sp, uint64_t dst,
 	     uint64_t src, size_t len)
 {
+	struct ppgtt_cursor from_cur = { 0 }, to_cur = { 0 };
 	int err = 0;
 
 	pthread_rwlock_rdlock(&h->xlat);
 	while (len && !err) {
 		struct span from, to;
 
-		err = translate(h, who, sp, src, len, false, false, &from);
+		err = translate(h, who, sp, src, len, false, false, &from, &from_cur);
 		if (!err)
-			err = translate(h, who, sp, dst, len, true, false, &to);
+			err = translate(h, who, sp, dst, len, true, false, &to, &to_cur);
 		if (!err)
 			err = copy_at(h, who, &to, &from);
 		if (err)
@@ -178,7 +182,7 @@ int mem_read32(struct vgpu_hw *h, const struct dma_origin *who, struct mem_space
 	if (addr & 3)
 		return mem_read(h, who, sp, addr, val, sizeof(*val));
 	pthread_rwlock_rdlock(&h->xlat);
-	err = translate(h, who, sp, addr, 4, false, false, &s);
+	err = translate(h, who, sp, addr, 4, false, false, &s, NULL);
 	if (!err && !s.null && (s.at.vram ? vram_read32(h, s.at.addr, val, who) :
 					    vgpu_dma_read32(h->g, s.at.addr, val, who)) != DMA_OK)
 		err = -EIO;
@@ -195,7 +199,7 @@ int mem_write32(struct vgpu_hw *h, const struct dma_origin *who, struct mem_spac
 	if (addr & 3)
 		return mem_write(h, who, sp, addr, &val, sizeof(val));
 	pthread_rwlock_rdlock(&h->xlat);
-	err = translate(h, who, sp, addr, 4, true, false, &s);
+	err = translate(h, who, sp, addr, 4, true, false, &s, NULL);
 	if (!err && !s.null && (s.at.vram ? vram_write32(h, s.at.addr, val, who) :
 					    vgpu_dma_write32(h->g, s.at.addr, val, who)) != DMA_OK)
 		err = -EIO;
@@ -212,7 +216,7 @@ int mem_write64(struct vgpu_hw *h, const struct dma_origin *who, struct mem_spac
 	if (addr & 7)
 		return mem_write(h, who, sp, addr, &val, sizeof(val));
 	pthread_rwlock_rdlock(&h->xlat);
-	err = translate(h, who, sp, addr, 8, true, false, &s);
+	err = translate(h, who, sp, addr, 8, true, false, &s, NULL);
 	if (!err && !s.null && (s.at.vram ? vram_write64(h, s.at.addr, val, who) :
 					    vgpu_dma_write64(h->g, s.at.addr, val, who)) != DMA_OK)
 		err = -EIO;

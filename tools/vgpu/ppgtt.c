@@ -12,7 +12,8 @@
 #define IN_VRAM	 (1ull << 11)
 #define ADDR	 0x000ffffffffff000ull
 
-#define TOP_LEVEL 4
+#define TOP_LEVEL    4
+#define REGION_SHIFT 21 /* what one last table maps */
 
 static enum dma_status read_entry(struct vgpu_hw *h, const struct dma_origin *who, uint64_t addr,
 				  uint64_t *pte)
@@ -41,13 +42,20 @@ static enum ppgtt_status leaf_done(const struct vgpu_hw *h, uint64_t pte, uint64
 }
 
 enum ppgtt_status ppgtt_walk(struct vgpu_hw *h, const struct dma_origin *who, uint64_t root,
-			     uint64_t va, bool write, struct ppgtt_leaf *leaf)
+			     uint64_t va, bool write, struct ppgtt_leaf *leaf,
+			     struct ppgtt_cursor *cur)
 {
 	uint64_t table = root & ADDR, pte;
 	bool compact = false;
+	int level = TOP_LEVEL;
 
 	va &= PPGTT_VA_MASK;
-	for (int level = TOP_LEVEL;; level--) {
+	if (cur && cur->valid && cur->region == va >> REGION_SHIFT) {
+		table = cur->table;
+		compact = cur->compact;
+		level = 0;
+	}
+	for (;; level--) {
 		unsigned int shift = 12 + 9 * (unsigned int)level;
 		unsigned int idx = va >> shift & 511;
 
@@ -66,5 +74,7 @@ enum ppgtt_status ppgtt_walk(struct vgpu_hw *h, const struct dma_origin *who, ui
 			return leaf_done(h, pte, va, shift, write, leaf);
 		compact = level == 1 && pte & PDE_64K;
 		table = pte & ADDR;
+		if (level == 1 && cur)
+			*cur = (struct ppgtt_cursor){ true, compact, va >> REGION_SHIFT, table };
 	}
 }

@@ -23,11 +23,22 @@ struct ppgtt_leaf {
 };
 
 /*
- * Walks from the table at @root; nothing is cached. Tables are in local memory where the device
- * has some (entries that point to tables carry no memory bit), otherwise at bus addresses. @who is charged with the table reads.
- * Caller holds h->xlat shared for as long as it uses the result.
+ * Where the last walk found its last table: the neighbour's entry is in it, too. Good for one root
+ * and one hold of h->xlat. All zero: nothing yet.
+ */
+struct ppgtt_cursor {
+	bool valid, compact;
+	uint64_t region; /* VA >> 21 */
+	uint64_t table;
+};
+
+/*
+ * Walks from the table at @root. Tables are in local memory where the device has some (entries that
+ * point to tables carry no memory bit), otherwise at bus addresses. @who is charged with the table
+ * reads. Caller holds h->xlat shared for as long as it uses the result or @cur, which may be NULL.
  */
 enum ppgtt_status ppgtt_walk(struct vgpu_hw *h, const struct dma_origin *who, uint64_t root,
-			     uint64_t va, bool write, struct ppgtt_leaf *leaf);
+			     uint64_t va, bool write, struct ppgtt_leaf *leaf,
+			     struct ppgtt_cursor *cur);
 
 #endif

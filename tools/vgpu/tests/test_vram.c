@@ -163,9 +163,9 @@ static void tables_in_system_memory(void **state)
 	struct ppgtt_leaf leaf;
 	uint64_t root = ppgtt_make(h);
 
-	assert_int_equal(ppgtt_walk(h->g->hw, &who, root, 0x1000, false, &leaf),
+	assert_int_equal(ppgtt_walk(h->g->hw, &who, root, 0x1000, false, &leaf, NULL),
 			 PPGTT_TABLE_ERROR); /* beyond the end */
-	assert_int_equal(ppgtt_walk(h->g->hw, &who, 0x8000, 0x1000, false, &leaf),
+	assert_int_equal(ppgtt_walk(h->g->hw, &who, 0x8000, 0x1000, false, &leaf, NULL),
 			 PPGTT_NOT_PRESENT);
 }
 
@@ -176,17 +176,17 @@ static void large_leaves(void **state)
 
 	vram_space(h);
 	v64(h, LEVEL(2), 0x0 | DM | 0x83); /* the identity map of the driver: 1 GiB */
-	assert_int_equal(ppgtt_walk(h->g->hw, &who, V_PT, 0x3abcdef8, true, &leaf), PPGTT_OK);
+	assert_int_equal(ppgtt_walk(h->g->hw, &who, V_PT, 0x3abcdef8, true, &leaf, NULL), PPGTT_OK);
 	assert_true(leaf.at.vram);
 	assert_int_equal(leaf.at.addr, 0x3abcdef8);
 	assert_int_equal(leaf.bytes, END - 0x3abcdef8);
 	v64(h, LEVEL(2), LEVEL(1) | 3);
 	v64(h, LEVEL(1), 0x600000 | DM | 1 << 12 | 0x83); /* 2 MiB; bit 12 is PAT */
-	assert_int_equal(ppgtt_walk(h->g->hw, &who, V_PT, 0x12345, true, &leaf), PPGTT_OK);
+	assert_int_equal(ppgtt_walk(h->g->hw, &who, V_PT, 0x12345, true, &leaf, NULL), PPGTT_OK);
 	assert_int_equal(leaf.at.addr, 0x612345);
 	v64(h, LEVEL(1), LEVEL(0) | 0x43); /* compact table of 64 KiB pages */
 	v64(h, LEVEL(0) + 8, 0x750000 | DM | 3);
-	assert_int_equal(ppgtt_walk(h->g->hw, &who, V_PT, 0x1abcd, true, &leaf), PPGTT_OK);
+	assert_int_equal(ppgtt_walk(h->g->hw, &who, V_PT, 0x1abcd, true, &leaf, NULL), PPGTT_OK);
 	assert_int_equal(leaf.at.addr, 0x75abcd);
 	assert_true(leaf.at.vram);
 }
@@ -276,11 +276,11 @@ static void table_beyond_the_end(void **state)
 	for (int level = 4; level > 0; level--) {
 		vram_space(h);
 		v64(h, LEVEL(level), END | 3);
-		assert_int_equal(ppgtt_walk(h->g->hw, &who, V_PT, 0, false, &leaf),
+		assert_int_equal(ppgtt_walk(h->g->hw, &who, V_PT, 0, false, &leaf, NULL),
 				 PPGTT_TABLE_ERROR);
 	}
-	assert_int_equal(ppgtt_walk(h->g->hw, &who, END, 0, false, &leaf), PPGTT_TABLE_ERROR);
-	assert_int_equal(ppgtt_walk(h->g->hw, &who, ~0ull, 0, false, &leaf), PPGTT_TABLE_ERROR);
+	assert_int_equal(ppgtt_walk(h->g->hw, &who, END, 0, false, &leaf, NULL), PPGTT_TABLE_ERROR);
+	assert_int_equal(ppgtt_walk(h->g->hw, &who, ~0ull, 0, false, &leaf, NULL), PPGTT_TABLE_ERROR);
 	assert_int_equal(harness_witness(h, WITNESS_VRAM_FAULT), 6);
 }
 
