@@ -175,7 +175,7 @@ class Worker(run.Worker):
     @staticmethod
     def tune(machine, _session):
         """KUnit has to be told that it may run."""
-        machine.kernel_args = (*machine.kernel_args, "kunit.enable=1")
+        machine.kernel_args = (*machine.kernel_args, "kunit.enable=1", "kunit.autorun=1")
         return machine
 
     def cell_run(self, vm, test, lingering):
