@@ -59,4 +59,5 @@ STATES = {s.name: s for s in (
     State("ioctl-stuck", "ioctls asleep in a copy from user memory", default=False),
     State("fd-passed", "a device file whose creator is dead", default=False),
     State("debugfs-forcewake", "a file of debugfs that holds force wake", default=False),
+    State("oa-stream", "an OA stream with readers asleep", default=False),
 )}
