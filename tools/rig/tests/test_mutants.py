@@ -164,3 +164,11 @@ def test_the_unmutated_series_has_to_pass_first(hunt):
     hunt().start()
     with pytest.raises(errors.InfraError, match="not clean"):
         hunt(red=["many-bos/unbind/kill"]).start()
+
+
+@pytest.mark.parametrize("name", ["6.12", "7.3"])
+def test_the_mutant_of_make_test_is_one(name):
+    from xerig import base, tree
+    parts = [Mutant(p.name[:4], path.rsplit("/", 1)[1], n) for p in tree.read_series(base.load(name))
+             for path, n, _ in mutants.hunks(p.diff)]
+    assert len(mutants.choose(parts, mutants.META, 1)) == 1

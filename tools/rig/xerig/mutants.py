@@ -28,10 +28,9 @@ BATTERY = (("userptr", "unbind", "munmap-after"), ("bo-bound", "remove", "close-
            ("preempt-vm", "unbind", "close-after"), ("queue-queued", "remove", "kill"), ("many-bos", "unbind", "kill"),
            ("ioctl-stuck", "unbind", "close-after"), ("fd-passed", "remove", "close-after"),
            ("debugfs-forcewake", "unbind", "close-after"), ("dmabuf-imported", "unbind", "close-after"))
-# What `make test` does: the gate that remove() must close is left open, which a release later on closes then; all
-# that is left to see is memory given back too late.
-META = "xe_unplug.c@xe_dma_gate_close@1"
-META_BATTERY = (("many-bos", "unbind", "kill"),)
+# What `make test` does: somebody who waits for a user fence is not told that the device has gone.
+META = "*@xe_wait_user_fence.c@2"
+META_BATTERY = (("user-fence", "unbind", "close-after"),)
 
 
 @dataclass(frozen=True)

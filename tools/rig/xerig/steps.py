@@ -187,7 +187,7 @@ def sweep(_cache, _out, base):
 
 
 def mutant(cache, _out, base):
-    """The series with its gate left open, which somebody has to notice."""
+    """The series without one hunk, which somebody has to notice."""
     skipped = _nothing_to_run(base)
     if skipped:
         return skipped
