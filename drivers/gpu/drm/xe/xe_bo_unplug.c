@@ -49,9 +49,6 @@
  * exporter, so a worker does it, for whom the removal waits XE_BO_UNPLUG_MS.
  */
 
-/* For all buffer objects together */
-#define XE_BO_UNPLUG_MS		500
-
 /* No copy out of VRAM begins later than this after the first */
 #define XE_BO_SAVE_MS		2000
 

@@ -5,6 +5,10 @@
 
 #include "xe_bo_unplug_types.h"
 
+/** XE_BO_UNPLUG_MS - how long the removal tries locks, for all buffers together */
+#define XE_BO_UNPLUG_MS		500
+
+struct kunit_suite;
 struct xe_bo;
 struct xe_device;
 
@@ -17,5 +21,9 @@ void xe_bo_unplug_drop(struct xe_device *xe, struct xe_bo_unplug_stats *stats);
 
 void xe_bo_unplug_hidden(struct xe_bo *bo);
 void xe_bo_unplug_hidden_locked(struct xe_bo *bo);
+
+#if IS_ENABLED(CONFIG_DRM_XE_KUNIT_TEST)
+extern struct kunit_suite xe_bo_unplug_test_suite;
+#endif
 
 #endif
