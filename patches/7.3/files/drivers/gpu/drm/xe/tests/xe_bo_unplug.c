@@ -5,19 +5,29 @@
 #include <kunit/test-bug.h>
 #include <kunit/visibility.h>
 
+#include <linux/delay.h>
+#include <linux/dma-buf.h>
 #include <linux/file.h>
 #include <linux/highmem.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_managed.h>
 #include <drm/drm_prime.h>
+#include <drm/ttm/ttm_device.h>
+#include <drm/ttm/ttm_tt.h>
+#include <uapi/drm/xe_drm.h>
 
 #include "tests/xe_kunit_helpers.h"
 #include "tests/xe_pci_test.h"
 
+#include "xe_bo.h"
+#include "xe_bo_unplug.h"
+#include "xe_device.h"
+#include "xe_dma.h"
 #include "xe_dma_buf.h"
 #include "xe_shrinker.h"
 #include "xe_ttm_sys_mgr.h"
+#include "xe_unplug.h"
 #include "xe_validation.h"
 
 #define BO_PAGES	4
