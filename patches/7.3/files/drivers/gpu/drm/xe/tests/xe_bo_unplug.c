@@ -94,6 +94,7 @@ static int unplug_test_init(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, xe_unplug_init(xe), 0);
 	KUNIT_ASSERT_EQ(test, xe_dma_gate_init(&xe->dma, xe->drm.dev), 0);
 	xe_bo_list_init(xe);
+	xe_validation_device_init(&xe->val);
 
 	INIT_LIST_HEAD(&xe->mem_access.vram_userfault.list);
 	KUNIT_ASSERT_EQ(test, drmm_mutex_init(&xe->drm, &xe->mem_access.vram_userfault.lock), 0);
@@ -127,9 +128,10 @@ static struct xe_bo *create(struct xe_device *xe)
 				 XE_BO_FLAG_SYSTEM, XE_VALIDATION_OPT_OUT);
 }
 
+/* Locked by the caller, as in dma-buf callbacks: no transaction can begin here */
 static int validate(struct xe_bo *bo)
 {
-	return xe_bo_validate(bo, NULL, false, XE_VALIDATION_OPT_OUT);
+	return xe_bo_validate(bo, NULL, false, XE_VALIDATION_UNSUPPORTED);
 }
 
 static struct xe_bo *new_bo(struct kunit *test)
