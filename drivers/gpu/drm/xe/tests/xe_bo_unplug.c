@@ -13,9 +13,7 @@
 #include <drm/drm_drv.h>
 #include <drm/drm_managed.h>
 #include <drm/drm_prime.h>
-#include <drm/ttm/ttm_device.h>
 #include <drm/ttm/ttm_tt.h>
-#include <uapi/drm/xe_drm.h>
 
 #include "tests/xe_kunit_helpers.h"
 #include "tests/xe_pci_test.h"
@@ -25,7 +23,6 @@
 #include "xe_device.h"
 #include "xe_dma.h"
 #include "xe_dma_buf.h"
-#include "xe_ttm_sys_mgr.h"
 #include "xe_unplug.h"
 
 #define BO_PAGES	4
@@ -71,14 +68,12 @@ static void fini(struct drm_device *drm, void *arg)
 {
 	struct xe_device *xe = arg;
 
-	ttm_device_fini(&xe->ttm);
 	xe_dma_gate_fini(&xe->dma);
 }
 
 static int unplug_test_init(struct kunit *test)
 {
 	struct xe_device *xe;
-	int err;
 
 	memset(&fake, 0, sizeof(fake));
 
@@ -92,17 +87,8 @@ static int unplug_test_init(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, xe_unplug_init(xe), 0);
 	KUNIT_ASSERT_EQ(test, xe_dma_gate_init(&xe->dma, xe->drm.dev), 0);
 	xe_bo_list_init(xe);
-
-	INIT_LIST_HEAD(&xe->mem_access.vram_userfault.list);
-	KUNIT_ASSERT_EQ(test, drmm_mutex_init(&xe->drm, &xe->mem_access.vram_userfault.lock), 0);
-	spin_lock_init(&xe->pinned.lock);
-
-	err = ttm_device_init(&xe->ttm, &xe_ttm_funcs, xe->drm.dev,
-			      xe->drm.anon_inode->i_mapping,
-			      xe->drm.vma_offset_manager, false, false);
-	KUNIT_ASSERT_EQ(test, err, 0);
 	KUNIT_ASSERT_EQ(test, drmm_add_action_or_reset(&xe->drm, fini, xe), 0);
-	KUNIT_ASSERT_EQ(test, xe_ttm_sys_mgr_init(xe), 0);
+	KUNIT_ASSERT_EQ(test, xe_kunit_helper_bo_init(xe), 0);
 
 	return 0;
 }
@@ -120,8 +106,7 @@ static void unplug(struct xe_device *xe, struct xe_bo_unplug_stats *stats)
 
 static struct xe_bo *create(struct xe_device *xe)
 {
-	return xe_bo_create_user(xe, NULL, NULL, BO_SIZE,
-				 DRM_XE_GEM_CPU_CACHING_WB, XE_BO_FLAG_SYSTEM);
+	return xe_kunit_helper_bo_create(xe, BO_SIZE);
 }
 
 static struct xe_bo *new_bo(struct kunit *test)
@@ -312,7 +297,7 @@ static void test_late_callers(struct kunit *test)
 	unplug(test->priv, &stats);
 
 	xe_bo_lock(bo, false);
-	KUNIT_EXPECT_EQ(test, xe_bo_validate(bo, NULL, false), -ENODEV);
+	KUNIT_EXPECT_EQ(test, xe_kunit_helper_bo_validate(bo), -ENODEV);
 	xe_bo_unlock(bo);
 	expect_dropped(test, bo);
 
@@ -420,7 +405,7 @@ static void test_imported(struct kunit *test)
 	bo = gem_to_xe_bo(obj);
 
 	xe_bo_lock(bo, false);
-	KUNIT_EXPECT_EQ(test, xe_bo_validate(bo, NULL, false), 0);
+	KUNIT_EXPECT_EQ(test, xe_kunit_helper_bo_validate(bo), 0);
 	KUNIT_EXPECT_PTR_EQ(test, bo->ttm.sg, &fake.sgt);
 	xe_bo_unlock(bo);
 	KUNIT_EXPECT_GT(test, atomic_read(&fake.imports), 0);
@@ -433,7 +418,7 @@ static void test_imported(struct kunit *test)
 
 	/* Nobody may make a new one */
 	xe_bo_lock(bo, false);
-	KUNIT_EXPECT_EQ(test, xe_bo_validate(bo, NULL, false), -ENODEV);
+	KUNIT_EXPECT_EQ(test, xe_kunit_helper_bo_validate(bo), -ENODEV);
 	xe_bo_unlock(bo);
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(import(xe, buf)), -ENODEV);
 	KUNIT_EXPECT_EQ(test, atomic_read(&fake.imports), 0);
