@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from xerig import agent, errors, expect, matrix, paths, run, sweep
+from xerig.memo import Memo
 from xerig.sweep import Point
 
 FACTS = {"base": "6.12", "side": "patched", "kernel": "plain", "iommu": "on", "gpu": "lnl"}
@@ -38,11 +39,11 @@ def test_a_recording_that_lost_events_is_refused():
 
 
 def test_memo_outlives_a_run(tmp_path):
-    memo = sweep.Memo(paths.Cache(tmp_path), "sweep-x")
+    memo = Memo(paths.Cache(tmp_path), "sweep-x")
     memo.add("a", "clean")
     memo.add("b", "dirty")
-    assert sweep.Memo(paths.Cache(tmp_path), "sweep-x").known() == {"a": "clean", "b": "dirty"}
-    assert sweep.Memo(paths.Cache(tmp_path), "sweep-y").known() == {}
+    assert Memo(paths.Cache(tmp_path), "sweep-x").known() == {"a": "clean", "b": "dirty"}
+    assert Memo(paths.Cache(tmp_path), "sweep-y").known() == {}
 
 
 class Gpu:
@@ -108,7 +109,7 @@ class Guest:
 
 
 def walk(phase, gpu=None, **kw):
-    guest, gpu, memo = Guest(**kw), gpu or Gpu(), sweep.Memo(None, None)
+    guest, gpu, memo = Guest(**kw), gpu or Gpu(), Memo(None, None)
     vm = SimpleNamespace(agent=guest, gpu=gpu, gpus=[gpu], render_node=lambda *_a: "/dev/dri/renderD128", console_lines=list)
     res = sweep.SweepRun(vm, Point("userptr", phase, "mmio_read", 4), FACTS, [], (3, 0), memo).run()
     return guest.did, gpu.log, res

@@ -4,7 +4,6 @@
 import contextlib
 import json
 import os
-import re
 import shutil
 import socket
 import subprocess
@@ -13,7 +12,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import agent, errors, initramfs, procs, qmp, vgpu
+from . import agent, errors, klog, procs, qmp, vgpu
 
 BOOT_TIME = 60.0  # seconds until the agent must have spoken; a loaded machine needs ten
 BDF = "0000:01:00.0"  # of the GPU that is unplugged, and the only one mostly
@@ -161,10 +160,7 @@ class Boot:
         text = (self.log_dir / "qemu.log").read_text("utf-8", "replace").strip() if self._qemu else ""
         if self._qemu and not self._qemu.running() and text:
             return text.splitlines()[-1]
-        for line in reversed(self.console_lines()):
-            if re.search(r"Kernel panic|BUG:|Oops", line):
-                return line
-        return None
+        return klog.death(self.console_lines())
 
     def console_lines(self):
         """Lines of the serial console so far; the only voice of a kernel that has panicked."""

@@ -22,7 +22,7 @@ def on_machine(base, machine, out, cache):
     A module that the kernel does not have is an InfraError: no suite may vanish silently.
     """
     began = time.monotonic()
-    machine.kernel_args = ("kunit.enable=1", "kunit.autorun=1",)
+    machine.kernel_args = kunit.GUEST_ARGS
     with boot.Boot(machine, out, gpu=False) as vm:
         guest = vm.agent
         begin = guest.mark("xe-unplug: kunit: begin")

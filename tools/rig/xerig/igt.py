@@ -217,9 +217,7 @@ def judge(test, facts, seen, records, witness, rules, skips, died=None):
         res.replies = [(d, r, 0.0) for d, r in seen["dynamic"].items()]
     res.held = {"igt": result}
     if result == "skip":
-        res.skip = why_skipped(seen["text"])
-        if not any(rule.applies(res.facts) and rule.pattern.search(res.skip) for rule in skips):
-            res.findings.append(oracles.Finding("program", f"skipped, and the list has no such reason: {res.skip}"))
+        res.skipped(why_skipped(seen["text"]), skips)
     elif result not in GOOD and not (result == "incomplete" and died) and not \
             (result in ("dmesg-fail", "abort") and seen and not re.search("assert|FAIL", seen["text"])):
         text = seen["text"] if seen else ""
@@ -293,7 +291,7 @@ class Worker(run.Worker):
         except agent.GuestTimeout as e:
             died = f"stuck: {e}"
         except agent.GuestGone as e:
-            died = next((s for s in reversed(vm.console_lines()) if re.search(r"Kernel panic|BUG: |Oops", s)), None)
+            died = klog.death(vm.console_lines())
             if died is None:
                 raise errors.InfraError(f"the guest is gone ({e})") from None
         except agent.AgentError as e:

@@ -30,6 +30,7 @@ SPLATS = {"panic", "kasan", "lockdep", "oops", "hung", "ubsan", "bug", "warn"}
 OWNED = {"dma-api": "dma-debug", "iommu": "iommu", "kmemleak": "memory"}
 
 _CUT = re.compile(r"^-+\[ cut here \]-+")
+_DEATH = re.compile(r"Kernel panic|BUG: |Oops")
 _END = re.compile(r"^---\[ end (trace|Kernel panic)")
 _START = re.compile(
     r"^(BUG: |Oops|general protection fault|kernel BUG at|Kernel panic|WARNING: (possible|inconsistent|suspicious|"
@@ -59,6 +60,12 @@ class Entry:
 
     def text(self):
         return "\n".join(self.lines)
+
+
+def death(lines):
+    """How a kernel died, from the lines of its console: the first bad one of the last 400; None if it says nothing."""
+    line = next((s for s in lines[-400:] if _DEATH.search(s)), None)
+    return line and re.sub(r"^\[[^]]*\]\s*", "", line)
 
 
 def parse_console(lines):

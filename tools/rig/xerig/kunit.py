@@ -17,6 +17,8 @@ from . import buildtree, cmd, errors, paths, sources, tree, ui
 DRIVER_CONFIG = "drivers/gpu/drm/xe"
 # TTM's ttm_bo_reserve_deadlock locks itself out on purpose. Lockdep says so, and nothing more from then on.
 FILTER = "module!=ttm_bo_test"
+# Parameters of a guest kernel that is to run suites; 6.12 ignores the second, which it does not know.
+GUEST_ARGS = ("kunit.enable=1", "kunit.autorun=1")
 ALLOW = paths.REPO / "tools" / "check" / "kunit.allow"
 SPLAT = re.compile(r"(WARNING: .*|BUG: .*|Kernel panic.*|possible circular locking.*|"
                    r"DMA-API: (?!preallocated|debugging enabled).*)$")

@@ -10,7 +10,7 @@ import re
 import time
 from dataclasses import dataclass
 
-from . import agent, errors, klog, oracles, paths, run
+from . import agent, errors, klog, kunit, oracles, paths, run
 from .oracles import rig
 
 KIND = "live"
@@ -132,7 +132,7 @@ class LiveRun:
         except agent.GuestTimeout as e:
             ev.stuck.append(str(e))
         except agent.GuestGone as e:
-            ev.kernel_died = next((s for s in reversed(self.vm.console_lines()) if re.search("panic|BUG: |Oops", s)), None)
+            ev.kernel_died = klog.death(self.vm.console_lines())
             if ev.kernel_died is None:
                 ev.infra.append(f"the guest is gone ({e})")
         except (agent.AgentError, errors.InfraError) as e:
@@ -155,9 +155,7 @@ class LiveRun:
         lines = [r.text for r in records]
         status, why = read_ktap(lines, self.test.case)
         if status == "skip":
-            res.skip = why or "no reason given"
-            if not any(rule.applies(res.facts) and rule.pattern.search(res.skip) for rule in self.skips):
-                res.findings.append(oracles.Finding("program", f"skipped, and the list has no such reason: {res.skip}"))
+            res.skipped(why or "no reason given", self.skips)
         elif status != "pass" and not res.findings or status == "fail":
             said = next((s.strip() for s in lines if "EXPECTATION FAILED" in s or "ASSERTION FAILED" in s), None)
             res.findings.append(oracles.Finding("program", said or ("failed" if status else "no result"), "\n".join(lines[-80:])))
@@ -175,7 +173,7 @@ class Worker(run.Worker):
     @staticmethod
     def tune(machine, _session):
         """KUnit has to be told that it may run."""
-        machine.kernel_args = (*machine.kernel_args, "kunit.enable=1", "kunit.autorun=1")
+        machine.kernel_args = (*machine.kernel_args, *kunit.GUEST_ARGS)
         return machine
 
     def cell_run(self, vm, test, lingering):

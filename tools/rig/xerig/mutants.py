@@ -10,11 +10,11 @@ import random
 import re
 import subprocess
 import tempfile
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import agent, boot, errors, expect, kernel, matrix, oracles, procs, results, run
+from .memo import Memo
 
 KIND = "mutants"
 CALL = re.compile(rb"^\t+(\w+)\([^;{}]*\);\n", re.M)
@@ -193,29 +193,14 @@ class Hunt:
             raise errors.InfraError(f"the unmutated series is not clean, so nothing can be said of mutants: {killer}")
 
 
-class Memo:
-    """What became of mutants, by name, kept over runs for a state of the series. One thread."""
-
-    _lock = threading.Lock()
-
-    def __init__(self, cache, key):
-        self.cache, self.key = cache, f"mutants-{key}"
-
-    def known(self):
-        """name -> [verdict, text]."""
-        return self.cache.read_state(self.key)
-
-    def add(self, name, res):
-        """One more."""
-        with self._lock:
-            done = self.known()
-            done[name] = [res.verdict, res.skip or res.held.get("killed_by") or ""]
-            self.cache.write_state(self.key, done)
+def memo_of(session):
+    """What became of mutants, by name: [verdict, text]; for a state of the series."""
+    return Memo(session.cache, f"mutants-{session.sides['patched'].kernel.key}")
 
 
 def walk(session, wanted, every, rules, iommu="on", battery=BATTERY):
     """Runs mutants; fills session.results and writes the files of the run."""
-    memo = Memo(session.cache, session.sides["patched"].kernel.key)
+    known = memo_of(session)
     session.run_dir = results.new_run_dir(f"mutants-{session.base.name}")
     session.kind = KIND
     from .session import Progress
@@ -226,7 +211,7 @@ def walk(session, wanted, every, rules, iommu="on", battery=BATTERY):
             hunt.start()
             for m in wanted:
                 res = hunt.run(m, every[m])
-                memo.add(m.name, res)
+                known.add(m.name, [res.verdict, res.skip or res.held.get("killed_by") or ""])
                 results.save_cell(session.run_dir, res)
                 session.results.append(res)
                 progress.step(res)

@@ -47,6 +47,12 @@ class Result:
     expected: str | None = None  # set by expect.apply()
     reason: str | None = None
 
+    def skipped(self, why, known):
+        """The test skipped itself: a finding where none of the known reasons (klog.Rule) is why."""
+        self.skip = why
+        if not any(rule.applies(self.facts) and rule.pattern.search(why) for rule in known):
+            self.findings.append(oracles.Finding("program", f"skipped, and the list has no such reason: {why}"))
+
     def oracles(self):
         """Names of the oracles that spoke, in order, once each."""
         return list(dict.fromkeys(f.oracle for f in self.findings))
@@ -295,11 +301,9 @@ class CellRun:
             pass
 
     def _guest_gone(self, e):
-        for line in self.boot.console_lines()[-400:]:
-            if re.search(r"Kernel panic|BUG: |Oops", line):
-                self.ev.kernel_died = re.sub(r"^\[[^]]*\]\s*", "", line)
-                return
-        self.ev.infra.append(f"the guest is gone ({e})")
+        self.ev.kernel_died = klog.death(self.boot.console_lines())
+        if self.ev.kernel_died is None:
+            self.ev.infra.append(f"the guest is gone ({e})")
 
     def _collect(self, first, since, begin_text):
         guest, ev = self.guest, self.ev

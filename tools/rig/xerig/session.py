@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import beforeafter, boot, errors, expect, initramfs, klog, paths, procs, results, run, ui, vgpu
 from . import base as bases
@@ -88,14 +88,14 @@ class Session:
 
     def machine(self, side, iommu):
         """The side's machine with or without the vIOMMU."""
-        return boot.Machine(**{**self.sides[side].machine.__dict__, "iommu": iommu == "on"})
+        return replace(self.sides[side].machine, iommu=iommu == "on")
 
     def machine_of(self, kernel, iommu, side="patched"):
         """A machine with another kernel and the programs of a side."""
         mine = self.sides[side]
         initrd = initramfs.build(self.cache.build / "initrd", self.root.path, kernel.release, kernel.modules,
                                  self._agent, mine.programs)
-        return boot.Machine(**{**self.machine(side, iommu).__dict__, "bzimage": kernel.bzimage, "initrd": initrd})
+        return replace(self.machine(side, iommu), bzimage=kernel.bzimage, initrd=initrd)
 
     def run(self, plan, kind=None, worker=run.Worker):
         """Runs plan, a list of (iommu, cells), on every side; fills results and writes the files.

@@ -8,11 +8,11 @@ counts are splats, mappings left, what the GPU sees, time, and a device that com
 
 import json
 import random
-import threading
 import time
 from dataclasses import dataclass
 
 from . import agent, errors, run, ways
+from .memo import Memo
 
 KIND = "sweep"
 PHASES = ("probe", "work", "close", "remove")
@@ -21,6 +21,7 @@ SHORT = ("userptr@probe@mmio_read@81", "userptr@work@h2g@3", "userptr@work@irq@2
          "userptr@remove@mmio_write@10")
 FIRED_TIME = 0.5  # seconds the program gets after the device has died under it
 PAGE = 1 << 20
+UNBIND = ways.WAYS["unbind"]
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Phases:
     def before(self, phase):
         """Brings the guest to where the phase begins."""
         if phase == "probe":
-            self.c.guest.write(f"{ways.DRIVER}/unbind", ways.BDF, ways.LEAVE_TIME)
+            UNBIND.leave(self.c.boot)
         elif phase in ("close", "remove") and not self.c.hold():
             raise errors.InfraError("the program did not reach its state on a healthy device")
 
@@ -94,9 +95,9 @@ class Phases:
         """The phase itself; on a device that dies in it this ends early. fired: whether it has died."""
         try:
             if phase == "probe":
-                self.c.guest.write(f"{ways.DRIVER}/bind", ways.BDF, ways.LEAVE_TIME)
+                UNBIND.back(self.c.boot)
             elif phase == "remove":
-                self.c.guest.write(f"{ways.DRIVER}/unbind", ways.BDF, ways.LEAVE_TIME)
+                UNBIND.leave(self.c.boot)
             elif phase == "work":
                 self.c.start()
                 self._answer(fired, self.c.state.held_seconds)
@@ -205,7 +206,7 @@ class Recorder(SweepRun):
         self.kill()
         self.wait_exit()
         self.ev.ended = False
-        self.guest.write(f"{ways.DRIVER}/bind", ways.BDF, ways.LEAVE_TIME)
+        UNBIND.back(self.boot)
 
 
 def events(gpu):
@@ -220,28 +221,6 @@ def events(gpu):
     if page["dropped"]:
         raise errors.InfraError(f"the recording is not whole: {page['dropped']} of {page['total']} events are lost")
     return out
-
-
-class Memo:
-    """Verdicts of points by name, kept over runs; for a kernel, GPU and IOMMU setting. Any thread."""
-
-    _lock = threading.Lock()
-
-    def __init__(self, cache, key):
-        self.cache, self.key = cache, key
-
-    def known(self):
-        """name -> verdict of the points that were run."""
-        return self.cache.read_state(self.key) if self.cache else {}
-
-    def add(self, name, verdict):
-        """One more."""
-        if self.cache is None:
-            return
-        with self._lock:
-            done = self.known()
-            done[name] = verdict
-            self.cache.write_state(self.key, done)
 
 
 class Worker(run.Worker):

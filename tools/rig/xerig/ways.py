@@ -4,10 +4,9 @@
 What is more than one write into sysfs (slots, modules, injected failures) is in ways_more.
 """
 
-from .boot import BDF
+from .boot import BDF, DRIVER
 
 LEAVE_TIME = 30.0  # seconds after which remove() counts as stuck
-DRIVER = "/sys/bus/pci/drivers/xe"
 DEVICE = f"/sys/bus/pci/devices/{BDF}"
 
 
@@ -27,6 +26,8 @@ class Way:
 
     def prepare(self, boot):
         """What happens to the device before the driver is told."""
+        if self.dead:
+            boot.gpu.command("dead", on=True)
 
     def leave(self, boot):
         """Tells the driver; returns the guest's nanoseconds from the write to its return."""
@@ -63,9 +64,6 @@ class Surprise(Remove):
     name = "surprise"
     what = "the device is dead first (all ones, no DMA, no interrupt), then removed"
     dead = True
-
-    def prepare(self, boot):
-        boot.gpu.command("dead", on=True)
 
     def back(self, boot):
         boot.gpu.command("dead", on=False)

@@ -61,9 +61,6 @@ class Pull(Slot):
     what = "the device is dead and out of its slot: pciehp finds the card not present"
     dead = True
 
-    def prepare(self, boot):
-        boot.gpu.command("dead", on=True)
-
     def leave(self, boot):
         """Cuts the slot's power behind pciehp's back: QEMU takes the device out and reports a change of presence.
 
@@ -217,7 +214,7 @@ class RemoveProbe(Remove):
 
     def leave(self, boot):
         guest = boot.agent
-        took = guest.write(f"{DRIVER}/unbind", BDF, LEAVE_TIME)
+        took = Unbind().leave(boot)
         asked = guest.begin("write", path=f"{DRIVER}/bind", data=BDF)
         time.sleep(self.DELAY)
         super().leave(boot)

@@ -191,18 +191,18 @@ static void cost_of(pid_t pid, long *ticks, long *wakeups)
 
 static void registers(const char *program)
 {
-	char path[] = "/tmp/vgpu-bench-XXXXXX", sock[64];
+	struct harness_path at;
 	struct timeval limit = { .tv_sec = 10 };
 	double mine = 1e12, empty = 1e12, t;
 	long ticks[2], wakeups[2];
 	pid_t server, pid;
 	int pair[2], fd;
 
-	if (!mkdtemp(path) || socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
+	harness_path_new(&at);
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
 		die("socket");
-	snprintf(sock, sizeof(sock), "%s/s", path);
-	pid = start_program(program, sock);
-	fd = connect_to(sock);
+	pid = start_program(program, at.path);
+	fd = connect_to(at.path);
 	server = fork();
 	if (!server) {
 		close(pair[0]);
@@ -231,8 +231,7 @@ static void registers(const char *program)
 	kill(pid, SIGTERM);
 	waitpid(pid, NULL, 0);
 	waitpid(server, NULL, 0);
-	unlink(sock);
-	rmdir(path);
+	harness_path_free(&at);
 }
 
 /* ---- copy engine ------------------------------------------------------------------------ */

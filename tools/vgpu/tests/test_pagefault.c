@@ -39,6 +39,16 @@ static void expect_fault(struct harness *h, uint32_t id, uint32_t dw[4])
 	assert_int_equal(dw[1] >> 12, ASID);
 }
 
+/* Context 9, new, stores @val to a page that is not there; returns the fault's four dwords. */
+static void fault_now(struct harness *h, uint32_t val, uint32_t dw[4])
+{
+	user_ctx(h, 9, 3);
+	page(h, MISSING, false);
+	RING(h, 9, MI_SDI, MISSING, 0, val, MI_UI);
+	ctx_enable(h, 9);
+	expect_fault(h, 9, dw);
+}
+
 static void answer(struct harness *h, const uint32_t dw[4], bool good)
 {
 	uint32_t pdata = dw[0] >> 28 | (dw[1] & 0xfff) << 4;
@@ -164,11 +174,7 @@ static void disable_while_faulting(void **state)
 	struct harness *h = *state;
 	uint32_t dw[4];
 
-	user_ctx(h, 9, 3);
-	page(h, MISSING, false);
-	RING(h, 9, MI_SDI, MISSING, 0, 0x55, MI_UI);
-	ctx_enable(h, 9);
-	expect_fault(h, 9, dw);
+	fault_now(h, 0x55, dw);
 	ctx_disable(h, 9);
 	ctx_enable(h, 9);
 	expect_silence(h); /* still waits for the one answer */
@@ -183,19 +189,11 @@ static void answer_after_death(void **state)
 	struct harness *h = *state;
 	uint32_t old[4], dw[4];
 
-	user_ctx(h, 9, 3);
-	page(h, MISSING, false);
-	RING(h, 9, MI_SDI, MISSING, 0, 0x55, MI_UI);
-	ctx_enable(h, 9);
-	expect_fault(h, 9, old);
+	fault_now(h, 0x55, old);
 	ctx_disable(h, 9);
 	H2G(h, 0x4503, 9);
 	EXPECT_EVENT(h, 0x4600, 9);
-	user_ctx(h, 9, 3);
-	page(h, MISSING, false);
-	RING(h, 9, MI_SDI, MISSING, 0, 0x66, MI_UI);
-	ctx_enable(h, 9);
-	expect_fault(h, 9, dw);
+	fault_now(h, 0x66, dw);
 	answer(h, old, false);
 	expect_silence(h);
 	page(h, MISSING, true);
@@ -224,11 +222,7 @@ static void reset_forgets_faults(void **state)
 	struct harness *h = *state;
 	uint32_t dw[4];
 
-	user_ctx(h, 9, 3);
-	page(h, MISSING, false);
-	RING(h, 9, MI_SDI, MISSING, 0, 0x55, MI_UI);
-	ctx_enable(h, 9);
-	expect_fault(h, 9, dw);
+	fault_now(h, 0x55, dw);
 	gpu_boot(h);
 	assert_int_equal(stat_of(h, "contexts"), 0);
 	answer(h, dw, true);

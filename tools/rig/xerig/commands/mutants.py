@@ -27,7 +27,7 @@ def run(args):
         ui.say(f"{s.base.name} has no series")
         return errors.SKIPPED
     every = mutants.catalogue(tree.read_series(s.base), overlay, s.source.path)
-    known = mutants.Memo(s.cache, s.sides["patched"].kernel.key).known()
+    known = mutants.memo_of(s).known()
     if args.list:
         for m in every:
             verdict, text = known.get(m.name, ("", "" if every[m] is not None else "cannot be taken out alone"))

@@ -22,6 +22,7 @@ def add_arguments(parser):
 
 def run(args):
     from .. import klog, matrix, results, session, show, sweep, ui
+    from ..memo import Memo
 
     side = matrix.choice("SIDE", args.side, ("base", "patched"), "patched")
     state = matrix.choice("STATE", args.state, matrix.STATES, "userptr")
@@ -33,7 +34,7 @@ def run(args):
     s = session.Session("sweep", args.base, kernel, gpu).prepare([side])
     if not s.sides:
         return errors.SKIPPED
-    memo = sweep.Memo(s.cache, f"sweep-{s.sides[side].kernel.key}-{gpu}-{iommu}")
+    memo = Memo(s.cache, f"sweep-{s.sides[side].kernel.key}-{gpu}-{iommu}")
     if wanted is None:
         where = results.new_run_dir(f"sweep-record-{s.base.name}")
         every = sweep.points(state, sweep.record(s, side, iommu, state, klog.load_allowed(), where))
