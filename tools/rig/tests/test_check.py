@@ -103,6 +103,13 @@ def test_kernel_doc_counts_new_complaints_only(series):
         "drivers/gpu/drm/xe/xe.c: warning: not described", "drivers/gpu/drm/xe/xe_dma.c: warning: not described"]
 
 
+@pytest.mark.parametrize("step, script", [("kernel-doc", "scripts/kernel-doc"), ("checkpatch", "scripts/checkpatch.pl")])
+def test_a_tool_that_breaks_is_no_pass(series, step, script):
+    write(series.kernel / script, "#!/bin/sh\nexit 2\n" if step == "kernel-doc" else "die 'broken';", 0o755)
+    with pytest.raises(errors.InfraError, match="did not run"):
+        run(series, step)
+
+
 def test_coccinelle_against_the_reviewed_list(series, monkeypatch):
     monkeypatch.setattr(check, "RULES", [write(series.tmp / "drmm.cocci", "// Options: --x\n")])
     assert run(series, "coccinelle")["coccinelle"].findings == ["drivers/gpu/drm/xe/xe.c: drmm action f calls g"]

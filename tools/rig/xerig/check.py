@@ -104,7 +104,10 @@ class Check:
     def _checkpatch_one(self, mail):
         r = cmd.run(["perl", "scripts/checkpatch.pl", "--strict", "--terse", "--show-types", "--no-summary",
                      "--color=never", mail], cwd=self.source.path, check=False)
-        return checkpatch_findings(r.stdout, mail.name)
+        found = checkpatch_findings(r.stdout, mail.name)
+        if r.returncode and not found:
+            raise errors.InfraError(f"checkpatch.pl did not run on {mail.name}: {cmd.last_line(r)}")
+        return found
 
     def kernel_doc(self):
         """New complaints of kernel-doc about touched and new files."""

@@ -20,7 +20,8 @@ FILTER = "module!=ttm_bo_test"
 # Parameters of a guest kernel that is to run suites; 6.12 ignores the second, which it does not know.
 GUEST_ARGS = ("kunit.enable=1", "kunit.autorun=1")
 ALLOW = paths.REPO / "tools" / "check" / "kunit.allow"
-SPLAT = re.compile(r"(WARNING: .*|BUG: .*|Kernel panic.*|possible circular locking.*|"
+SPLAT = re.compile(r"(WARNING: .*|BUG: .*|Kernel panic.*|possible circular locking.*|UBSAN: .*|refcount_t: .*|"
+                   r"INFO: (?:possible|trying to register|task .* blocked|rcu_).*|general protection fault.*|"
                    r"DMA-API: (?!preallocated|debugging enabled).*)$")
 STATUSES = ("PASS", "FAIL", "SKIP", "ERROR")
 

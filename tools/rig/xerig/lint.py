@@ -113,7 +113,10 @@ def kernel_doc(source, folder, files):
     if not here:
         return []
     r = cmd.run([source.path / "scripts/kernel-doc", "-none", *here], cwd=folder, check=False)
-    return findings(r.stderr + r.stdout, set(here))
+    found = findings(r.stderr + r.stdout, set(here))
+    if r.returncode and not found:
+        raise errors.InfraError(f"kernel-doc did not run: {cmd.last_line(r)}")
+    return found
 
 
 def coccinelle(folder, rules, env):

@@ -48,7 +48,7 @@ def vgpu_units(cache, out):
     status, text = program(argv, out / "vgpu-units.log", cache.environ())
     m = re.search(r"(\d+) tests passed, (\d+) failed", text)
     o = Outcome(int(m[1]), int(m[2])) if m else Outcome()
-    if status and not o.failed:
+    if (status or not o.passed) and not o.failed:
         o.failed += 1
     if o.failed:
         o.lines = [s for s in text.splitlines() if "not ok" in s or "rror" in s][:10] or text.splitlines()[-3:]
@@ -152,9 +152,10 @@ def meta_tests(cache, out, base):
     seen = []
     with procs.guard():
         run.run_jobs([jobs[0::2], jobs[1::2]], rules, seen.append, lambda t: None)
-    for res in seen:
-        said = meta.judge(owner[res.cell], res)
-        o.add(said is None, f"{owner[res.cell].name}: wanted \"{owner[res.cell].text}\", got {said}")
+    judged = {res.cell: meta.judge(owner[res.cell], res) for res in seen}
+    for cell, m in owner.items():
+        said = judged.get(cell, "no result")
+        o.add(said is None, f"{m.name}: wanted \"{m.text}\", got {said}")
     return o
 
 
@@ -195,9 +196,10 @@ def mutant(cache, _out, base):
     overlay, _ = tree.overlay(s.base, s.source, cache)
     every = mutants.catalogue(tree.read_series(s.base), overlay, s.source.path)
     mutants.walk(s, mutants.choose(every, mutants.META, 1), every, klog.load_allowed(), battery=mutants.META_BATTERY)
-    o = Outcome()
+    o, first = Outcome(), mutants.META_BATTERY[0][0]
     for r in s.results:
-        o.add(r.verdict == "clean", f"{r.cell.name}: {r.skip or 'nobody noticed'}")
+        killer = r.held.get("killed_by", "")
+        o.add(r.verdict == "clean" and killer.startswith(first), f"{r.cell.name}: {r.skip or killer or 'nobody noticed'}")
     return o
 
 
@@ -207,6 +209,8 @@ def _tests(base, what, kind, worker, choose):
     o = Outcome(*results.counts(s.results))
     o.lines = [f"{r.cell.name}: {r.verdict} {' '.join(r.oracles())} ({r.expected})" for r in s.results
                if r.expected in ("unexpected", "must-leave")]
+    if not o.passed:
+        o.add(False, "no test ran")
     return o
 
 
