@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from xerig import agent, errors, expect, matrix, paths, run, sweep
+from xerig import agent, errors, expect, klog, matrix, paths, run, sweep
 from xerig.memo import Memo
 from xerig.sweep import Point
 
@@ -26,7 +26,10 @@ def test_every_event_is_a_point_and_a_sample_takes_new_things_first():
 
 def test_names_of_points():
     assert sweep.parse("userptr@work@h2g@3", matrix.STATES) == [Point("userptr", "work", "h2g", 3)]
-    for bad in ("userptr", "nix@work@h2g@3", "userptr@lunch@h2g@3", "userptr@work@h2g@0", "userptr@work@h2g@x"):
+    with pytest.raises(errors.UsageError, match="empty"):
+        sweep.parse(" , ", matrix.STATES)
+    for bad in ("userptr", "nix@work@h2g@3", "userptr@lunch@h2g@3", "userptr@work@h2g@0", "userptr@work@h2g@x",
+                "userptr@work@h2g@\u00b2", "userptr@work@bogus@1"):
         with pytest.raises(errors.UsageError, match="no point"):
             sweep.parse(bad, matrix.STATES)
 
@@ -108,10 +111,10 @@ class Guest:
         return False
 
 
-def walk(phase, gpu=None, **kw):
+def walk(phase, gpu=None, rules=(), **kw):
     guest, gpu, memo = Guest(**kw), gpu or Gpu(), Memo(None, None)
     vm = SimpleNamespace(agent=guest, gpu=gpu, gpus=[gpu], render_node=lambda *_a: "/dev/dri/renderD128", console_lines=list)
-    res = sweep.SweepRun(vm, Point("userptr", phase, "mmio_read", 4), FACTS, [], (3, 0), memo).run()
+    res = sweep.SweepRun(vm, Point("userptr", phase, "mmio_read", 4), FACTS, rules, (3, 0), memo).run()
     return guest.did, gpu.log, res
 
 
@@ -133,6 +136,17 @@ def test_words_are_allowed_and_splats_are_not():
     assert walk("probe", log=["xe 0000:01:00.0: [drm] *ERROR* GuC died"], refuse=["bind"])[2].verdict == "clean"
     res = walk("probe", log=["WARNING: CPU: 0 PID: 1 at x.c:1 f+0x1/0x2"])[2]
     assert (res.verdict, res.oracles()) == ("dirty", ["klog"])
+
+
+@pytest.mark.parametrize("text, verdict", [
+    ("WARNING: CPU: 0 PID: 1 at drivers/gpu/drm/xe/xe_gt_idle.c:141 xe_gt_idle_disable_pg+0x1/0x2", "clean"),
+    ("WARNING: CPU: 0 PID: 1 at drivers/gpu/drm/xe/xe_bo.c:9 xe_bo_f+0x1/0x2", "dirty"),
+    ("BUG: KASAN: slab-use-after-free in xe_gt_idle_disable_pg+0x1/0x2", "dirty"),
+    ("WARNING: possible circular locking dependency detected", "dirty")])
+def test_an_orderly_removal_may_only_warn_of_force_wake(text, verdict):
+    res = walk("remove", log=[text], rules=klog.load_allowed())[2]
+    lines = expect.load("6.12", "patched", "sweep")
+    assert res.verdict == verdict and expect.apply(lines, res) == ("expected" if verdict == "clean" else "unexpected")
 
 
 def test_an_event_that_does_not_come_is_a_skip():

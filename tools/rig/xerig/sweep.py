@@ -8,6 +8,7 @@ counts are splats, mappings left, what the GPU sees, time, and a device that com
 
 import json
 import random
+import re
 import time
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from .memo import Memo
 
 KIND = "sweep"
 PHASES = ("probe", "work", "close", "remove")
+KINDS = ("mmio", "mmio_read", "mmio_write", "ctb", "h2g", "g2h", "dma", "dma_read", "dma_write", "irq")  # tools/vgpu/events.c
 # What `make test` walks: one point a phase, of each sort.
 SHORT = ("userptr@probe@mmio_read@81", "userptr@work@h2g@3", "userptr@work@irq@2", "userptr@close@h2g@1",
          "userptr@remove@mmio_write@10")
@@ -52,9 +54,12 @@ def parse(text, states):
     out = []
     for name in (t.strip() for t in text.split(",") if t.strip()):
         parts = name.split("@")
-        if len(parts) != 4 or parts[0] not in states or parts[1] not in PHASES or not parts[3].isdigit() or not int(parts[3]):
-            raise errors.UsageError(f"TESTS {name} is no point: want STATE@{'|'.join(PHASES)}@KIND@N")
+        if len(parts) != 4 or parts[0] not in states or parts[1] not in PHASES or parts[2] not in KINDS or \
+                not re.fullmatch("[1-9][0-9]{0,8}", parts[3]):
+            raise errors.UsageError(f"TESTS {name} is no point: want STATE@{'|'.join(PHASES)}@{'|'.join(KINDS)}@N")
         out.append(Point(parts[0], parts[1], parts[2], int(parts[3])))
+    if not out:
+        raise errors.UsageError("TESTS is empty; want STATE@PHASE@KIND@N")
     return out
 
 
