@@ -131,6 +131,11 @@ def test_allowed_lines_need_their_conditions(tmp_path):
     assert len(klog.judge(klog.entries(records("<4>something odd")), allow, {"way": "unbind"})) == 1
 
 
+def test_of_several_gpus_the_one_that_leaves_counts(tmp_path):
+    rule, = rules("gpu=lnl /x/ the reason", tmp_path)
+    assert rule.applies({"gpu": "lnl+bmg"}) and not rule.applies({"gpu": "bmg+lnl"})
+
+
 def test_splats_count_even_at_low_level(tmp_path):
     text = PM.replace("<4>", "<6>")
     assert len(klog.judge(klog.entries(records(text)), [], {})) == 1

@@ -186,7 +186,9 @@ def test_program_without_an_answer_and_bad_ends_speak():
 
 def test_killed_on_purpose_is_no_failure():
     ev = clean(order="kill")
-    ev.exit_status, ev.exit_signal, ev.killed = None, 9, True
+    ev.exit_status, ev.exit_signal, ev.killed = None, 7, True
+    assert spoke(ev) == ["program"], "it died of something else before"
+    ev.exit_signal = 9
     assert spoke(ev) == []
 
 

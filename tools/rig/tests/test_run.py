@@ -218,10 +218,28 @@ def test_program_that_dies_is_dirty():
     assert (res.verdict, res.oracles()) == ("dirty", ["program"])
 
 
-def test_skip_is_a_skip():
-    guest = Guest({"hold": "skip no VRAM", "status": 77})
-    res = cell_run(Cell("idle-fd", "remove", "close-after"), guest).run()
-    assert (res.verdict, res.skip) == ("skip", "no VRAM") and "remove" not in guest.steps
+@pytest.mark.parametrize("order", ["close-after", "kill"])
+def test_program_that_ends_by_itself_during_the_removal_is_dirty(order, monkeypatch):
+    guest = Guest()
+    cell = cell_run(Cell("idle-fd", "remove", order), guest)
+    leave = cell.way.leave
+
+    def ends(boot):
+        guest.child(cell.pid).ended, guest.child(cell.pid).status = True, 0
+        return leave(boot)
+
+    monkeypatch.setattr(cell.way, "leave", ends)
+    res = cell.run()
+    assert res.oracles() == ["program"] and "gone" in res.findings[0].summary
+
+
+def test_a_known_skip_is_a_skip_and_another_is_not():
+    guest = Guest({"hold": "skip the GPU has no local memory", "status": 77})
+    res = cell_run(Cell("vram-mmap", "remove", "close-after"), guest).run()
+    assert (res.verdict, res.skip) == ("skip", "the GPU has no local memory") and "remove" not in guest.steps
+    guest = Guest({"hold": "skip no OA metrics here", "status": 77})
+    res = cell_run(Cell("oa-stream", "remove", "close-after"), guest).run()
+    assert (res.verdict, res.oracles()) == ("dirty", ["program"]) and "no such reason" in res.findings[0].summary
 
 
 def worker(monkeypatch, outcomes, cells, boots_fail=0):

@@ -152,7 +152,8 @@ class Allowed:
     reason: str
 
     def applies(self, facts):
-        return all(facts.get(key) in values for key, values in self.conditions)
+        """Whether the conditions hold; of several GPUs the one that is unplugged counts."""
+        return all(str(facts.get(key)).split("+")[0] in values for key, values in self.conditions)
 
 
 def load_allowed(path=ALLOW_FILE):

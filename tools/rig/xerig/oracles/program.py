@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The program in the guest: the answers it gave to each command, its end, and whether it lived as it should."""
 
+import signal
+
 from . import Finding
 
 NAME = "program"
@@ -18,7 +20,7 @@ def check(ev):
             out.append(Finding(NAME, f"{command}: not an answer: {answer[:200]}", said))
     if ev.skip or not ev.ended:
         return out
-    if ev.exit_signal is not None and not ev.killed:
+    if ev.exit_signal is not None and not (ev.killed and ev.exit_signal == signal.SIGKILL):
         out.append(Finding(NAME, f"the program was killed by signal {ev.exit_signal}", said))
     elif ev.exit_status and not out:
         out.append(Finding(NAME, f"the program ended with status {ev.exit_status}", said))
