@@ -53,7 +53,8 @@ def test_configurations_are_a_product(monkeypatch):
     assert product(monkeypatch, [0, 1], base="6.12,7.3")[0] == errors.CHECK_FAILED
     assert product(monkeypatch, [0, 77], base="all")[0] == errors.OK
     assert product(monkeypatch, [77])[0] == errors.SKIPPED
-    for bad in ({"kernel": "fast"}, {"gpu": "lnl,dg2"}, {"base": "5.10"}):
+    assert len(product(monkeypatch, [0], gpu="lnl,lnl", base="6.12,6.12")[1]) == 1
+    for bad in ({"kernel": "fast"}, {"gpu": "lnl,dg2"}, {"gpu": ","}, {"gpu": "lnl,"}, {"base": "5.10"}, {"state": "all,nix"}):
         with pytest.raises(errors.UsageError):
             product(monkeypatch, [0], **bad)
 
@@ -79,7 +80,7 @@ def test_empty_list_is_refused(text):
         matrix.select("WAY", text, matrix.WAYS, [])
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "x", "1.5", "99999999"])
+@pytest.mark.parametrize("text", ["0", "-1", "x", "1.5", "99999999", "\u00b2", "1\n", "9" * 30])
 def test_bad_repeat_is_refused(text):
     with pytest.raises(errors.UsageError):
         matrix.count("REPEAT", text)

@@ -55,4 +55,4 @@ def load_list(text):
     """Bases of a comma list, `all` or nothing meaning every base."""
     if not text or text == "all":
         return [load(n) for n in names()]
-    return [load(n.strip()) for n in text.split(",")]
+    return [load(n) for n in dict.fromkeys(n.strip() for n in text.split(","))]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Cells of the product state x way x order, and how a user selects them."""
 
+import re
 from dataclasses import dataclass
 
 from . import errors
@@ -36,14 +37,12 @@ def select(what, text, known, default):
     if not text:
         return list(default)
     wanted = [t.strip() for t in text.split(",") if t.strip()]
-    if "all" in wanted:
-        return list(known)
     for name in wanted:
-        if name not in known:
+        if name not in known and name != "all":
             raise errors.UsageError(f"{what} {name} is unknown; known: {', '.join(known)}, all")
     if not wanted:
         raise errors.UsageError(f"{what} is empty; known: {', '.join(known)}, all")
-    return [n for n in known if n in wanted]
+    return [n for n in known if n in wanted or "all" in wanted]
 
 
 def choice(what, text, known, default):
@@ -57,7 +56,7 @@ def choice(what, text, known, default):
 
 def gpus(text, known, default="lnl"):
     """GPU=: one name out of known, or several joined by "+" for a guest with all of them; the first is unplugged."""
-    names = [choice("GPU", name.strip() or "(nothing)", known, default) for name in text.split("+")] if text else [default]
+    names = [choice("GPU", name.strip() or "(nothing)", known, default) for name in (text or default).split("+")]
     if len(names) > MOST_GPUS:
         raise errors.UsageError(f"GPU: {len(names)} in one guest, {MOST_GPUS} is the most")
     return "+".join(names)
@@ -67,7 +66,7 @@ def count(what, text, default=1, most=10000):
     """A positive number."""
     if not text:
         return default
-    if not text.isdigit() or not 1 <= int(text) <= most:
+    if not re.fullmatch("[0-9]{1,9}", text) or not 1 <= int(text) <= most:
         raise errors.UsageError(f"{what} must be a number from 1 to {most}, not {text}")
     return int(text)
 

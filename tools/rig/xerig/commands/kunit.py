@@ -4,7 +4,7 @@
 import json
 
 from .. import base as bases
-from .. import errors, kunit, paths, setup, ui
+from .. import errors, kunit, matrix, paths, setup, ui
 
 HELP = "KUnit suites on UML and in the x86 guest"
 
@@ -12,16 +12,17 @@ HELP = "KUnit suites on UML and in the x86 guest"
 def add_arguments(parser):
     from ..cli import env
     parser.add_argument("--base", default=env("BASE", "6.12"), help="bases (comma list, all; default 6.12)")
-    parser.add_argument("--side", default=env("SIDE", "patched"), choices=("base", "patched"))
+    parser.add_argument("--side", default=env("SIDE"), help="base or patched (patched)")
     parser.add_argument("--where", default="all", choices=("uml", "x86", "all"))
 
 
 def run(args):
+    side = matrix.choice("SIDE", args.side, ("base", "patched"), "patched")
     cache = paths.Cache()
     good = True
     for base in bases.load_list(args.base):
         setup.ensure_all(base, cache)
-        good &= run_base(base, args.side, args.where, cache)
+        good &= run_base(base, side, args.where, cache)
     return errors.OK if good else errors.CHECK_FAILED
 
 

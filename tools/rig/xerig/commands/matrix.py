@@ -30,7 +30,7 @@ def run(args):
     sides = matrix.select("SIDE", args.side, ("base", "patched"), ("base", "patched"))
     iommus = matrix.select("IOMMU", args.iommu, ("on", "off"), ("on",))
     kernels = matrix.select("KERNEL", args.kernel, session.VARIANTS, ("plain",))
-    gpus = [matrix.gpus(g, session.GPUS) for g in (args.gpu or "lnl").split(",")]
+    gpus = list(dict.fromkeys(matrix.gpus(g.strip() or ",", session.GPUS) for g in (args.gpu or "lnl").split(",")))
     names = [b.name for b in bases.load_list(args.base)]
     cells = matrix.cells(states, ways, orders, matrix.count("REPEAT", args.repeat))
     if not cells:

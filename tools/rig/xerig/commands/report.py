@@ -10,13 +10,13 @@ LAST = 30
 
 
 def add_arguments(parser):
-    parser.add_argument("--last", type=int, default=LAST, help=f"how many runs ({LAST})")
+    parser.add_argument("--last", help=f"how many runs ({LAST})")
 
 
 def run(args):
-    from .. import html
+    from .. import html, matrix
 
-    runs = []
+    last, runs = matrix.count("--last", args.last, LAST), []
     for path in sorted(paths.OUT.glob("*/results.json"), key=lambda p: p.stat().st_mtime, reverse=True):
         if path.parent.is_symlink():
             continue
@@ -24,7 +24,7 @@ def run(args):
             runs.append((path.parent.name, json.loads(path.read_text())))
         except ValueError:
             continue  # a run that was interrupted while it wrote
-        if len(runs) == args.last:
+        if len(runs) == last:
             break
     if not runs:
         raise errors.UsageError("there is no run yet: `make hotunplug` makes one")
