@@ -7,16 +7,25 @@ which is how `make matrix STATE=idle-fd` reaches --state.
 """
 
 import argparse
+import errno
 import importlib
 import os
 import pkgutil
 import sys
 
-from . import commands, errors
+from . import commands, errors, procs
+
+# What `make` hands on to the sub-commands; each uses some of them.
+VARIABLES = ("BASE", "STATE", "WAY", "ORDER", "KERNEL", "IOMMU", "GPU", "REPEAT", "SIDE", "TESTS", "POINTS")
+# What the machine lacks, as opposed to what the rig does wrong.
+LACKS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+
+_asked = set()
 
 
 def env(name, default=None):
     """Value of the environment variable, or default where it is unset or empty."""
+    _asked.add(name)
     return os.environ.get(name) or default
 
 
@@ -27,18 +36,36 @@ def build_parser():
         module = importlib.import_module(f"{commands.__name__}.{info.name}")
         name = info.name.replace("_", "-")
         child = sub.add_parser(name, help=module.HELP, description=module.HELP)
+        _asked.clear()
         module.add_arguments(child)
-        child.set_defaults(run=module.run)
+        child.set_defaults(run=module.run, variables=frozenset(_asked))
     return parser
 
 
+def _say(text):
+    print(f"xe-unplug: {text}", file=sys.stderr)
+
+
 def main(argv):
+    """Runs one sub-command; returns its exit status. Main thread only."""
     args = build_parser().parse_args(argv)
+    idle = [f"{v}=" for v in VARIABLES if os.environ.get(v) and v not in args.variables]
+    if idle:
+        _say(f"{args.command} has no use for {' '.join(idle)}")
     try:
-        return args.run(args)
+        with procs.guard():
+            return args.run(args)
     except errors.RigError as e:
-        print(f"xe-unplug: {e}", file=sys.stderr)
+        _say(e)
         return e.status
     except KeyboardInterrupt:
-        print("xe-unplug: interrupted", file=sys.stderr)
+        _say("interrupted")
         return 130
+    except BrokenPipeError:  # of who reads our output: nobody is left to be told
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return errors.CHECK_FAILED
+    except OSError as e:
+        if e.errno not in LACKS:
+            raise
+        _say(e)
+        return errors.USAGE

@@ -15,7 +15,7 @@ import threading
 from pathlib import Path
 
 from . import base as bases
-from . import buildtree, cmd, disk, errors, kconfig, paths, sources, tree, ui
+from . import buildtree, cmd, disk, errors, kconfig, paths, procs, sources, tree, ui
 
 FORMAT = 1          # of kernels/<key>/; part of the key
 KEEP = 12           # kernels of one base and variant that stay in the cache
@@ -194,7 +194,7 @@ class Make:
                         progress.step()
                 p.wait()
             except BaseException:
-                _end(p)
+                procs.end_group(p)
                 raise
             reader.join()
         if p.returncode:
@@ -213,15 +213,6 @@ def _tee(stream, log, said):
     for line in stream:
         said.append(line.rstrip("\n"))
         log.write(line)
-
-
-def _end(p):
-    """End make and what it started: its own process group, nothing else."""
-    try:
-        os.killpg(p.pid, 15)
-        p.wait(5)
-    except (ProcessLookupError, subprocess.TimeoutExpired):
-        p.kill()
 
 
 def telling(said, limit=40):

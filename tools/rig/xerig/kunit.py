@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 from . import base as bases
-from . import buildtree, cmd, errors, paths, sources, tree, ui
+from . import buildtree, cmd, errors, paths, procs, sources, tree, ui
 
 DRIVER_CONFIG = "drivers/gpu/drm/xe"
 # TTM's ttm_bo_reserve_deadlock locks itself out on purpose. Lockdep says so, and nothing more from then on.
@@ -71,12 +71,11 @@ def run_uml(base, side="patched", cache=None):
                 f"--build_dir={objects}", f"--json={report}", "--filter", FILTER]
         ui.show(argv, built.src)
         env = dict(cache.environ(), PYTHONDONTWRITEBYTECODE="1")
-        r = subprocess.run(argv, cwd=built.src, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                           errors="replace", check=False)
-        (objects / "kunit.log").write_text(r.stdout + r.stderr, encoding="utf-8")
+        said = _watched(argv, built.src, env)
+        (objects / "kunit.log").write_text(said, encoding="utf-8")
         if not report.exists():
             progress.fail()
-            raise _not_run(base, r, objects)
+            raise _not_run(base, said, objects)
         built.built(overlay, "uml")
         outcome = parse("uml", report.read_text(encoding="utf-8"),
                         (objects / "test.log").read_text(encoding="utf-8", errors="replace"))
@@ -87,9 +86,20 @@ def run_uml(base, side="patched", cache=None):
     return outcome, note
 
 
-def _not_run(base, r, objects):
+def _watched(argv, folder, env):
+    """What kunit.py said. It goes when the rig goes, with the make and the kernel it has started."""
+    p = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "--", *argv], cwd=folder, env=env, stdin=subprocess.DEVNULL,
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace", start_new_session=True)
+    try:
+        return "".join(p.communicate())
+    except BaseException:
+        procs.end_group(p)
+        raise
+
+
+def _not_run(base, said, objects):
     from . import kernel
-    lines = [s for s in (r.stdout + r.stderr).splitlines() if s.strip()]
+    lines = [s for s in said.splitlines() if s.strip()]
     cause = [i for i, s in enumerate(lines) if re.search(r"\berror\b|Error|undefined reference|not in \.config", s)]
     first = max(0, cause[0] - 3) if cause else max(0, len(lines) - 20)
     ui.say("\n".join(lines[first:first + 40]))

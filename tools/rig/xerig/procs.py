@@ -66,6 +66,15 @@ class Child:
         self.wait(10)
 
 
+def end_group(popen):
+    """Ends a program that was started with start_new_session, and what it has started itself."""
+    try:
+        os.killpg(popen.pid, signal.SIGTERM)
+        popen.wait(5)
+    except (ProcessLookupError, subprocess.TimeoutExpired):
+        popen.kill()
+
+
 def stop_all():
     """Kills whatever is left; for the way out on an interrupt."""
     with _lock:

@@ -9,7 +9,7 @@ import threading
 import time
 from dataclasses import dataclass, replace
 
-from . import beforeafter, boot, errors, expect, initramfs, klog, paths, procs, results, run, ui, vgpu
+from . import beforeafter, boot, cli, errors, expect, initramfs, klog, paths, procs, results, run, ui, vgpu
 from . import base as bases
 from . import kernel as kernels
 from . import setup, tree
@@ -169,8 +169,7 @@ def command_line():
     """The command that repeats this run."""
     if len(sys.argv) < 2:
         return "xe-unplug"
-    keys = ("BASE", "STATE", "WAY", "ORDER", "KERNEL", "IOMMU", "GPU", "REPEAT", "SIDE", "TESTS", "POINTS")
-    words = [f"{k}={shlex.quote(os.environ[k])}" for k in keys if os.environ.get(k)]
+    words = [f"{k}={shlex.quote(os.environ[k])}" for k in cli.VARIABLES if os.environ.get(k)]
     return " ".join(["make", sys.argv[1], *words, *map(shlex.quote, sys.argv[2:])])
 
 
