@@ -86,6 +86,8 @@ def test_verdicts():
     res = judged("fail", "Failed assertion: fd >= 0\nerror: -1")
     assert res.verdict == "dirty" and res.findings[0].summary == "fail: Failed assertion: fd >= 0"
     assert judged("warn", "(xe_vm:1) x-WARNING: odd").verdict == "dirty"
+    for result in ("abort", "dmesg-fail"):  # what the runner saw in the log, and nobody else
+        assert judged(result).oracles() == ["program"]
     res = judged("timeout", "x")
     assert (res.verdict, res.broken) == ("hang", True)
     assert judged("pass", witness=[{"kind": "dma_after_unmap"}]).oracles() == ["witness"]

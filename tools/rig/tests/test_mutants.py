@@ -96,13 +96,14 @@ class FakeBoot:
         pass
 
     def load_xe(self):
-        if FakeBoot.no_probe:
+        FakeBoot.no_probe -= 1
+        if FakeBoot.no_probe >= 0:
             raise errors.InfraError("xe did not probe")
 
 
 @pytest.fixture
 def hunt(monkeypatch, tmp_path):
-    def make(red=(), builds=True, kunit_ok=True, no_probe=False):
+    def make(red=(), builds=True, kunit_ok=True, no_probe=0):
         FakeBoot.no_probe = no_probe
 
         def build(*_a):
@@ -147,7 +148,11 @@ def test_a_red_cell_kills(hunt):
 
 def test_kunit_and_a_driver_that_does_not_probe_kill(hunt):
     assert "s.case" in hunt(kunit_ok=False).run(M, {}).held["killed_by"]
-    assert "did not probe" in hunt(no_probe=True).run(M, {}).held["killed_by"]
+    assert "did not probe" in hunt(no_probe=99).run(M, {}).held["killed_by"]
+
+
+def test_one_boot_that_fails_kills_nothing(hunt):
+    assert hunt(no_probe=1).run(M, {}).verdict == "dirty"
 
 
 def test_what_nobody_notices_survives(hunt):

@@ -22,7 +22,7 @@ VERBS = ("fail", "flake", "skip")
 
 @dataclass
 class Line:
-    """One expectation; used is set once a cell matched it."""
+    """One expectation; judged: cells it was applied to that had a verdict, spoken: those of them where its oracles spoke."""
 
     verb: str
     pattern: str
@@ -30,7 +30,8 @@ class Line:
     oracles: frozenset
     reason: str
     where: str
-    used: bool = False
+    judged: int = 0
+    spoken: int = 0
 
     def applies(self, facts):
         return fnmatch.fnmatchcase(name_of(facts), self.pattern) and \
@@ -92,7 +93,6 @@ def skipped(lines, facts):
     """Reason why a cell is not to be run at all, or None."""
     for line in lines:
         if line.verb == "skip" and line.applies(facts):
-            line.used = True
             return line.reason
     return None
 
@@ -103,12 +103,13 @@ def apply(lines, result):
     infra is never expected. Several lines may apply; their oracles add up.
     """
     match = [e for e in lines if e.verb != "skip" and e.applies(result.facts)]
+    spoke = set(result.oracles())
     for e in match:
-        e.used = True
+        e.judged += result.verdict in ("clean", "dirty")
+        e.spoken += bool(spoke & e.oracles)
     fails = [e for e in match if e.verb == "fail"]
     allowed = frozenset().union(*(e.oracles for e in match)) if match else frozenset()
     result.reason = "; ".join(dict.fromkeys(e.reason for e in match)) or None
-    spoke = set(result.oracles())
     if result.verdict in ("clean", "skip"):
         result.expected = "must-leave" if fails and result.verdict == "clean" else "expected"
     elif result.verdict == "infra" or spoke - allowed or not match:
@@ -116,3 +117,12 @@ def apply(lines, result):
     else:
         result.expected = "expected" if fails else "flake"
     return result.expected
+
+
+def idle(lines):
+    """Where those "fail" lines of single states or programs stand whose oracles said nothing in a whole run.
+
+    Other lines make their cells expected all the same, so nothing else tells that these have to leave. One cell
+    proves nothing: it may have died of something else before.
+    """
+    return [e.where for e in lines if e.verb == "fail" and e.judged > 1 and not e.spoken and not e.pattern.startswith("*")]

@@ -219,7 +219,7 @@ def judge(test, facts, seen, records, witness, rules, skips, died=None):
     if result == "skip":
         res.skipped(why_skipped(seen["text"]), skips)
     elif result not in GOOD and not (result == "incomplete" and died) and not \
-            (result in ("dmesg-fail", "abort") and seen and not re.search("assert|FAIL", seen["text"])):
+            (result in ("dmesg-fail", "abort") and res.findings and not re.search("assert|FAIL", seen["text"])):
         text = seen["text"] if seen else ""
         res.findings.append(oracles.Finding("program", f"{result}: {why_failed(text)}", text[-20000:]))
     if result in ("timeout", "incomplete") and not died:

@@ -98,14 +98,14 @@ def write(run, meta, results):
 
 
 def judge(results):
-    """Applies the expectation files to the results; returns the lists by (base, side, kind)."""
+    """Applies the expectation files to the results; returns the places of lines that nothing speaks for any more."""
     lists = {}
     for res in results:
         key = (res.facts["base"], res.facts["side"], res.facts.get("kind"))
         if key not in lists:
             lists[key] = expect.load(*key)
         expect.apply(lists[key], res)
-    return lists
+    return [where for lines in lists.values() for where in expect.idle(lines)]
 
 
 def summary(results, side):

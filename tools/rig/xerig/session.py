@@ -153,7 +153,8 @@ class Session:
 
     def finish(self, seconds):
         """Judges against the expectations and writes results.json, junit.xml and the page."""
-        results.judge(self.results)
+        for where in results.judge(self.results):
+            self.note(f"{where}: its oracles said nothing in this run")
         meta = {"run": self.run_dir.name, "what": self.what, "kind": self.kind or "matrix", "base": self.base.name, "seconds": round(seconds, 2),
                 "when": time.strftime("%Y-%m-%d %H:%M:%S %Z"), "command": command_line(),
                 "versions": self.versions, "notes": self.notes, "boots": self.boots}

@@ -40,11 +40,12 @@ def run(args):
         every = sweep.points(state, sweep.record(s, side, iommu, state, klog.load_allowed(), where))
         known = {} if args.again else memo.known()
         open_points = [p for p in every if known.get(p.name) not in ("clean", "skip")]
+        silent = sum(known.get(p.name) == "skip" for p in every)
         wanted = sweep.sample(open_points, count)
-        s.note(f"{len(every)} events recorded; {len(every) - len(open_points)} walked before, {len(wanted)} of the "
-               f"{len(open_points)} others now")
+        s.note(f"{len(every)} events recorded; {len(every) - len(open_points)} walked before ({silent} of them without "
+               f"the event), {len(wanted)} of the {len(open_points)} others now")
         if not wanted:
-            ui.say("every point of this kernel was walked and is clean; --again walks them once more")
+            ui.say("every point of this kernel was walked and none is dirty; --again walks them once more")
             return errors.OK
     worker = type("Worker", (sweep.Worker,), {"memo": memo})
     s.run([(iommu, wanted)], sweep.KIND, worker)
