@@ -27,6 +27,7 @@
 #define MAILBOX         0x190240u
 #define MAILBOX_DWORDS  4
 #define MAX_DATA0       0x0fffffffu
+#define UNKNOWN_LOGGED  64u
 
 #define TLB_DONE_LEN 1
 
@@ -279,9 +280,10 @@ void guc_dispatch(struct vgpu_hw *h, uint32_t fence, const uint32_t *msg, size_t
 	case GUC_OPT_IN_FEATURE:
 		break; /* accepted; nothing in the model depends on them */
 	default:
-		h->guc.unknown_actions++;
+		/* bounded: a guest must not fill the host's disk */
+		if (h->guc.unknown_actions++ < UNKNOWN_LOGGED)
+			log_info("guc: unknown H2G action 0x%04x", HXG_ACTION(msg[0]));
 		h->guc.last_unknown_action = HXG_ACTION(msg[0]);
-		log_info("guc: unknown H2G action 0x%04x", HXG_ACTION(msg[0]));
 		break;
 	}
 	if (HXG_TYPE(msg[0]) == HXG_REQUEST)
