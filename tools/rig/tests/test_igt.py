@@ -138,12 +138,15 @@ class Guest:
             result = self.script.get(name, "pass")
             if result == "notrun":
                 break
+            cut = result == "cut"
             program, _, subtest = name.partition("@")
             self.records.append(rec(f"[IGT] {program}: starting subtest {subtest}"))
             if isinstance(result, Exception):
                 self.error = result
                 return 7
-            self.out[f"igt@{name}"] = {"result": result, "out": "Failed assertion: x"}
+            self.out[f"igt@{name}"] = {"result": "notrun" if cut else result, "out": "Failed assertion: x"}
+            if cut:
+                break
             self.records.append(rec(f"[IGT] {program}: finished subtest {subtest}, SUCCESS"))
         self.error = None
         return 7
@@ -194,6 +197,36 @@ def test_an_oops_costs_the_test_that_ran_and_not_those_before_and_after(monkeypa
     oops = agent.GuestOops("BUG: kernel NULL pointer dereference")
     assert go(monkeypatch, ABC, [{"xe_vm@b": oops}, {}]) == \
         [("a", "clean", "boot-1"), ("b", "dirty", "boot-1"), ("c", "clean", "boot-2")]
+
+
+def test_a_job_of_a_closed_vm_may_fault_at_the_root():
+    root_empty = {"kind": "ppgtt_fault", "detail": "not present, level 4"}
+    assert judged("pass", witness=[root_empty]).verdict == "clean"
+    assert judged("pass", witness=[{**root_empty, "detail": "not present, level 0"}]).oracles() == ["witness"]
+    assert judged("pass", witness=[root_empty, {"kind": "dma_after_unmap"}]).oracles() == ["witness"]
+
+
+def test_rounds_do_not_share_a_runner_and_keep_igts_names():
+    tests = igt.repeated(ABC, 2)
+    assert [[t.name for t in b] for b in igt.batches(tests)] == \
+        [["xe_vm@a", "xe_vm@b", "xe_vm@c"], ["xe_vm@a#2", "xe_vm@b#2", "xe_vm@c#2"]]
+    assert {t.facts()["test"] for t in tests} == {"xe_vm@a", "xe_vm@b", "xe_vm@c"}
+
+
+def test_a_second_round_is_run_and_told_apart(monkeypatch):
+    out = go(monkeypatch, igt.repeated(ABC[:2], 2), [{}])
+    assert out == [("a", "clean", "boot-1"), ("b", "clean", "boot-1")] * 2
+
+
+def test_a_run_that_is_late_begins_nothing(monkeypatch):
+    monkeypatch.setattr(igt.Worker, "until", 0.0)
+    assert go(monkeypatch, ABC, [{}]) == []
+
+
+def test_what_was_broken_off_for_lack_of_time_did_not_run(monkeypatch):
+    late = iter([False] * 2 + [True] * 10)
+    monkeypatch.setattr(igt.Worker, "_late", lambda self: next(late))
+    assert go(monkeypatch, ABC, [{"xe_vm@b": "cut"}]) == [("a", "clean", "boot-1")]
 
 
 def test_a_runner_that_never_runs_anything_is_infra(monkeypatch):

@@ -16,7 +16,8 @@ import sys
 from . import commands, errors, procs
 
 # What `make` hands on to the sub-commands; each uses some of them.
-VARIABLES = ("BASE", "STATE", "WAY", "ORDER", "KERNEL", "IOMMU", "GPU", "REPEAT", "SIDE", "TESTS", "POINTS")
+VARIABLES = ("BASE", "STATE", "WAY", "ORDER", "KERNEL", "IOMMU", "GPU", "REPEAT", "SIDE", "TESTS", "POINTS",
+             "RESUME", "LIMIT")
 # What the machine lacks, as opposed to what the rig does wrong.
 LACKS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 

@@ -11,7 +11,7 @@ import fnmatch
 import json
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import agent, cmd, errors, klog, oracles, paths, run
 
@@ -37,6 +37,7 @@ TEST_SECONDS = 240  # some make all the contexts that GuC can have
 SPOILS = ("device_reset",)  # leaves a device on which later tests skip themselves
 SILENT_SECONDS = 60  # without a word from a guest that should be busy
 SKIPS = paths.RIG / "expect" / "igt-skips.txt"
+ROOT_EMPTY = "not present, level 4"
 # igt_runner's words, from harmless to bad.
 GOOD = ("pass", "dmesg-warn")
 RANK = ("notrun", "skip", "pass", "warn", "dmesg-warn", "fail", "dmesg-fail", "timeout", "crash", "abort", "incomplete")
@@ -53,14 +54,20 @@ class IgtTest:
 
     program: str
     subtest: str = ""
+    repeat: int = 0  # counts from 0
+
+    @property
+    def igt_name(self):
+        """As IGT and the expectations know it."""
+        return f"{self.program}@{self.subtest}" if self.subtest else self.program
 
     @property
     def name(self):
-        return f"{self.program}@{self.subtest}" if self.subtest else self.program
+        return self.igt_name + (f"#{self.repeat + 1}" if self.repeat else "")
 
     def facts(self):
         """What expectations and oracles know a test by."""
-        return {"kind": KIND, "test": self.name}
+        return {"kind": KIND, "test": self.igt_name}
 
 
 def catalogue(root, programs, folders=()):
@@ -97,6 +104,11 @@ def choose(root, text, default, folders=()):
     return list(dict.fromkeys(out))
 
 
+def repeated(tests, count):
+    """The whole list count times over."""
+    return [replace(t, repeat=n) for n in range(count) for t in tests]
+
+
 def own_folders(session):
     """Host folders with our own program in IGT's style, where tools/scenarios builds one."""
     return [side.programs / "igt" for side in session.sides.values()][:1]
@@ -107,7 +119,8 @@ def batches(tests):
     out = []
     for t in tests:
         last = out[-1] if out else None
-        if last and last[0].program == t.program and t.program not in ALONE and len(last) < BATCH:
+        if last and (last[0].program, last[0].repeat) == (t.program, t.repeat) and t.program not in ALONE \
+                and len(last) < BATCH:
             last.append(t)
         else:
             out.append([t])
@@ -134,8 +147,8 @@ def load_skips(path=SKIPS):
 def slices(records, tests):
     """Kernel log by test name, from igt's own markers: from one test's start to the next one's. What comes
     before the first start is of the program's fixture, and counted to the first test."""
-    names = {(t.program, t.subtest): t.name for t in tests}
-    out = {t.name: [] for t in tests}
+    names = {(t.program, t.subtest): t.igt_name for t in tests}
+    out = {t.igt_name: [] for t in tests}
     early, current = [], None
     for r in records:
         m = _START.match(r.text)
@@ -147,7 +160,7 @@ def slices(records, tests):
             early = []
         (out[current] if current else early).append(r)
     if early:
-        out[tests[0].name] += early
+        out[tests[0].igt_name] += early
     return out
 
 
@@ -197,11 +210,20 @@ def read_results(text):
     return out
 
 
+def of_closed_vm(event):
+    """Whether an event of the witness is the end of a job whose VM was closed under it.
+
+    xe_vm_close() empties the root of the page tables on purpose, so that a job that still runs faults and
+    ends at once. The model's words for it: nothing at the highest level.
+    """
+    return event.get("kind") == "ppgtt_fault" and event.get("detail") == ROOT_EMPTY
+
+
 def judge(test, facts, seen, records, witness, rules, skips, died=None):
     """A run.Result of one test. seen: its entry of read_results(), None if the runner never told;
     died: why the guest broke while it ran."""
     res = run.Result(test, {**facts, **test.facts()})
-    ev = oracles.Evidence(res.facts, witness=witness)
+    ev = oracles.Evidence(res.facts, witness=[e for e in witness if not of_closed_vm(e)])
     ev.entries = klog.entries(records)
     ev.bad_entries = [e for e in klog.judge(ev.entries, rules, res.facts) if not e.title.startswith("[IGT]")]
     ev.kernel_died = died
@@ -239,6 +261,7 @@ class Worker(run.Worker):
 
     split = staticmethod(halves)
     skips = None
+    until = None  # monotonic time after which nothing new is begun and what runs is broken off
 
     @staticmethod
     def tune(machine, session):
@@ -250,12 +273,14 @@ class Worker(run.Worker):
     def _one_boot(self, tests):
         """As run.Worker: (tests done from the head of the list, None or why the boot failed)."""
         self._check()
+        self._in_time()
         if self.skips is None:
             self.skips = load_skips()
         done, why = 0, None
         try:
             with self._boot() as (vm, name, _):
                 for batch in batches(tests):
+                    self._in_time()
                     ran = self._batch(vm, batch)
                     done += len(ran)
                     for res in ran:
@@ -269,13 +294,20 @@ class Worker(run.Worker):
             why = str(e)
         return done, why
 
+    def _late(self):
+        return self.until is not None and time.monotonic() > self.until
+
+    def _in_time(self):
+        if self._late():
+            raise run.Stop
+
     def _batch(self, vm, batch):
         """Runs one igt_runner; returns results of the tests that ran, from the batch's head."""
         guest, gpu = vm.agent, vm.gpu
         first = guest.mark(f"xe-unplug: igt {batch[0].program}: begin")
         since = gpu.command("witness", since=1 << 62)["next"]
         folder = PROGRAMS if not vm.agent.run(["sh", "-c", f"test -x {PROGRAMS}/{batch[0].program}"], 10).status else OWN
-        listed = "".join(f"igt@{t.name}\n" for t in batch)
+        listed = "".join(f"igt@{t.igt_name}\n" for t in batch)
         guest.run(["sh", "-c", "printf %s \"$0\" > /tmp/list", listed], 10)
         began = time.monotonic()
         died, text = None, ""
@@ -301,6 +333,7 @@ class Worker(run.Worker):
     def _follow(self, vm, pid, first, limit):
         """Waits for the runner's end; the witness is told which test runs."""
         guest, at, end, heard = vm.agent, first, time.monotonic() + limit, time.monotonic()
+        told = False
         while not guest.child(pid).ended:
             self._check()
             fresh = guest.slice(at)
@@ -309,6 +342,9 @@ class Worker(run.Worker):
                 if m := _START.match(r.text):
                     vm.gpu.command("mark", name=f"{m[1]}@{m[2]}")
                     self.note(f"{self.job.label}: {m[1]}@{m[2]}")
+            if self._late() and not told:
+                told = True
+                guest.call("signal", pid=pid, sig=2)  # the runner ends its test, and does not count it
             now = time.monotonic()
             if fresh:
                 heard = now
@@ -331,18 +367,21 @@ class Worker(run.Worker):
         logs = slices(guest.slice(first + 1, last), batch)
         events = vm.gpu.command("witness", since=since)["events"]
         seen = read_results(text)
-        ran = [t for t in batch if logs[t.name] and (t.name in seen or died)]
+        if self._late() and not died:
+            logs = {name: log for name, log in logs.items() if seen.get(name, {"result": "notrun"})["result"] != "notrun"}
+        ran = [t for t in batch if logs.get(t.igt_name) and (t.igt_name in seen or died)]
         if died:  # no results.json: igt's own words in the log tell how those before it ended
-            seen = {t.name: said for t in ran if (said := from_log(logs[t.name], t))}
-        ran = [t for t in batch if t in ran or seen.get(t.name, {"result": "notrun"})["result"] != "notrun"]
+            seen = {t.igt_name: said for t in ran if (said := from_log(logs[t.igt_name], t))}
+        ran = [t for t in batch if t in ran or seen.get(t.igt_name, {"result": "notrun"})["result"] != "notrun"]
         ran = batch[:1 + max(map(batch.index, ran))] if ran else []
         if not ran:
+            self._in_time()
             said = guest.child(pid)
             raise errors.InfraError("igt_runner ran nothing: " + " ".join((said.err or said.out)[-3:]))
         out = []
         for t in ran:
-            mine = [e for e in events if e.get("mark") == t.name or (e.get("mark") not in logs and t is ran[0])]
-            out.append(judge(t, self.job.facts, seen.get(t.name), logs[t.name], mine, self.rules, self.skips,
+            mine = [e for e in events if e.get("mark") == t.igt_name or (e.get("mark") not in logs and t is ran[0])]
+            out.append(judge(t, self.job.facts, seen.get(t.igt_name), logs.get(t.igt_name, []), mine, self.rules, self.skips,
                              died if t is ran[-1] else None))
         if len(out) == 1:
             out[0].seconds = seconds

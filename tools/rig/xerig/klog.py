@@ -178,6 +178,11 @@ def load_allowed(path=ALLOW_FILE):
     return rules
 
 
+def known(text, rules, facts):
+    """The reason of the first rule that applies to the facts and matches the text, or None."""
+    return next((r.reason for r in rules if r.applies(facts) and r.pattern.search(text)), None)
+
+
 def judge(found, rules, facts):
     """Marks the entries the rules allow; returns those that count: not allowed and level warning or worse,
     or of any kind that is never an information."""
@@ -185,11 +190,8 @@ def judge(found, rules, facts):
     for e in found:
         if e.level > 4 and e.kind in ("line", "iommu"):
             continue
-        for rule in rules:
-            if rule.applies(facts) and rule.pattern.search(e.title):
-                e.allowed = rule.reason
-                break
-        else:
+        e.allowed = known(e.title, rules, facts)
+        if e.allowed is None:
             bad.append(e)
     return bad
 

@@ -49,9 +49,9 @@ class Result:
     reason: str | None = None
 
     def skipped(self, why, known):
-        """The test skipped itself: a finding where none of the known reasons (klog.Rule) is why."""
+        """The test skipped itself: a finding where none of the known reasons (klog.Allowed) is why."""
         self.skip = why
-        if not any(rule.applies(self.facts) and rule.pattern.search(why) for rule in known):
+        if klog.known(why, known, self.facts) is None:
             self.findings.append(oracles.Finding("program", f"skipped, and the list has no such reason: {why}"))
 
     def oracles(self):

@@ -9,7 +9,7 @@ import threading
 import time
 from dataclasses import dataclass, replace
 
-from . import beforeafter, boot, cli, errors, expect, initramfs, klog, paths, procs, results, run, ui, vgpu
+from . import beforeafter, boot, cli, errors, expect, initramfs, klog, matrix, paths, procs, results, run, ui, vgpu
 from . import base as bases
 from . import kernel as kernels
 from . import setup, tree
@@ -40,6 +40,8 @@ class Session:
         self.versions = {}
         self.results = []
         self.boots = {}
+        self.have = {}  # side -> cell -> result of an earlier run that stands for one of this
+        self.keep = None  # called with each result of this run
         self.root = self.source = self.run_dir = self.kind = None
         self.seconds = 0.0
         self._lock = threading.Lock()
@@ -113,6 +115,8 @@ class Session:
             with self._lock:
                 self.results.append(res)
                 results.save_cell(self.run_dir, res)
+                if self.keep:
+                    self.keep(res)
                 progress.step(res)
 
         with procs.guard():
@@ -127,8 +131,10 @@ class Session:
         return self.finish(self.seconds)
 
     def _lanes(self, plan, lists, worker):
-        """Two lanes for two cores: a side each, or halves of the only side."""
-        shards = max(1, 2 // max(1, len(self.sides)))
+        """Lanes that run beside each other: a side each, or parts of the only side; one after the other where
+        there are more than JOBS."""
+        count = jobs()
+        shards = max(1, count // max(1, len(self.sides)))
         lanes, total = [], 0
         for side in self.sides:
             split = [[] for _ in range(shards)]
@@ -140,6 +146,8 @@ class Session:
                     reason = expect.skipped(lists[side], cell_facts)
                     if reason:
                         self.results.append(run.Result(cell, cell_facts, verdict="skip", skip=reason))
+                    elif cell in self.have.get(side, ()):
+                        self.results.append(self.have[side][cell])
                     else:
                         wanted.append(cell)
                 total += len(wanted)
@@ -149,7 +157,7 @@ class Session:
                         split[n].append(run.Job(facts, worker.tune(self.machine(side, iommu), self), mine,
                                                 self.run_dir / "boots" / label, label))
             lanes += split
-        return [lane for lane in lanes if lane], total
+        return [sum(lanes[n::count], []) for n in range(count) if any(lanes[n::count])], total
 
     def finish(self, seconds):
         """Judges against the expectations and writes results.json, junit.xml and the page."""
@@ -164,6 +172,11 @@ class Session:
         from . import html
         html.write_run(self.run_dir, data)
         return data
+
+
+def jobs():
+    """How many guests may run at the same time: JOBS=, two by default."""
+    return matrix.count("JOBS", os.environ.get("JOBS"), 2, 64)
 
 
 def command_line():

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """`make igt`: IGT's packaged programs in the guest, on both sides."""
 
+import time
+
 from .. import errors
 from ..cli import env
 
@@ -15,22 +17,64 @@ def add_arguments(parser):
     parser.add_argument("--kernel", default=env("KERNEL"), help="plain or debug")
     parser.add_argument("--iommu", default=env("IOMMU"), help="on or off (on)")
     parser.add_argument("--gpu", default=env("GPU"), help="virtual GPU (lnl), or several: lnl+bmg")
+    parser.add_argument("--repeat", default=env("REPEAT"), help="the whole list so many times (1)")
+    parser.add_argument("--limit", default=env("LIMIT"), help="seconds after which the run stops where it is; RESUME goes on")
+    parser.add_argument("--resume", default=env("RESUME"), help="same or any: take results that were as expected from earlier "
+                        "runs of these kernels and packages, with this virtual GPU or with any")
     parser.add_argument("--list", action="store_true", help="only show the names of the tests")
+    parser.add_argument("--table", action="store_true", help="only show the counts of the last complete lists, as reStructuredText")
 
 
 def run(args):
-    from .. import igt, matrix, paths, rootfs, session, show
+    from .. import expect, igt, kept, klog, matrix, paths, rootfs, session, show, tally, ui
 
     sides = matrix.select("SIDE", args.side, ("base", "patched"), ("base", "patched"))
     kernel = matrix.choice("KERNEL", args.kernel, session.VARIANTS, "plain")
     iommu = matrix.choice("IOMMU", args.iommu, ("on", "off"), "on")
     gpu = matrix.gpus(args.gpu, session.GPUS)
+    repeat = matrix.count("REPEAT", args.repeat)
+    resume = matrix.choice("RESUME", args.resume, kept.CHOICES, None)
+    limit = matrix.count("LIMIT", args.limit, None, 10**6)
     text = ",".join(igt.SHORT) if args.tests == "short" else args.tests
     if args.list:
         print("\n".join(t.name for t in igt.choose(rootfs.ensure(paths.Cache()), text, igt.DEFAULT)))
         return errors.OK
+    if args.table:
+        print(tally.table(paths.Cache()), end="")
+        return errors.OK
+    until = time.monotonic() + limit if limit else None
     s = session.Session("igt", args.base, kernel, gpu).prepare(sides)
     if not s.sides:
         return errors.SKIPPED
-    s.run([(iommu, igt.choose(s.root, text, igt.DEFAULT, igt.own_folders(s)))], igt.KIND, igt.Worker)
-    return show.verdict(s)
+    tests = igt.repeated(igt.choose(s.root, text, igt.DEFAULT, igt.own_folders(s)), repeat)
+    digest = kept.model_digest()
+    s.versions["virtual GPU"] = digest
+    package = s.versions.get("igt-gpu-tools-tests", "")
+    stores = {name: kept.Kept(s.cache, f"igt-{side.kernel.key}-{gpu}-{iommu}-{package}", digest)
+              for name, side in s.sides.items()}
+    s.keep = lambda res: stores[res.facts["side"]].add(res)
+    if resume:
+        rules, skips = klog.load_allowed(), igt.load_skips()
+        for name in s.sides:
+            had = stores[name].results(tests, s.facts(name, iommu), rules, skips, resume)
+            lines = expect.load(s.base.name, name, igt.KIND)
+            s.have[name] = {t: r for t, r in had.items() if expect.apply(lines, r) in ("expected", "flake")}
+            if s.have[name]:
+                s.note(f"{name}: {len(s.have[name])} of {len(tests)} results are of earlier runs of this kernel")
+    worker = type("Worker", (igt.Worker,), {"until": until})
+    s.run([(iommu, tests)], igt.KIND, worker)
+    status = show.verdict(s)
+    unfinished = False
+    for name in s.sides:
+        mine = [r for r in s.results if r.facts["side"] == name]
+        left = len(tests) - len(mine)
+        unfinished |= left > 0
+        if not text and repeat == 1 and not left:
+            tally.remember(s.cache, mine, s.base.name, name, gpu,
+                           f"kernel {s.sides[name].kernel.key}, igt {package}, virtual GPU {digest}, {s.versions['xe-unplug']}")
+        ui.say(tally.line(mine, s.base.name, name, gpu, left))
+        if said := tally.rounds(mine):
+            ui.say(f"igt {s.base.name} {name} {gpu}: {said}")
+    if unfinished:
+        ui.say("the list is not done; the same command with RESUME=same goes on")
+    return errors.CHECK_FAILED if unfinished else status

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: MIT
+"""Results kept over runs: what stands for a test, what has to run again; counts and tables of them."""
+
+import re
+
+import pytest
+
+from xerig import errors, kept, oracles, paths, run, tally
+from xerig.igt import IgtTest
+from xerig.klog import Allowed, Entry
+
+FACTS = {"base": "6.12", "side": "base", "kernel": "plain", "iommu": "on", "gpu": "lnl"}
+SKIPS = [Allowed((), re.compile("has_vram"), "no VRAM")]
+A, B, C = (IgtTest("xe_vm", s) for s in "abc")
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return paths.Cache(tmp_path)
+
+
+def result(test, verdict="clean", **more):
+    return run.Result(test, {**FACTS, **test.facts()}, verdict=verdict, **more)
+
+
+def had(store, *tests, rules=(), skips=SKIPS, model="same"):
+    return store.results(tests, FACTS, rules, skips, model)
+
+
+def test_a_result_comes_back_as_it_was(cache):
+    store = kept.Kept(cache, "igt-x", "m1")
+    store.add(result(A, "dirty", seconds=2.5, leaked=3, findings=[oracles.Finding("program", "fail: x", "long text")],
+                     replies=[("rcs0", "pass", 0.0)], held={"igt": "fail"}))
+    store.add(result(B, "skip", skip="xe_has_vram(fd)"))
+    back = had(kept.Kept(cache, "igt-x", "m1"), A, B, C)
+    assert set(back) == {A, B}
+    a = back[A]
+    assert (a.verdict, a.seconds, a.leaked, a.oracles(), a.findings[0].summary) == ("dirty", 2.5, 3, ["program"], "fail: x")
+    assert a.replies == [("rcs0", "pass", 0.0)] and a.facts["test"] == "xe_vm@a" and back[B].skip == "xe_has_vram(fd)"
+
+
+def test_nothing_is_known_of_another_kernel_or_of_what_the_rig_failed_to_run(cache):
+    store = kept.Kept(cache, "igt-x", "m1")
+    store.add(result(A))
+    store.add(result(B, "infra"))
+    assert had(store, A, B).keys() == {A}
+    assert not had(kept.Kept(cache, "igt-y", "m1"), A)
+
+
+def test_another_virtual_gpu_will_do_only_if_asked_for(cache):
+    kept.Kept(cache, "igt-x", "m1").add(result(A))
+    now = kept.Kept(cache, "igt-x", "m2")
+    assert not had(now, A) and set(had(now, A, model="any")) == {A}
+
+
+def test_what_rests_on_a_line_that_left_the_lists_runs_again(cache):
+    store = kept.Kept(cache, "igt-x", "m1")
+    res = result(A)
+    res.entries = [Entry("line", 4, "xe: odd words", 0, [], allowed="known")]
+    store.add(res)
+    store.add(result(B, "skip", skip="xe_has_vram(fd)"))
+    assert set(had(store, A, B, rules=[Allowed((), re.compile("odd"), "x")])) == {A, B}
+    assert set(had(store, A, B)) == {B}
+    assert not had(store, A, B, skips=[])
+
+
+def test_rounds_of_a_repeated_test_are_kept_apart(cache):
+    store, again = kept.Kept(cache, "igt-x", "m1"), IgtTest("xe_vm", "a", 1)
+    store.add(result(again))
+    assert set(had(store, A, again)) == {again}
+
+
+def test_the_model_is_known_by_its_sources(tmp_path):
+    for name, text in (("a.c", "int x;"), ("a.h", ""), ("Makefile", "all:"), ("notes.txt", "1")):
+        (tmp_path / name).write_text(text)
+    first = kept.model_digest(tmp_path)
+    (tmp_path / "notes.txt").write_text("2")
+    assert kept.model_digest(tmp_path) == first
+    (tmp_path / "a.c").write_text("int y;")
+    assert kept.model_digest(tmp_path) != first
+
+
+def judged(test, verdict, expected="expected", **more):
+    return result(test, verdict, expected=expected, **more)
+
+
+MIXED = [judged(A, "clean", seconds=2), judged(B, "skip"), judged(C, "dirty"), judged(IgtTest("xe_bo", "a"), "dirty", "flake"),
+         judged(IgtTest("xe_bo", "b"), "clean", "must-leave"), judged(IgtTest("xe_bo", "c"), "clean", "flake")]
+
+
+def test_shares_are_of_what_does_not_skip():
+    counts = tally.by_program(MIXED)
+    assert (counts["xe_vm"].passed, counts["xe_vm"].skipped, counts["xe_vm"].known, counts["xe_vm"].ran) == (1, 1, 1, 2)
+    assert (counts["xe_bo"].passed, counts["xe_bo"].flake, counts["xe_bo"].bad) == (1, 1, 1)
+    assert tally.total(counts.values()).share == pytest.approx(40.0)
+    assert tally.Counts(skipped=3).share == 100.0
+    text = tally.line(MIXED, "6.12", "base", "lnl", 7)
+    assert "2 of 5 subtests that do not skip pass (40.0 %)" in text and "1 NOT as expected" in text and "7 were not" in text
+
+
+def test_a_round_with_one_finding_is_not_clean():
+    again = IgtTest("xe_vm", "a", 1)
+    assert tally.rounds([judged(A, "clean")]) is None
+    assert tally.rounds([judged(A, "clean"), judged(again, "dirty", "flake")]).startswith("1 of 2 rounds")
+
+
+def test_the_table_has_the_last_complete_lists(cache):
+    assert tally.table(cache) == ""
+    tally.remember(cache, MIXED, "7.3", "base", "lnl", "k1")
+    tally.remember(cache, MIXED[:1], "6.12", "patched", "bmg", "k2")
+    lines = tally.table(cache).splitlines()
+    assert lines[1].split() == ["program", "6.12", "patched", "bmg", "7.3", "unpatched", "lnl"]
+    row = next(s for s in lines if s.startswith("``xe_vm``"))
+    assert row.split()[1:] == ["1/1", "1/2", "1", "s", "1", "x"]
+    assert any(s.startswith("pass") and "100.0 %" in s and "40.0 %" in s for s in lines)
+    assert len({len(s) for s in lines if set(s) <= {"=", " "} and s}) == 1
+
+
+def test_bad_choices_are_usage_errors():
+    from xerig import matrix
+    with pytest.raises(errors.UsageError, match="RESUME"):
+        matrix.choice("RESUME", "some", kept.CHOICES, None)

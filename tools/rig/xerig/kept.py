@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""Results that outlive their run, so that a long list of tests can be walked in slices and taken up again.
+
+They are kept by what they were made of: kernel, GPU, test packages. The virtual GPU changes more often than
+these; each result knows the one it was made with, and the caller says whether another one will do.
+"""
+
+import hashlib
+
+from . import klog, oracles, paths, run
+from .memo import Memo
+
+MODEL = paths.REPO / "tools" / "vgpu"
+CHOICES = ("same", "any")  # RESUME=: results of this very virtual GPU, or of any
+
+
+def model_digest(folder=MODEL):
+    """The virtual GPU by the content of its sources: 12 hexadecimal digits."""
+    h = hashlib.sha256()
+    for path in sorted((*folder.glob("*.[ch]"), folder / "Makefile")):
+        h.update(f"{path.name}\0".encode() + path.read_bytes())
+    return h.hexdigest()[:12]
+
+
+class Kept:
+    """Results of one side by test name. add() may be called from any thread.
+
+    cache: paths.Cache, or None to keep nothing; key: of what all results here have in common;
+    model: digest of the virtual GPU that runs now.
+    """
+
+    def __init__(self, cache, key, model):
+        self.memo, self.model = Memo(cache, key), model
+
+    def add(self, res):
+        """Keeps a result; a failure of the rig says nothing about anything, and is not kept."""
+        if res.verdict == "infra":
+            return
+        self.memo.add(res.cell.name, {
+            "model": self.model, "verdict": res.verdict, "skip": res.skip, "seconds": round(res.seconds, 2),
+            "leaked": res.leaked, "splats": res.splats, "held": res.held, "replies": res.replies,
+            "findings": [[f.oracle, f.summary] for f in res.findings],
+            "allowed": [e.title for e in res.entries if e.allowed]})
+
+    def results(self, tests, facts, rules, skips, model="same"):
+        """test -> run.Result of those that need not run again.
+
+        rules, skips: today's lists (klog.Allowed); what rested on a line that is gone has to run again.
+        model: one of CHOICES.
+        """
+        known, out = self.memo.known(), {}
+        for test in tests:
+            had = known.get(test.name)
+            if not had or (model == "same" and had["model"] != self.model):
+                continue
+            mine = {**facts, **test.facts()}
+            if not all(klog.known(t, rules, mine) for t in had["allowed"]) or \
+                    had["verdict"] == "skip" and not klog.known(had["skip"], skips, mine):
+                continue
+            out[test] = run.Result(
+                test, mine, verdict=had["verdict"], skip=had["skip"], seconds=had["seconds"], leaked=had["leaked"],
+                splats=had["splats"], held=had["held"], replies=[tuple(r) for r in had["replies"]], boot="kept",
+                findings=[oracles.Finding(o, s) for o, s in had["findings"]])
+        return out

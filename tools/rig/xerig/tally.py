@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: MIT
+"""Counts of named tests by program: how many pass, skip, are known to fail; the figures of acceptance."""
+
+import time
+from dataclasses import astuple, dataclass, fields
+
+from . import ui
+
+STATE = "igt-tally"  # in the cache: the last complete list of each combination
+WANTED = 95.0  # per cent of the tests that do not skip have to pass
+_SIDES = {"base": "unpatched", "patched": "patched"}
+
+
+@dataclass
+class Counts:
+    """Tests of one program, or of all."""
+
+    passed: int = 0
+    skipped: int = 0
+    known: int = 0  # fail, and a line of the expectations says why
+    flake: int = 0  # the same, of a line that permits both
+    bad: int = 0  # not as expected
+    seconds: float = 0.0
+
+    def add(self, res):
+        """One more result, judged against the expectations."""
+        self.seconds += res.seconds
+        if res.expected in ("unexpected", "must-leave"):
+            self.bad += 1
+        elif res.verdict == "skip":
+            self.skipped += 1
+        elif res.verdict == "clean":
+            self.passed += 1
+        elif res.expected == "flake":
+            self.flake += 1
+        else:
+            self.known += 1
+
+    def __add__(self, other):
+        return Counts(*(a + b for a, b in zip(astuple(self), astuple(other))))
+
+    @property
+    def ran(self):
+        """Tests that did not skip."""
+        return self.passed + self.known + self.flake + self.bad
+
+    @property
+    def share(self):
+        """Per cent of those that pass; 100 where none ran."""
+        return 100.0 * self.passed / self.ran if self.ran else 100.0
+
+
+def by_program(results):
+    """Program -> Counts, in the order of the results."""
+    out = {}
+    for res in results:
+        out.setdefault(res.cell.program, Counts()).add(res)
+    return out
+
+
+def total(counts):
+    """The sum of many Counts."""
+    return sum(counts, Counts())
+
+
+def line(results, base, side, gpu, left=0):
+    """One combination in words."""
+    c = total(by_program(results).values())
+    words = f"igt {base} {_SIDES[side]} {gpu}: {c.passed} of {c.ran} subtests that do not skip pass ({c.share:.1f} %), " \
+            f"{c.skipped} skip, {c.known} known to fail, {c.flake} of a flake"
+    words += f", {c.bad} NOT as expected" if c.bad else ""
+    return words + (f"; {left} were not reached" if left else "")
+
+
+def rounds(results):
+    """Of a list that ran several times: how many rounds had no finding at all; None where it ran once."""
+    of = {}
+    for res in results:
+        of.setdefault(res.cell.repeat, []).append(res)
+    if len(of) < 2:
+        return None
+    clean = sum(all(r.verdict in ("clean", "skip") for r in rs) for rs in of.values())
+    tests = sum(r.verdict == "clean" for r in results)
+    return f"{clean} of {len(of)} rounds without a finding, {tests} of {len(results)} subtests clean"
+
+
+def remember(cache, results, base, side, gpu, versions):
+    """Keeps the counts of a complete list for table()."""
+    known = cache.read_state(STATE)
+    known[f"{base} {side} {gpu}"] = {
+        "when": time.strftime("%Y-%m-%d"), "versions": versions,
+        "programs": {p: list(astuple(c)) for p, c in by_program(results).items()}}
+    cache.write_state(STATE, known)
+
+
+def _cell(c):
+    words = [f"{c.passed}/{c.ran}" if c.ran else "-"]
+    words += [f"{n} {what}" for n, what in ((c.skipped, "s"), (c.known, "x"), (c.flake, "f"), (c.bad, "!")) if n]
+    return " ".join(words)
+
+
+def table(cache):
+    """reStructuredText: a row a program, a column a combination, of what remember() has; "" where that is nothing."""
+    known = cache.read_state(STATE)
+    if not known:
+        return ""
+    order = sorted(known, key=lambda k: (k.split()[0], k.split()[2] != "lnl", k.split()[1] != "base"))
+    width = len(fields(Counts))
+    of = {k: {p: Counts(*row[:width]) for p, row in known[k]["programs"].items()} for k in order}
+    programs = list(dict.fromkeys(p for k in order for p in of[k]))
+    head = ["program", *(" ".join((b, _SIDES[s], g)) for b, s, g in (k.split() for k in order))]
+    rows = [[f"``{p}``", *(_cell(of[k][p]) if p in of[k] else "" for k in order)] for p in programs]
+    sums = [total(of[k].values()) for k in order]
+    rows += [["all", *map(_cell, sums)], ["pass", *(f"{c.share:.1f} %" for c in sums)],
+             ["guest time", *(ui.duration(c.seconds) for c in sums)]]
+    widths = [max(len(r[n]) for r in (head, *rows)) for n in range(len(head))]
+    rule = " ".join("=" * w for w in widths)
+
+    def text(cells):
+        return " ".join(c.ljust(w) for c, w in zip(cells, widths)).rstrip()
+    made = [f"* {' '.join((k.split()[0], _SIDES[k.split()[1]], k.split()[2]))}: {known[k]['when']}, "
+            f"{known[k]['versions']}" for k in order]
+    return "\n".join([rule, text(head), rule, *map(text, rows), rule, "", *made, ""])
