@@ -144,7 +144,7 @@ class Guest:
             if isinstance(result, Exception):
                 self.error = result
                 return 7
-            self.out[f"igt@{name}"] = {"result": "notrun" if cut else result, "out": "Failed assertion: x"}
+            self.out[f"igt@{name}"] = {"result": "incomplete" if cut else result, "out": "Failed assertion: x"}
             if cut:
                 break
             self.records.append(rec(f"[IGT] {program}: finished subtest {subtest}, SUCCESS"))

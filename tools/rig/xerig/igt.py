@@ -37,6 +37,8 @@ TEST_SECONDS = 240  # some make all the contexts that GuC can have
 SPOILS = ("device_reset",)  # leaves a device on which later tests skip themselves
 SILENT_SECONDS = 60  # without a word from a guest that should be busy
 SKIPS = paths.RIG / "expect" / "igt-skips.txt"
+CUT = {"result": "notrun"}
+BROKEN_OFF = ("notrun", "incomplete")
 ROOT_EMPTY = "not present, level 4"
 # igt_runner's words, from harmless to bad.
 GOOD = ("pass", "dmesg-warn")
@@ -368,11 +370,13 @@ class Worker(run.Worker):
         events = vm.gpu.command("witness", since=since)["events"]
         seen = read_results(text)
         if self._late() and not died:
-            logs = {name: log for name, log in logs.items() if seen.get(name, {"result": "notrun"})["result"] != "notrun"}
+            # What ran when the runner was told to end is "incomplete".
+            logs = {name: log for name, log in logs.items() if seen.get(name, CUT)["result"] not in BROKEN_OFF}
+            seen = {name: one for name, one in seen.items() if one["result"] not in BROKEN_OFF}
         ran = [t for t in batch if logs.get(t.igt_name) and (t.igt_name in seen or died)]
         if died:  # no results.json: igt's own words in the log tell how those before it ended
             seen = {t.igt_name: said for t in ran if (said := from_log(logs[t.igt_name], t))}
-        ran = [t for t in batch if t in ran or seen.get(t.igt_name, {"result": "notrun"})["result"] != "notrun"]
+        ran = [t for t in batch if t in ran or seen.get(t.igt_name, CUT)["result"] != "notrun"]
         ran = batch[:1 + max(map(batch.index, ran))] if ran else []
         if not ran:
             self._in_time()
