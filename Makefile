@@ -2,7 +2,7 @@
 # The front door. Each target is one line to tools/rig/xe-unplug; `make help` lists them.
 
 RIG := tools/rig/xe-unplug
-export BASE STATE WAY ORDER KERNEL IOMMU GPU REPEAT SIDE TESTS POINTS RESUME LIMIT JOBS CACHE BASE_SRC V
+export BASE STATE WAY ORDER KERNEL IOMMU GPU REPEAT SIDE TESTS POINTS RESUME LIMIT JOBS ONLY RELEASE CACHE BASE_SRC V
 
 .DEFAULT_GOAL := help
 
@@ -27,7 +27,7 @@ mutants: ## each patch, hunk and call of the series taken out: does a test notic
 	@$(RIG) mutants
 kunit: ## KUnit suites on UML and in the x86 guest [BASE=]
 	@$(RIG) kunit
-check: ## checkpatch --strict, sparse, W=1, kernel-doc, coccinelle, and the build of each patch [BASE=]
+check: ## checkpatch --strict, sparse, W=1, kernel-doc, coccinelle, the build of each patch: TESTS=steps|all [BASE= POINTS=]
 	@$(RIG) check
 vgpu: ## build the virtual GPU and run its unit tests
 	@$(MAKE) --no-print-directory -C tools/vgpu check
@@ -43,8 +43,14 @@ tree: ## out/tree/BASE: git tree of the base, one commit a patch
 	@$(RIG) tree
 refresh: ## write out/tree/BASE back to patches/BASE
 	@$(RIG) refresh
-series: ## mailable series with cover letter in out/series/BASE
+series: ## mailable series with cover letter and recipients in out/series/BASE: ONLY=alone|1-4,7
 	@$(RIG) series
+
+##@ For machines with a GPU
+dkms: ## the patched driver as a DKMS package of its point release in out/packages [BASE=]
+	@$(RIG) dkms
+deb: ## the patched modules for one Debian kernel whose headers are installed: RELEASE= [BASE=]
+	@$(RIG) deb
 
 ##@ Other
 help: ## this list
@@ -53,4 +59,4 @@ help: ## this list
 	      /^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\nBASE=6.12|7.3  CACHE=dir  BASE_SRC=dir  V=1 shows commands\n'
 
-.PHONY: hotunplug test setup matrix igt live sweep mutants kunit check vgpu shell bench report tree refresh series help
+.PHONY: hotunplug test setup matrix igt live sweep mutants kunit check vgpu shell bench report tree refresh series dkms deb help

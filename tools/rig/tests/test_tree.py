@@ -9,10 +9,13 @@ import pytest
 
 from sbkit import executable, program, world, write  # noqa: F401
 from xerig import base as bases
-from xerig import checkout, errors, git, patchfile, paths, sources, tree
+from xerig import checkout, errors, git, patchfile, paths, recipients, sources, tree
 
 NEW = "drivers/gpu/drm/xe/xe_dma.c"
 DOC = "Documentation/gpu/xe/xe_unplug.rst"
+MAINTAINERS = """print "Ann Bee <ann\\@example.org> (supporter:XE)\\nxe\\@lists.example.org (open list:XE)\\n";
+print "Zoë <z\\@example.org> (reviewer)\\ndoc\\@lists.example.org (open list:DOC)\\n" if `grep -c xe_unplug $ARGV[-1]` > 0;
+"""
 
 
 def commit(folder, message):
@@ -45,7 +48,7 @@ def snapshot(repo):
 
 
 def test_round_trip_is_lossless_and_stable(world, monkeypatch):
-    monkeypatch.setattr(checkout, "_identity", lambda: ("Dev", "dev@example.org"))
+    monkeypatch.setattr(checkout, "identity", lambda: ("Dev", "dev@example.org"))
     checkout.make(world.base, world.source, world.cache)
     folder = tree.checkout_folder(world.base)
     develop(folder)
@@ -192,15 +195,19 @@ def test_series_applies_with_git_am_and_is_signed(world, monkeypatch):
                {**one, "side": "patched", "way": "unbind", "leaked_mappings": 0, "verdict": "dirty"}]}
     monkeypatch.setattr(paths, "OUT", world.tmp / "out")
     write(paths.OUT / "1-hotunplug-x" / "results.json", json.dumps(run))
-    monkeypatch.setattr(checkout, "_identity", lambda: ("Ex Porter", "ex@example.org"))
-    out, count = checkout.series(world.base, world.source, world.cache)
-    assert count == 3
+    monkeypatch.setattr(checkout, "identity", lambda: ("Ex Porter", "ex@example.org"))
+    write(world.kernel / "scripts/get_maintainer.pl", MAINTAINERS)
+    out, count, who = checkout.series(world.base, world.source, world.cache)
+    assert count == 3 and who == (2, 2)
     cover = (out / "0000-cover-letter.patch").read_text()
     assert "[PATCH 0/3] drm/xe: Unplug" in cover and "End." in cover and "@table@" not in cover
     assert "1.2.3, virtual lnl, translating IOMMU; unbind/remove." in cover
     assert "\nuserptr     15/-              2/2     0/0             2/2     dirty/clean\n" in cover
     mails = sorted(out.glob("000[1-9]*.patch"))
     assert all("Signed-off-by: Ex Porter <ex@example.org>" in m.read_text() for m in mails)
+    assert "\nTo: xe@lists.example.org\nCc: Ann Bee <ann@example.org>\n" in mails[0].read_text()
+    assert "doc@lists" not in mails[0].read_text() and "doc@lists" in mails[2].read_text()
+    assert "\nTo: xe@lists.example.org,\n    doc@lists.example.org\n" in cover and "=?utf-8?q?Zo=C3=AB?= <z@example.org>" in cover
     clone = world.tmp / "am"
     subprocess.run(["git", "clone", "-q", "--no-checkout", folder, clone], check=True)
     subprocess.run(["git", "-C", clone, "checkout", "-q", "base"], check=True)
@@ -210,9 +217,74 @@ def test_series_applies_with_git_am_and_is_signed(world, monkeypatch):
     write(paths.OUT / "1-hotunplug-x" / "results.json", json.dumps(run))
     checkout.series(world.base, world.source, world.cache)
     assert "(no table: " in (out / "0000-cover-letter.patch").read_text()
-    monkeypatch.setattr(checkout, "_identity", lambda: ("", ""))
+    monkeypatch.setattr(checkout, "identity", lambda: ("", ""))
     with pytest.raises(errors.UsageError, match="user.name"):
         checkout.series(world.base, world.source, world.cache)
+
+
+@pytest.fixture
+def exported(world, monkeypatch):
+    """world.export(ONLY) of a series of three in which the last needs the second."""
+    monkeypatch.setattr(checkout, "identity", lambda: ("Ex Porter", "ex@example.org"))
+    write(world.kernel / "scripts/get_maintainer.pl", MAINTAINERS)
+    checkout.make(world.base, world.source, world.cache)
+    develop(tree.checkout_folder(world.base))
+    checkout.refresh(world.base, world.source, world.cache)
+    world.export = lambda only: checkout.series(bases.load("6.12"), world.source, world.cache, only)
+    return world
+
+
+def test_part_of_a_series_is_mails_of_their_own(exported):
+    out, count, _ = exported.export("1-2")
+    names = sorted(p.name for p in out.iterdir())
+    assert count == 2 and len(names) == 2 and out.name == "6.12-1-2"
+    assert all("[PATCH 1/" not in (out / n).read_text() and "[PATCH]" in (out / n).read_text() and "\nTo: " in (out / n).read_text() for n in names)
+    whole, count, _ = exported.export(None)
+    assert count == 3 and whole.name == "6.12" and out.exists()
+
+
+def test_what_needs_another_patch_does_not_stand_alone(exported):
+    with pytest.raises(tree.PatchError, match="patch 3 of 6.12 does not stand alone"):
+        exported.export("1,3")
+
+
+@pytest.mark.parametrize("only", ["0", "4", "2-1", "1-9", "x", "1,,2"])
+def test_wrong_numbers_are_one_line(exported, only):
+    with pytest.raises(errors.UsageError, match="want `alone`, or numbers from 1 to 3") as e:
+        exported.export(only)
+    assert "\n" not in str(e.value) and e.value.status == 2
+
+
+def test_patches_that_stand_alone_are_named_in_the_base_file(exported):
+    with pytest.raises(errors.UsageError, match="names no patch that stands alone"):
+        exported.export("alone")
+    file = exported.base.dir / "base"
+    text = file.read_text()
+    file.write_text(text + "alone drm/xe: Say what comes first\n")
+    out, count, _ = exported.export("alone")
+    assert count == 1 and out.name == "6.12-alone"
+    file.write_text(text + "alone drm/xe: Renamed\n")
+    with pytest.raises(errors.UsageError, match="alone: no patch is called 'drm/xe: Renamed'"):
+        exported.export("alone")
+
+
+def test_tree_without_maintainers_script(exported):
+    (exported.kernel / "scripts/get_maintainer.pl").unlink()
+    with pytest.raises(errors.UsageError, match="has no scripts/get_maintainer.pl"):
+        exported.export(None)
+
+
+def test_recipients_are_parsed_as_the_script_prints_them():
+    said = ('"Chris K." <c@example.org> (maintainer:X,reviewer:Y)\nD <d@example.org> (supporter:X)\n'
+            "x@lists.example.org (moderated list:X)\nlinux-kernel@vger.kernel.org (open list)\n"
+            "D <D@example.org> (reviewer:Z)\n\nnonsense\n")
+    rows = recipients.parse(said)
+    assert rows == [("Chris K.", "c@example.org", False), ("D", "d@example.org", False),
+                    ("", "x@lists.example.org", True), ("", "linux-kernel@vger.kernel.org", True)]
+    mail = recipients.headed("From: a\nSubject: s\n\nbody\n\nmore\n", rows)
+    assert mail == ('From: a\nSubject: s\nTo: x@lists.example.org\nCc: "Chris K." <c@example.org>,\n    D <d@example.org>,\n'
+                    "    linux-kernel@vger.kernel.org\n\nbody\n\nmore\n")
+    assert recipients.headed("S: s\n\nb", rows[:1]).startswith('S: s\nTo: "Chris K." <c@example.org>\n\n')
 
 
 def test_stray_new_files_are_named(world):

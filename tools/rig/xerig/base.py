@@ -2,7 +2,9 @@
 """A base: a kernel the series is for, described by patches/NAME/base.
 
 That file has `key value` lines: package (Debian package with the sources), version (of that
-package, pinned), sha256 (of its .deb), suites (where Debian offers it).
+package, pinned), sha256 (of its .deb), suites (where Debian offers it), more-suites (where other
+versions of it are), and any number of `since VERSION TITLE`, a patch that older versions do not need,
+and `alone TITLE`, a fix that needs no other patch and can be sent by itself.
 """
 
 import dataclasses
@@ -14,7 +16,7 @@ from . import errors, paths
 
 @dataclasses.dataclass(frozen=True)
 class Base:
-    """name "6.12", version "6.12.117-1", sha256 of the .deb, dir patches/NAME."""
+    """name "6.12", version "6.12.117-1", sha256 of the .deb, dir patches/NAME; since: title -> first version; alone: titles."""
 
     name: str
     version: str
@@ -22,6 +24,9 @@ class Base:
     sha256: str
     suites: tuple
     dir: Path
+    more_suites: tuple = ()
+    since: dict = dataclasses.field(default_factory=dict, hash=False)
+    alone: tuple = ()
 
     def patches(self):
         """The patch files in order."""
@@ -39,16 +44,21 @@ def load(name):
     if name not in names():
         raise errors.UsageError(f"unknown BASE {name!r}: there is {', '.join(names()) or 'none'}")
     path = paths.REPO / "patches" / name / "base"
-    fields = {}
+    fields, since, alone = {}, {}, []
     for line in path.read_text(encoding="utf-8").splitlines():
         line = line.split("#", 1)[0].split(None, 1)
-        if line:
+        if line and line[0] == "since":
+            version, _, title = line[1].strip().partition(" ")
+            since[title.strip()] = version
+        elif line and line[0] == "alone":
+            alone.append(line[1].strip())
+        elif line:
             fields[line[0]] = line[1].strip() if len(line) > 1 else ""
     lacks = [k for k in ("package", "version", "sha256", "suites") if not fields.get(k)]
     if lacks:
         raise errors.UsageError(f"patches/{name}/base lacks {', '.join(lacks)}")
     return Base(name, fields["version"], fields["package"], fields["sha256"],
-                tuple(fields["suites"].split()), path.parent)
+                tuple(fields["suites"].split()), path.parent, tuple(fields.get("more-suites", "").split()), since, tuple(alone))
 
 
 def load_list(text):

@@ -2,11 +2,12 @@
 """out/tree/BASE: the working tree people edit, and the way back into the repository."""
 
 import json
+import re
 import tempfile
 from pathlib import Path
 
 from . import base as bases
-from . import beforeafter, errors, git, patchfile, paths, tree, ui
+from . import beforeafter, errors, git, patchfile, paths, recipients, tree, ui
 
 # What a driver series edits; the rest of the kernel is in git, and one command away on disk.
 SPARSE = ("drivers/gpu/drm/xe", "drivers/gpu/drm/ttm", "drivers/gpu/drm/tests", "drivers/gpu/tests",
@@ -109,7 +110,7 @@ def export(here, base):
                          f"{commit}^", commit).split("\0"):
             if path in new:
                 adder[path] = i
-    own = _identity()
+    own = identity()
     series = []
     for i, commit in enumerate(ids):
         adds = sorted(p for p in adder if adder[p] == i)
@@ -147,7 +148,7 @@ def _diff(here, commit, adds):
     return diff, stat
 
 
-def _identity():
+def identity():
     """(name, mail) of the user, whose own commits carry no author in the repository."""
     from . import cmd
     ask = [cmd.run(["git", "-C", paths.REPO, "config", f"user.{k}"], check=False).stdout.strip()
@@ -210,19 +211,72 @@ def _write(path, data):
     return True
 
 
-def series(base, source, cache):
-    """`make series`: mailable patches and cover letter in out/series/BASE; returns (folder, number)."""
-    name, mail = _identity()
+def series(base, source, cache, only=None):
+    """`make series`: mailable patches, addressed, in out/series; returns (folder, number of patches, recipients' counts).
+
+    only: text as chosen() takes it; those patches alone, each a mail of its own without cover letter.
+    """
+    name, mail = identity()
     if not (name and mail):
         raise errors.UsageError("`make series` signs with your name: set git config user.name and user.email")
     if not base.patches():
         raise errors.UsageError(f"{base.name}: no patches yet, there is no series to write")
     repo, tip = tree.commits(base, source, cache)
     out = paths.OUT / "series" / base.name
+    if only:
+        numbers = chosen(only, base, repo, tip)
+        out = out.with_name(f"{base.name}-{re.sub(r'[^0-9a-z]+', '-', only)}")
+        tip = alone(repo, base, tip, numbers)
     paths.remove(out)
-    found = mails(repo, tip, out, (name, mail), cache, "--cover-letter")
-    _cover(base, found[0], beforeafter.newest(base.name, tree.digest(base, source)))
-    return out, len(found) - 1
+    found = mails(repo, tip, out, (name, mail), cache, "--no-numbered" if only else "--cover-letter")
+    if not only:
+        _cover(base, found[0], beforeafter.newest(base.name, tree.digest(base, source)))
+    return out, len(found) - (not only), recipients.address(found, source)
+
+
+def chosen(text, base, repo, tip):
+    """Numbers of patches, in order: "alone" for those patches/BASE/base says stand alone, or "1-4,7"."""
+    titles = [repo("show", "-s", "--format=%s", c) for c in repo("rev-list", "--reverse", f"base..{tip}").split()]
+    if text == "alone":
+        if not base.alone:
+            raise errors.UsageError(f"ONLY=alone: patches/{base.name}/base names no patch that stands alone")
+        lost = [t for t in base.alone if t not in titles]
+        if lost:
+            raise errors.UsageError(f"patches/{base.name}/base: alone: no patch is called {lost[0]!r}")
+        return sorted(titles.index(t) + 1 for t in base.alone)
+    numbers = set()
+    for part in text.split(","):
+        m = re.fullmatch(r"(\d+)(?:-(\d+))?", part.strip())
+        if not m or not 1 <= int(m[1]) <= int(m[2] or m[1]) <= len(titles):
+            raise errors.UsageError(f"ONLY={text}: want `alone`, or numbers from 1 to {len(titles)} as in 1-4,7")
+        numbers |= set(range(int(m[1]), int(m[2] or m[1]) + 1))
+    return sorted(numbers)
+
+
+def alone(repo, base, tip, numbers):
+    """Commits of those patches on the base without the others; returns the id of the last one.
+
+    PatchError where one needs a patch that was left out.
+    """
+    ids = repo("rev-list", "--reverse", f"base..{tip}").split()
+    base_id = parent = repo("rev-parse", "base^{commit}")
+    with tempfile.TemporaryDirectory() as tmp:
+        index = git.Git(repo.folder, Path(tmp, "index"), bare=True)
+        index("read-tree", base_id)
+        for number in numbers:
+            commit = ids[number - 1]
+            try:
+                index("apply", "--cached", "--whitespace=nowarn", "-",
+                      data=repo.bytes("diff-tree", "-p", "-r", "--binary", "--full-index", f"{commit}^", commit))
+            except git.GitError as e:
+                raise tree.PatchError(f"patch {number} of {base.name} does not stand alone: {tree.reason(e)}") from e
+            message = Path(tmp, "message")
+            message.write_bytes(repo.bytes("show", "-s", "--format=%B", commit))
+            maker = git.Git(repo.folder, bare=True)
+            who = repo("show", "-s", "--format=%an%x00%ae", commit).split("\0")
+            maker.env.update(GIT_AUTHOR_NAME=who[0], GIT_AUTHOR_EMAIL=who[1])
+            parent = maker("commit-tree", index("write-tree"), "-p", parent, "-F", message)
+    return parent
 
 
 def mails(repo, tip, out, who, cache, *options):

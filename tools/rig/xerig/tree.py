@@ -164,7 +164,7 @@ def _first_forms(repo, series, adder, final, index_path):
                   data=series[i].diff)
         except git.GitError as e:
             raise PatchError(f"{later[0]} is not what it is after {series[i].name}: "
-                             f"that patch cannot be taken back from it ({_reason(e)})") from e
+                             f"that patch cannot be taken back from it ({reason(e)})") from e
     return _listing(index)
 
 
@@ -172,10 +172,11 @@ def _apply(index, patch, base):
     try:
         index("apply", "--cached", "--whitespace=nowarn", "-", data=patch.diff)
     except git.GitError as e:
-        raise PatchError(f"{patch.name} does not apply to {base.name}: {_reason(e)}") from e
+        raise PatchError(f"{patch.name} does not apply to {base.name}: {reason(e)}") from e
 
 
-def _reason(e):
+def reason(e):
+    """What git said of a patch that it would not take, in one line."""
     said = [s.removeprefix("error: ") for s in e.said.splitlines() if s.startswith("error:")]
     return said[0] if said else str(e)
 

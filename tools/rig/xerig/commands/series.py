@@ -4,18 +4,20 @@
 from .. import base as bases
 from .. import checkout, errors, paths, setup
 
-HELP = "mailable series with cover letter in out/series/BASE"
+HELP = "mailable series with cover letter and recipients in out/series/BASE"
 
 
 def add_arguments(parser):
     from ..cli import env
     parser.add_argument("--base", default=env("BASE", "6.12"), help="which base (default 6.12)")
+    parser.add_argument("--only", default=env("ONLY"), help="alone: the fixes that need nothing else; or numbers as in 1-4,7")
 
 
 def run(args):
     cache = paths.Cache()
     base = bases.load(args.base)
     _, source = setup.ensure_all(base, cache)
-    folder, count = checkout.series(base, source, cache)
-    print(f"{folder}: cover letter and {count} patches")
+    folder, count, (lists, people) = checkout.series(base, source, cache, args.only)
+    print(f"{folder}: {'' if args.only else 'cover letter and '}{count} patches, To {lists} lists, Cc {people} people "
+          f"of that kernel's MAINTAINERS; `git send-email {folder}/*.patch` takes both from the mails")
     return errors.OK
