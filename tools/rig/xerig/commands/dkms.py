@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: MIT
+"""make dkms: the patched driver as a DKMS package."""
+
+from .. import base as bases
+from .. import debian, errors, host, paths
+
+HELP = "the patched driver as a DKMS package (out/packages), built for kernels of its point release"
+
+
+def add_arguments(parser):
+    from ..cli import env
+    parser.add_argument("--base", default=env("BASE", "6.12"), help="which base (default 6.12)")
+
+
+def run(args):
+    cache = paths.Cache()
+    host.ensure(cache)
+    print(debian.dkms(bases.load(args.base), cache))
+    return errors.OK
