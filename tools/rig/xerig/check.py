@@ -9,16 +9,19 @@ import dataclasses
 import json
 import os
 import re
+import shutil
 import tempfile
 import time
 from pathlib import Path
 
-from . import allow, buildtree, checkout, cmd, errors, git, kconfig, kernel, lint, paths, sources, tree, ui
+from . import allow, applies, checkout, cmd, eachpatch, errors, git, host, lint, paths, sources, tree, ui
 
 RULES = sorted((paths.REPO / "tools" / "check").glob("*.cocci"))
-STEPS = ("apply", "am", "checkpatch", "kernel-doc", "coccinelle", "W=1", "sparse", "each-patch-builds")
 # What CI waits for: building the driver once a patch takes longer than all the rest of `make test`.
-QUICK = STEPS[:-1]
+QUICK = ("apply", "am", "checkpatch", "kernel-doc", "coccinelle", "W=1", "sparse")
+# What has to be asked for downloads something (applies, clang) or boots once a patch.
+USUAL = QUICK + ("each-patch-builds",)
+STEPS = QUICK + ("applies", "clang", "each-patch-boots", "each-patch-builds")
 
 
 @dataclasses.dataclass
@@ -36,12 +39,15 @@ class Step:
         return not self.findings
 
 
-def run(base, cache=None, steps=STEPS):
-    """Steps of one base as a list of Step; a series that is empty passes with one step saying so."""
+def run(base, cache=None, steps=USUAL, points=None):
+    """Steps of one base as a list of Step; a series that is empty passes with one step saying so.
+
+    points: how many patches a walk over the series takes at a time, None for all.
+    """
     cache = cache or paths.Cache()
     source = sources.ensure(base, cache)
     done = []
-    check = Check(base, source, cache)
+    check = Check(base, source, cache, points)
     if not base.patches():
         return [Step("series", [], "no patches yet: nothing to check")]
     for name in steps:
@@ -61,8 +67,9 @@ def run(base, cache=None, steps=STEPS):
 class Check:
     """The steps for one base; each returns (findings, note)."""
 
-    def __init__(self, base, source, cache):
-        self.base, self.source, self.cache = base, source, cache
+    def __init__(self, base, source, cache, points=None):
+        """points: how many patches those steps take on that walk the series; None for all."""
+        self.base, self.source, self.cache, self.points = base, source, cache, points
 
     def _tip(self):
         return tree.commits(self.base, self.source, self.cache)
@@ -72,10 +79,13 @@ class Check:
         return tree.files_at(repo, tip)
 
     def apply(self):
-        """Patches and new files give commits, without fuzz; every new file is in the series."""
+        """Patches and new files give commits, without fuzz; every new file is in the series; `alone` ones are."""
         repo, tip = self._tip()
         count = len(repo("rev-list", f"base..{tip}").split())
-        return [f"{p} is in no patch (line `Adds: {p}`)" for p in tree.strays()], f"{count} patches, no fuzz"
+        found = [f"{p} is in no patch (line `Adds: {p}`)" for p in tree.strays()]
+        for number in checkout.chosen("alone", self.base, repo, tip) if self.base.alone else ():
+            checkout.alone(repo, self.base, tip, [number])
+        return found, f"{count} patches, no fuzz, {len(self.base.alone)} of them also alone"
 
     def am(self):
         """What `make series` writes goes through git am and gives the same tree."""
@@ -136,59 +146,31 @@ class Check:
         """sparse's complaints that the base does not have."""
         return self._compile("sparse")
 
-    def _compile(self, tool):
+    def clang(self):
+        """clang's W=1 warnings that the base does not have; installs the compiler."""
+        if not shutil.which(lint.CLANG):
+            host.install([lint.CLANG])
+        return self._compile("clang", "clang")
+
+    def _compile(self, tool, compiler="gcc"):
         files = self._files()
         with self.cache.lock(f"build-{self.base.name}"):
-            linter = lint.Linter(self.cache, self.base, self.source)
+            linter = lint.Linter(self.cache, self.base, self.source, compiler)
             now = linter.compile(files, files)[tool]
             before = linter.compile({}, files)[tool]
         return lint.fresh(now, before), f"{len(lint.compiled(files))} files"
 
-    def each_patch_builds(self):
-        """xe.ko after each patch, warnings are findings; remembered by content."""
-        repo, tip = self._tip()
-        ids = repo("rev-list", "--reverse", f"base..{tip}").split()
-        asked = kconfig.options("plain", self.base.name, "patched")
-        todo = []
-        for number, commit in enumerate(ids, 1):
-            files = tree.files_at(repo, commit)
-            mark = self.cache.check / f"builds-{kernel.key_of(self.source.key, asked, files)}"
-            if not mark.exists():
-                todo.append((number, commit, files, mark))
-        if not todo:
-            return [], f"{len(ids)} patches, all built before"
-        # The unpatched kernel gives the object folder to start from.
-        kernel.ensure(self.base, "plain", "base", self.cache)
-        for number, commit, files, mark in todo:
-            title = repo("show", "-s", "--format=%s", commit)
-            try:
-                # One patch at a time: other builds of this base get their turn between them.
-                with self.cache.lock(f"build-{self.base.name}"):
-                    built, objects = self._steps_folder()
-                    said = kernel.modules(self.cache, built, objects, "steps", asked, files,
-                                          f"{self.base.name} patch {number}/{len(ids)}")
-            except kernel.BuildError:
-                return [f"patch {number} does not build: {title}"], f"stopped at {number} of {len(ids)}"
-            warned = lint.findings("\n".join(said))
-            if warned:
-                return [f"patch {number} ({title}): {w}" for w in warned], f"stopped at {number}"
-            mark.touch()
-        return [], f"{len(ids)} patches, {len(todo)} built now"
+    def applies(self):
+        """The series on every version of the base that the mirror offers."""
+        return applies.run(self.base, self.source, self.cache)
 
-    def _steps_folder(self):
-        """An object folder of its own, begun as a copy of the plain kernel's."""
-        built = buildtree.BuildTree(self.cache, self.base, self.source)
-        objects = built.folder / "steps"
-        if not (objects / "vmlinux").exists():
-            partial = built.folder / "steps.partial"
-            paths.remove(partial)
-            cmd.run(["cp", "-a", "--reflink=auto", built.folder / "plain", partial])
-            paths.remove(objects)
-            partial.replace(objects)
-            record = built.folder / "plain.built.json"
-            if record.exists():
-                paths.write_atomic(built.folder / "steps.built.json", record.read_bytes())
-        return built, objects
+    def each_patch_builds(self):
+        """The driver builds after each patch."""
+        return eachpatch.Walk(self.base, self.source, self.cache, self.points).builds()
+
+    def each_patch_boots(self):
+        """A guest boots after each patch and is no worse than before the series."""
+        return eachpatch.Walk(self.base, self.source, self.cache, self.points).boots()
 
 
 def checkpatch_findings(text, name):

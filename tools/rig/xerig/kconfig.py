@@ -42,12 +42,12 @@ def text(asked):
     return "".join(f"{k}={v}\n" if v != "n" else f"# {k} is not set\n" for k, v in asked.items())
 
 
-def configure(src, objects, asked, env):
-    """Everything off but what is asked for, then look that all of it is really set."""
+def configure(src, objects, asked, env, extra=()):
+    """Everything off but what is asked for, then look that all of it is really set. extra: make's, as CC=."""
     fragment = objects / "asked.config"
     paths.write_atomic(fragment, text(asked))
     r = cmd.run(["make", "-s", "-C", src, f"O={objects}", "ARCH=x86_64", f"KCONFIG_ALLCONFIG={fragment}",
-                 "allnoconfig"], env=env, check=False)
+                 *extra, "allnoconfig"], env=env, check=False)
     if r.returncode:
         raise errors.InfraError(f"kernel configuration failed: {cmd.last_line(r)}")
     lost = refused(asked, (objects / ".config").read_text(encoding="utf-8"))

@@ -17,6 +17,7 @@ from pathlib import Path
 from . import base as bases
 from . import buildtree, cmd, disk, errors, kconfig, paths, procs, sources, tree, ui
 
+CCACHE = Path("/usr/lib/ccache")    # programs of the compilers' names
 FORMAT = 1          # of kernels/<key>/; part of the key
 KEEP = 12           # kernels of one base and variant that stay in the cache
 SIDES = ("base", "patched")
@@ -121,11 +122,24 @@ def _make(cache, base, source, variant, asked, overlay, folder):
 def modules(cache, built, objects, name, asked, overlay, label):
     """Build the modules of a tree in an object folder that has a vmlinux; returns stderr's lines."""
     built.lay(overlay, name)
-    _configure(built, objects, asked, overlay, cache)
-    whole = needs_vmlinux(overlay)
+    pending = objects / "image.pending"
+    if _configure(built, objects, asked, overlay, cache) or needs_vmlinux(overlay) or needs_vmlinux(_last(objects)):
+        pending.touch()
+    whole = pending.exists()
     said = Make(cache, built.src, objects)(label, ["bzImage", "modules"] if whole else ["modules"])
+    pending.unlink(missing_ok=True)
     built.built(overlay, name)
+    paths.write_atomic(objects / "last-overlay", "\n".join(overlay))
     return said
+
+
+def product(cache, base, built, name, overlay, key):
+    """The kernel that modules() has just built in object folder name, ready to boot; the newest two are kept."""
+    objects = built.objects(name)
+    folder = cache.kernels / f"{base.name}-{name}-{key}"
+    _collect(Make(cache, built.src, objects), objects, folder, overlay, name, cache, base)
+    _prune(cache, f"{base.name}-{name}-", folder, most=2)
+    return _load(folder, key, None)
 
 
 def _last(objects):
@@ -167,6 +181,9 @@ class Make:
                      "KBUILD_BUILD_USER=xe-unplug", "KBUILD_BUILD_HOST=rig", "LOCALVERSION=",
                      "KBUILD_BUILD_TIMESTAMP=Thu Jan  1 00:00:00 UTC 1970"]
         self.env = cache.environ()
+        # The same file is compiled over and over where series come and go: mutants, single patches.
+        if CCACHE.is_dir() and (objects / "vmlinux").exists():
+            self.env.update(PATH=f"{CCACHE}:{self.env['PATH']}", CCACHE_DIR=str(cache.ccache), CCACHE_MAXSIZE="2G")
         # depmod is in sbin, which a user's PATH lacks on Debian.
         self.env["PATH"] += ":/usr/sbin:/sbin"
 

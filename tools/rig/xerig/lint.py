@@ -12,7 +12,9 @@ import shutil
 
 from . import buildtree, cmd, errors, kconfig, kernel
 
-OBJECTS = "lint"
+# tool -> (object folder, compiler); gcc's run gives two tools' findings.
+COMPILERS = {"gcc": ("lint", "gcc", ("w1", "sparse")), "clang": ("lint-clang", "clang-19", ("clang",))}
+CLANG = COMPILERS["clang"][1]   # the newest that Debian 12 and 13 both have; 7.3 asks for 17
 PLACE = re.compile(r"^(?:\./|\.\./|/\S*?/src/)?((?:drivers|include|kernel|lib|Documentation)/[\w./-]+):\d+(?::\d+)?(?:-\d+)?:\s*")
 
 
@@ -44,48 +46,52 @@ def compiled(files):
 class Linter:
     """Runs the tools on one tree of a base. The caller holds the lock `build-BASE`."""
 
-    def __init__(self, cache, base, source):
+    def __init__(self, cache, base, source, compiler="gcc"):
+        """compiler: a key of COMPILERS; each has an object folder of its own."""
         self.cache, self.base, self.source = cache, base, source
+        self.name, self.cc, self.tools = COMPILERS[compiler]
         self.built = buildtree.BuildTree(cache, base, source)
-        self.objects = self.built.objects(OBJECTS)
+        self.objects = self.built.objects(self.name)
         self.asked = kconfig.options("lint", base.name, "base")
 
     def _lay(self, overlay):
-        self.built.lay(overlay, OBJECTS)
+        self.built.lay(overlay, self.name)
         stamp = hashlib.sha256(json.dumps([self.asked, {
             p: h for p, h in buildtree.hashes(overlay).items() if "Kconfig" in p}]).encode()).hexdigest()
         mark = self.objects / "asked.stamp"
         if not mark.exists() or mark.read_text(encoding="ascii") != stamp:
-            kconfig.configure(self.built.src, self.objects, self.asked, self.cache.environ())
+            kconfig.configure(self.built.src, self.objects, self.asked, self.cache.environ(), [f"CC={self.cc}"])
             kernel.Make(self.cache, self.built.src, self.objects)(
-                f"{self.base.name}: preparing the checks", ["prepare", "modules_prepare"], quiet=True)
+                f"{self.base.name}: preparing the checks", ["prepare", "modules_prepare"], [f"CC={self.cc}"], quiet=True)
             mark.write_text(stamp, encoding="ascii")
 
     def compile(self, overlay, files):
-        """{"w1": [...], "sparse": [...]}: what gcc W=1 and sparse say about these .c files.
+        """{tool: findings}: what gcc W=1 ("w1") and sparse, or clang W=1 ("clang"), say about these .c files.
 
         Cached by content of the overlay; a base is asked once per file.
         """
         names = [f for f in compiled(files) if overlay.get(f, b"") is not None and (
             f in overlay or (self.source.path / f).exists())]
-        key = hashlib.sha256(json.dumps([2, self.source.key, self.asked, buildtree.hashes(overlay)],
-                                        sort_keys=True).encode()).hexdigest()[:16]
+        parts = [2, self.source.key, self.asked, buildtree.hashes(overlay)] + [self.cc] * (self.cc != "gcc")
+        key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
         kept = self.cache.check / f"{self.base.name}-{key}.json"
         known = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
         todo = [f for f in names if f not in known]
         if todo:
             self._lay(overlay)
             known.update(self._compile(todo, "patched" if overlay else "unpatched"))
-            self.built.built(overlay, OBJECTS)
+            self.built.built(overlay, self.name)
             kept.write_text(json.dumps(known), encoding="utf-8")
-        return {tool: sorted(s for f in names for s in known[f][tool]) for tool in ("w1", "sparse")}
+        return {tool: sorted(s for f in names for s in known[f][tool]) for tool in self.tools}
 
     def _compile(self, files, side):
         targets = [f[:-2] + ".o" for f in files]
         make = kernel.Make(self.cache, self.built.src, self.objects)
         for t in targets:
             (self.objects / t).unlink(missing_ok=True)
-        w1 = make(f"{self.base.name} {side}: W=1, {len(files)} files", targets, ["W=1"])
+        w1 = make(f"{self.base.name} {side}: {self.cc} W=1, {len(files)} files", targets, ["W=1", f"CC={self.cc}"])
+        if self.tools == ("clang",):
+            return {f: {"clang": [s for s in findings("\n".join(w1), set(files)) if s.split(":", 1)[0] == f]} for f in files}
         # C=2 asks sparse about files that need no compiling too.
         sparse = make(f"{self.base.name} {side}: sparse, {len(files)} files", targets, ["W=1", "C=2"])
         said = {"w1": findings("\n".join(w1), set(files)), "sparse": findings("\n".join(sparse), set(files))}

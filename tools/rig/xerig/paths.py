@@ -25,7 +25,7 @@ RIG = REPO / "tools" / "rig"
 class Cache:
     """The cache folder: attributes are its sub-folders, made on first use."""
 
-    FOLDERS = ("dl", "src", "root", "git", "build", "kernels", "state", "apt", "tmp", "check")
+    FOLDERS = ("dl", "src", "root", "git", "build", "kernels", "state", "apt", "tmp", "check", "ccache")
 
     def __init__(self, root=None):
         """root: the folder, default $CACHE, else $XDG_CACHE_HOME/xe-unplug."""

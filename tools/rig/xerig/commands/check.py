@@ -2,7 +2,7 @@
 """make check: static checks of a series and the build of each patch."""
 
 from .. import base as bases
-from .. import check, errors, paths, setup
+from .. import check, matrix, paths, setup
 
 HELP = "git am, checkpatch --strict, kernel-doc, coccinelle, W=1, sparse, per-patch build"
 
@@ -10,19 +10,18 @@ HELP = "git am, checkpatch --strict, kernel-doc, coccinelle, W=1, sparse, per-pa
 def add_arguments(parser):
     from ..cli import env
     parser.add_argument("--base", default=env("BASE"), help="bases (comma list, default all)")
-    parser.add_argument("--steps", default=",".join(check.STEPS), help=f"of {', '.join(check.STEPS)}")
+    parser.add_argument("--steps", default=env("TESTS", ",".join(check.USUAL)), help=f"of {', '.join(check.STEPS)}, or all")
+    parser.add_argument("--points", default=env("POINTS"), help="patches that each-patch-* takes at a time (all)")
 
 
 def run(args):
-    steps = tuple(s.strip() for s in args.steps.split(","))
-    wrong = [s for s in steps if s not in check.STEPS]
-    if wrong:
-        raise errors.UsageError(f"unknown check {wrong[0]!r}: there is {', '.join(check.STEPS)}")
+    steps = matrix.select("check", args.steps, check.STEPS, check.USUAL)
+    points = None if args.points in (None, "all") else matrix.count("POINTS", args.points)
     cache = paths.Cache()
     results = {}
     for base in bases.load_list(args.base):
         setup.ensure_all(base, cache)
-        results[base.name] = check.run(base, cache, steps)
+        results[base.name] = check.run(base, cache, steps, points)
     check.write(results)
     print("\n".join(check.table(results)))
     return check.passed(results)

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: MIT
+"""The series after each of its patches: the driver builds, and a guest with it is no worse off than before the series.
+
+What went well is remembered by the content the driver has after that patch: a walk that was
+interrupted goes on where it was, and an edited series is walked from its first changed patch on.
+"""
+
+from dataclasses import dataclass
+
+from . import buildtree, checkout, cmd, kconfig, kernel, lint, paths, tree
+
+# What a patch in the middle of the series must not make worse: one state a kind of memory and of work.
+CELLS = (("idle-fd", "unbind", "close-after"), ("bo-bound", "unbind", "close-after"),
+         ("userptr", "unbind", "close-after"), ("queue-idle", "remove", "close-after"))
+OBJECTS = "steps"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One patch: number from 1, title, files of the driver after it (path -> bytes or None), key of that content."""
+
+    number: int
+    title: str
+    files: dict
+    key: str
+
+
+class Walk:
+    """Walks the series of a base. points: at most so many patches at a time, None for all of them.
+
+    Each walk returns (findings, note); the first patch that fails ends it.
+    """
+
+    def __init__(self, base, source, cache, points=None):
+        self.base, self.source, self.cache, self.points = base, source, cache, points
+        self.asked = kconfig.options("plain", base.name, "patched")
+
+    def builds(self):
+        """Modules after each patch; warnings are findings."""
+        return self._walk("builds", "build", lambda step: self._build(step)[1])
+
+    def boots(self):
+        """A guest after each patch: no cell of CELLS may be worse than on the unpatched side."""
+        guests = []
+
+        def boot(step):
+            if not guests:
+                guests.append(Guest(self.base, self.cache))
+            built, warned = self._build(step, product=True)
+            if not warned:
+                self._mark("builds", step).touch()
+            return warned or guests[0].findings(built, f"{step.number:04d}")
+
+        return self._walk("boots", "boot", boot)
+
+    def _walk(self, kind, verb, try_it):
+        steps = self.steps()
+        todo = [s for s in steps if not self._mark(kind, s).exists()]
+        now = todo[:self.points]
+        if now:
+            # The unpatched kernel is what the object folder starts from.
+            kernel.ensure(self.base, "plain", "base", self.cache)
+        for step in now:
+            if self._mark(kind, step).exists():
+                continue  # the same code as an earlier patch leaves: a document came in between
+            try:
+                found = try_it(step)
+            except kernel.BuildError as e:
+                found = [str(e)]
+            if found:
+                return ([f"patch {step.number} ({step.title}): {f}" for f in found],
+                        f"stopped at {step.number} of {len(steps)}")
+            self._mark(kind, step).touch()
+        left = len(todo) - len(now)
+        note = f"{len(steps)} states of the series, {len(now)} {verb} now, {len(steps) - len(todo)} did before"
+        return [], f"{note}, {left} are still to be asked" if left else note
+
+    def _mark(self, kind, step):
+        return self.cache.check / f"{kind}-{step.key}"
+
+    def steps(self):
+        """Every patch in order, as Step; then those that are to stand alone, without the others."""
+        repo, tip = tree.commits(self.base, self.source, self.cache)
+        ids = repo("rev-list", "--reverse", f"base..{tip}").split()
+        out = [self._step(repo, n, commit) for n, commit in enumerate(ids, 1)]
+        for n in checkout.chosen("alone", self.base, repo, tip) if self.base.alone else ():
+            out.append(self._step(repo, n, checkout.alone(repo, self.base, tip, [n]), " alone"))
+        return out
+
+    def _step(self, repo, number, commit, how=""):
+        files = tree.files_at(repo, commit)
+        code = {p: d for p, d in files.items() if not p.startswith("Documentation/")}
+        return Step(number, repo("show", "-s", "--format=%s", commit) + how, files,
+                    kernel.key_of(self.source.key, self.asked, code))
+
+    def _build(self, step, product=False):
+        """(kernel.Kernel or None, warnings) of one patch; other builds of this base get their turn between two."""
+        with self.cache.lock(f"build-{self.base.name}"):
+            built = buildtree.BuildTree(self.cache, self.base, self.source)
+            objects = folder(built)
+            said = kernel.modules(self.cache, built, objects, OBJECTS, self.asked, step.files,
+                                  f"{self.base.name} after patch {step.number}")
+            done = kernel.product(self.cache, self.base, built, OBJECTS, step.files, step.key) if product else None
+        return done, lint.findings("\n".join(said))
+
+
+def folder(built):
+    """The object folder of walks: its own, begun as a copy of the plain kernel's, and again when that was configured anew."""
+    objects, plain = built.folder / OBJECTS, built.folder / "plain"
+    if not (objects / "vmlinux").exists() or _asked(objects) != _asked(plain):
+        partial = built.folder / f"{OBJECTS}.partial"
+        paths.remove(partial)
+        cmd.run(["cp", "-a", "--reflink=auto", plain, partial])
+        paths.remove(objects)
+        partial.replace(objects)
+        record = built.folder / "plain.built.json"
+        if record.exists():
+            paths.write_atomic(built.folder / f"{OBJECTS}.built.json", record.read_bytes())
+    return objects
+
+
+def _asked(objects):
+    try:
+        return (objects / "asked.config").read_bytes()
+    except OSError:
+        return None
+
+
+class Guest:
+    """Boots kernels of single patches and compares them with what the unpatched side is known for."""
+
+    def __init__(self, base, cache):
+        from . import expect, klog, results, session
+        self.session = session.Session("each-patch", base.name, cache=cache).prepare(["patched"])
+        self.lists, self.rules = expect.load(base.name, "base"), klog.load_allowed()
+        self.facts = self.session.facts("base", "on")
+        self.out = results.new_run_dir(f"each-patch-{base.name}")
+
+    def findings(self, built, name):
+        """What is worse than on the unpatched side with kernel built; name: of the folder for its logs."""
+        from . import agent, boot, errors, expect, matrix, procs, results, run
+        machine = self.session.machine_of(built, "on")
+        left, found, boots = [matrix.Cell(*c) for c in CELLS], [], 0
+        with procs.guard():
+            while left:
+                boots += 1
+                where = self.out / name / f"boot-{boots}"
+                try:
+                    with boot.Boot(machine, where) as vm:
+                        lingering = (run.sample(vm.agent).dma_mappings, 0)
+                        vm.load_xe()
+                        while left:
+                            cell_run = run.CellRun(vm, left.pop(0), self.facts, self.rules, lingering)
+                            res, lingering = cell_run.run(), cell_run.lingering
+                            results.save_cell(where, res)
+                            if expect.apply(self.lists, res) == "unexpected":
+                                found += [f"{res.cell.name}: {f.oracle}: {f.summary[:160]}" for f in res.findings]
+                            if res.broken:
+                                break
+                except (errors.InfraError, agent.GuestGone, agent.GuestTimeout, agent.GuestOops) as e:
+                    return [*found, f"the guest: {e}"]
+        return found

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: MIT
+"""The files around the series of other versions of a base, without the whole kernel for each."""
+
+import json
+import subprocess
+
+from . import apt, disk, errors, paths, sources, ui
+from .sources import of_series  # noqa: F401
+
+# Besides what the series touches: what it may touch next, so that an edit needs no download.
+USUAL = ("drivers/gpu/drm/xe", "drivers/gpu/drm/ttm", "include/drm", "include/uapi/drm", "MAINTAINERS")
+NEEDS_GB = 0.4
+
+
+def ensure(base, version, mirror, wanted, cache):
+    """Folder with the files of `wanted` and of USUAL that this version has; fetched once per version.
+
+    mirror: apt.Apt that offers it; the package is checked against the signed lists and not kept.
+    """
+    folder = cache.src / f"files-{base.package}-{version}"
+    stamp = folder.with_name(folder.name + ".stamp")
+    asked = sorted({*USUAL, *(p for p in wanted if not p.startswith(tuple(f"{u}/" for u in USUAL)))})
+    if _have(stamp) >= set(asked):
+        return folder
+    with cache.lock(f"files-{base.name}"):
+        if _have(stamp) >= set(asked):
+            return folder
+        disk.require(cache.path, NEEDS_GB, f"files of {base.package} {version}")
+        deb, kept = _package(base, version, mirror, cache)
+        partial = folder.with_name(folder.name + ".partial")
+        paths.remove(partial)
+        partial.mkdir()
+        _unpack(deb, base.package, asked, partial)
+        stamp.unlink(missing_ok=True)
+        paths.remove(folder)
+        partial.replace(folder)
+        paths.write_atomic(stamp, json.dumps(asked))
+        if not kept:
+            deb.unlink()
+    return folder
+
+
+def _have(stamp):
+    try:
+        return set(json.loads(stamp.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return set()
+
+
+def _package(base, version, mirror, cache):
+    """(the .deb, whether it stays): the one the sources came from is there already."""
+    sha = mirror.sha256(base.package, version)
+    deb = cache.dl / apt.file_name(base.package, version)
+    if deb.exists() and paths.sha256(deb) == sha:
+        return deb, True
+    partial = cache.dl / f"files-{base.name}.partial"
+    paths.remove(partial)
+    partial.mkdir()
+    progress = ui.Progress(f"downloading {base.package} {version}")
+    deb = mirror.download(base.package, version, partial)
+    if paths.sha256(deb) != sha:
+        paths.remove(partial)
+        raise errors.UsageError(f"damaged download: {deb.name}; it was removed, try again")
+    progress.done(f"{deb.stat().st_size / 1e6:.0f} MB")
+    return deb, False
+
+
+def _unpack(deb, package, wanted, into):
+    """The wanted files and folders of the kernel tree in a linux-source package; what it lacks is left out."""
+    top = package
+    fsys = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", deb], stdout=subprocess.PIPE)
+    inner = subprocess.Popen(["tar", "-xO", f"./usr/src/{package}.tar.xz"], stdin=fsys.stdout, stdout=subprocess.PIPE)
+    fsys.stdout.close()
+    r = subprocess.run(["tar", "-xJ", "--strip-components=1", "--no-same-owner", "-C", into,
+                        *[f"{top}/{w}" for w in wanted]],
+                       stdin=inner.stdout, capture_output=True, text=True, errors="replace", check=False)
+    inner.stdout.close()
+    fsys.wait()
+    inner.wait()
+    said = [s for s in r.stderr.splitlines() if "Not found in archive" not in s and "Exiting with failure" not in s]
+    if r.returncode and said or not any(into.iterdir()):
+        raise errors.UsageError(f"cannot unpack {deb.name}: {(said or ['nothing in it'])[0]}")
