@@ -210,6 +210,8 @@ def test_rounds_do_not_share_a_runner_and_keep_igts_names():
     tests = igt.repeated(ABC, 2)
     assert [[t.name for t in b] for b in igt.batches(tests)] == \
         [["xe_vm@a", "xe_vm@b", "xe_vm@c"], ["xe_vm@a#2", "xe_vm@b#2", "xe_vm@c#2"]]
+    hot = igt.repeated([IgtTest("core_hotunplug", "x"), IgtTest("core_hotunplug", "y")], 2)
+    assert [len(b) for b in igt.batches(hot)] == [1] * 4 and [len(b) for b in igt.batches(hot, ())] == [2, 2]
     assert {t.facts()["test"] for t in tests} == {"xe_vm@a", "xe_vm@b", "xe_vm@c"}
 
 

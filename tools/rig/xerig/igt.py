@@ -116,12 +116,12 @@ def own_folders(session):
     return [side.programs / "igt" for side in session.sides.values()][:1]
 
 
-def batches(tests):
-    """Lists of tests that share an igt_runner, in order."""
+def batches(tests, alone=ALONE):
+    """Lists of tests that share an igt_runner, in order. alone: programs whose tests never do."""
     out = []
     for t in tests:
         last = out[-1] if out else None
-        if last and (last[0].program, last[0].repeat) == (t.program, t.repeat) and t.program not in ALONE \
+        if last and (last[0].program, last[0].repeat) == (t.program, t.repeat) and t.program not in alone \
                 and len(last) < BATCH:
             last.append(t)
         else:
@@ -263,6 +263,7 @@ class Worker(run.Worker):
 
     split = staticmethod(halves)
     skips = None
+    alone = ALONE
     until = None  # monotonic time after which nothing new is begun and what runs is broken off
 
     @staticmethod
@@ -281,7 +282,7 @@ class Worker(run.Worker):
         done, why = 0, None
         try:
             with self._boot() as (vm, name, _):
-                for batch in batches(tests):
+                for batch in batches(tests, self.alone):
                     self._in_time()
                     ran = self._batch(vm, batch)
                     done += len(ran)

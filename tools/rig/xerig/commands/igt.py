@@ -17,7 +17,7 @@ def add_arguments(parser):
     parser.add_argument("--kernel", default=env("KERNEL"), help="plain or debug")
     parser.add_argument("--iommu", default=env("IOMMU"), help="on or off (on)")
     parser.add_argument("--gpu", default=env("GPU"), help="virtual GPU (lnl), or several: lnl+bmg")
-    parser.add_argument("--repeat", default=env("REPEAT"), help="the whole list so many times (1)")
+    parser.add_argument("--repeat", default=env("REPEAT"), help="the whole list so many times, a program in one go (1)")
     parser.add_argument("--limit", default=env("LIMIT"), help="seconds after which the run stops where it is; RESUME goes on")
     parser.add_argument("--resume", default=env("RESUME"), help="same or any: take results that were as expected from earlier "
                         "runs of these kernels and packages, with this virtual GPU or with any")
@@ -61,7 +61,7 @@ def run(args):
             s.have[name] = {t: r for t, r in had.items() if expect.apply(lines, r) in ("expected", "flake")}
             if s.have[name]:
                 s.note(f"{name}: {len(s.have[name])} of {len(tests)} results are of earlier runs of this kernel")
-    worker = type("Worker", (igt.Worker,), {"until": until})
+    worker = type("Worker", (igt.Worker,), {"until": until, "alone": igt.ALONE if repeat == 1 else ()})
     s.run([(iommu, tests)], igt.KIND, worker)
     status = show.verdict(s)
     unfinished = False
