@@ -72,6 +72,14 @@ def test_a_failed_dynamic_subtest_is_its_subtests_failure():
     assert igt.read_results("{") == {}
 
 
+def test_subtests_that_lack_the_same_say_so_once():
+    lacks = {"result": "skip", "out": "Test requirement: xe_has_vram(fd)\nSubtest one: SKIP"}
+    silent = {"result": "skip", "out": "Subtest two: SKIP"}
+    seen = igt.read_results(result_file(xe_a__one=lacks, xe_a__two=silent, xe_b__three=silent))
+    assert [igt.why_skipped(seen[n]["text"]) for n in ("xe_a@one", "xe_a@two", "xe_b@three")] == \
+        ["xe_has_vram(fd)", "xe_has_vram(fd)", "no reason given"]
+
+
 def judged(result, text="", log=(), died=None, witness=()):
     seen = {"result": result, "seconds": 1.0, "text": text, "dynamic": {}} if result else None
     return igt.judge(IgtTest("xe_vm", "a"), FACTS, seen, list(log), list(witness), [], SKIPS, died)
@@ -229,6 +237,11 @@ def test_what_was_broken_off_for_lack_of_time_did_not_run(monkeypatch):
     late = iter([False] * 2 + [True] * 10)
     monkeypatch.setattr(igt.Worker, "_late", lambda self: next(late))
     assert go(monkeypatch, ABC, [{"xe_vm@b": "cut"}]) == [("a", "clean", "boot-1")]
+
+
+def test_what_the_runner_lost_and_igt_said_has_ended(monkeypatch):
+    assert go(monkeypatch, ABC, [{"xe_vm@a": "fail", "xe_vm@b": "incomplete"}]) == \
+        [("a", "dirty", "boot-1"), ("b", "clean", "boot-1"), ("c", "clean", "boot-1")]
 
 
 def test_a_runner_that_never_runs_anything_is_infra(monkeypatch):

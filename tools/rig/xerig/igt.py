@@ -37,6 +37,7 @@ TEST_SECONDS = 240  # some make all the contexts that GuC can have
 SPOILS = ("device_reset",)  # leaves a device on which later tests skip themselves
 SILENT_SECONDS = 60  # without a word from a guest that should be busy
 SKIPS = paths.RIG / "expect" / "igt-skips.txt"
+NO_REASON = "no reason given"
 CUT = {"result": "notrun"}
 BROKEN_OFF = ("notrun", "incomplete")
 ROOT_EMPTY = "not present, level 4"
@@ -173,7 +174,7 @@ def why_skipped(text):
         return m[-1].strip()
     lines = [s.strip() for s in text.splitlines() if s.strip() and "SKIP" not in s and not s.startswith(
         ("IGT-Version", "Using IGT_SRANDOM", "Starting subtest", "Opened device", "Test requirement not met"))]
-    return lines[-1] if lines else "no reason given"
+    return lines[-1] if lines else NO_REASON
 
 
 def why_failed(text):
@@ -209,6 +210,14 @@ def read_results(text):
         one["seconds"] = max(one["seconds"], float(took.get("end", 0)) - float(took.get("start", 0)))
         if len(parts) <= 3 or result not in ("pass", "skip"):
             one["text"] += row.get("out", "") + row.get("err", "")
+    # Of subtests that lack the same, only the first says what.
+    last = {}
+    for name, one in out.items():
+        program = name.split("@")[0]
+        if one["result"] == "skip":
+            if why_skipped(one["text"]) == NO_REASON and program in last:
+                one["text"] = last[program]
+            last[program] = one["text"]
     return out
 
 
@@ -370,6 +379,11 @@ class Worker(run.Worker):
         logs = slices(guest.slice(first + 1, last), batch)
         events = vm.gpu.command("witness", since=since)["events"]
         seen = read_results(text)
+        for t in batch:
+            # Broken lines of a subtest before it can hide from the runner that one has ended.
+            said = from_log(logs[t.igt_name], t)
+            if said and seen.get(t.igt_name, CUT)["result"] == "incomplete":
+                seen[t.igt_name]["result"] = said["result"]
         if self._late() and not died:
             # What ran when the runner was told to end is "incomplete".
             logs = {name: log for name, log in logs.items() if seen.get(name, CUT)["result"] not in BROKEN_OFF}
