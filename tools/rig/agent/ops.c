@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/reboot.h>
 #include <unistd.h>
 
 #define READ_MAX (16 << 20)
@@ -121,28 +120,6 @@ static int op_read(json_t *req, json_t *reply)
 	return ret;
 }
 
-/* How many lines of the file contain the text: dma-api/dump can be too long to ship. */
-static int op_count(json_t *req, json_t *reply)
-{
-	const char *path = text_of(req, "path"), *text = text_of(req, "text");
-	char *line = NULL;
-	size_t size = 0;
-	json_int_t n = 0;
-	FILE *f;
-
-	if (!path || !text)
-		return -EINVAL;
-	f = fopen(path, "re");
-	if (!f)
-		return -errno;
-	while (getline(&line, &size, f) > 0)
-		n += strstr(line, text) != NULL;
-	free(line);
-	fclose(f);
-	json_object_set_new(reply, "count", json_integer(n));
-	return 0;
-}
-
 static int op_list(json_t *req, json_t *reply)
 {
 	const char *path = text_of(req, "path");
@@ -179,29 +156,13 @@ static int op_readlink(json_t *req, json_t *reply)
 	return 0;
 }
 
-static int op_sync(json_t *req, json_t *reply)
-{
-	(void)req;
-	(void)reply;
-	sync();
-	return 0;
-}
-
-static int op_poweroff(json_t *req, json_t *reply)
-{
-	(void)req;
-	(void)reply;
-	sync();
-	return reboot(RB_POWER_OFF) ? -errno : 0;
-}
-
 static const struct {
 	const char *name;
 	op_fn fn;
 } ops[] = {
 	{ "ping", op_ping },   { "kmsg", op_kmsg },   { "spawn", op_spawn }, { "send", op_send },
-	{ "signal", op_signal }, { "write", op_write }, { "read", op_read },   { "count", op_count },
-	{ "list", op_list },   { "readlink", op_readlink }, { "sync", op_sync }, { "poweroff", op_poweroff },
+	{ "signal", op_signal }, { "write", op_write }, { "read", op_read },
+	{ "list", op_list },   { "readlink", op_readlink },
 };
 
 static void *serve(void *arg)

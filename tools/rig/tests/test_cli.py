@@ -41,6 +41,13 @@ def test_what_the_machine_lacks_is_one_line_and_status_2(plain, monkeypatch, cap
     assert "/cache/x" in said and "\n" not in said
 
 
+@pytest.mark.parametrize("name", ["a b", "a:b", "a,b", "a#b", "a$b"])
+def test_a_cache_whose_path_would_be_split_is_refused(plain, monkeypatch, capsys, tmp_path, name):
+    monkeypatch.setenv("CACHE", str(tmp_path / name))
+    assert cli.main(["setup"]) == 2 and not (tmp_path / name).exists()
+    assert capsys.readouterr().err.count("\n") == 1
+
+
 def test_a_fault_of_the_rig_is_not_hidden(plain, monkeypatch):
     def run(_args):
         raise OSError(errno.EBADF, "")

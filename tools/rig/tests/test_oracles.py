@@ -159,12 +159,6 @@ def test_what_is_left_of_small_buffers_is_not_their_memory():
     assert spoke(ev) == ["memory"]
 
 
-def test_kmemleak_speaks():
-    ev = clean()
-    ev.kmemleak = "unreferenced object 0xffff888 (size 64):"
-    assert spoke(ev) == ["memory"]
-
-
 def test_program_failures_speak_even_with_exit_status_0():
     ev = clean()
     ev.replies.append(("munmap", "fail data is gone", 0.1))

@@ -11,8 +11,8 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
-import time
 from pathlib import Path
 
 from . import errors, ui
@@ -35,6 +35,8 @@ class Cache:
             xdg = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
             root = Path(xdg) / "xe-unplug"
         self.path = Path(root).expanduser().absolute()
+        if re.search(r"[\s:,#$'\"]", str(self.path)):
+            raise errors.UsageError(f"CACHE={self.path}: make and QEMU split such a path at blanks, commas and the like")
 
     def __getattr__(self, name):
         if name not in self.FOLDERS:
@@ -104,8 +106,3 @@ def sha256(path):
     """Hex SHA-256 of a file."""
     with open(path, "rb") as f:
         return hashlib.file_digest(f, "sha256").hexdigest()
-
-
-def age(path):
-    """Seconds since the file was last written."""
-    return time.time() - path.stat().st_mtime

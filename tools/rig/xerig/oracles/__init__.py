@@ -60,7 +60,6 @@ class Evidence:
     infra: list = field(default_factory=list)  # what failed in the rig itself
     wrong: list = field(default_factory=list)  # what the driver did on the way that it must not
     reprobe: str | None = None  # None: came back; else why not
-    kmemleak: str | None = None
 
 
 def modules():
