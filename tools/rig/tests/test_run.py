@@ -33,11 +33,11 @@ class Gpu:
 class Guest:
     """A guest whose program answers from a table; an exception as answer is raised."""
 
-    def __init__(self, answers=None, log=()):
+    def __init__(self, answers=None):
         self.answers = {"hold": "held {}", "verify": "ok {}", "gone": "ok {}", "munmap": "ok {}", "close": "ok {}",
                         **(answers or {})}
-        self.steps, self.records, self.lost = [], [], False
-        self.kernel = list(log)
+        self.steps, self.records, self.lost, self.heard = [], [], False, 0
+        self.kernel = []
         self._children = {}
         self.write_error = None
 
@@ -47,7 +47,8 @@ class Guest:
         self.records.append(agent.Record(6, 0, 0, text))
         return len(self.records) - 1
 
-    def slice(self, begin, end=None):
+    def unheard(self, end=None):
+        begin, self.heard = self.heard, len(self.records) if end is None else end
         return self.records[begin:end]
 
     def begin(self, op, **args):
@@ -178,12 +179,18 @@ def test_surprise_kills_the_device_first_and_revives_it_before_the_driver_comes_
 
 
 def test_exit_status_0_does_not_hide_a_kernel_warning():
-    res = cell_run(Cell("idle-fd", "remove", "close-after"), Guest(log=["something odd"])).run()
-    assert res.verdict == "clean"  # before the marker: another test's
     guest = Guest()
     guest.write = lambda *a, **k: guest.kernel.append("something odd") or 1
     res = cell_run(Cell("idle-fd", "remove", "close-after"), guest).run()
     assert (res.verdict, res.oracles()) == ("dirty", ["klog"])
+
+
+def test_what_the_kernel_says_between_two_cells_is_the_second_ones():
+    guest = Guest()
+    assert cell_run(Cell("idle-fd", "remove", "close-after"), guest).run().verdict == "clean"
+    guest.records.append(agent.Record(4, 0, 0, "a late warning"))
+    for verdict in ("dirty", "clean"):
+        assert cell_run(Cell("idle-fd", "remove", "close-after"), guest).run().verdict == verdict
 
 
 def test_witness_event_makes_a_cell_dirty():
@@ -240,6 +247,23 @@ def test_a_known_skip_is_a_skip_and_another_is_not():
     guest = Guest({"hold": "skip no OA metrics here", "status": 77})
     res = cell_run(Cell("oa-stream", "remove", "close-after"), guest).run()
     assert (res.verdict, res.oracles()) == ("dirty", ["program"]) and "no such reason" in res.findings[0].summary
+
+
+@pytest.mark.parametrize("said, verdict, spoke", [
+    ("", "clean", []), ("unreferenced object 0xffff888 (size 64):\n", "dirty", ["memory"]),
+    (agent.AgentError("read", {"errno": 2, "error": "No such file or directory"}), "infra", ["rig"]),
+    (agent.GuestTimeout("read"), "infra", ["rig"])])
+def test_kmemleak_speaks_and_its_silence_is_not_content(monkeypatch, said, verdict, spoke):
+    def read(*_a):
+        if isinstance(said, Exception):
+            raise said
+        return said
+
+    monkeypatch.setattr(run.time, "sleep", lambda _s: None)
+    vm = SimpleNamespace(agent=SimpleNamespace(closed=lambda: False, fatal=None, write=lambda *a: 0, read=read))
+    res = run.Result(Cell("idle-fd", "remove", "close-after"), FACTS)
+    run.Worker._kmemleak(None, vm, res)
+    assert (res.verdict, res.oracles()) == (verdict, spoke)
 
 
 def worker(monkeypatch, outcomes, cells, boots_fail=0):

@@ -71,10 +71,10 @@ class Guest:
         self.records.append(agent.Record(6, 0, 0, text))
         if text.endswith("begin"):
             self.records += [agent.Record(3, 0, 0, t) for t in self.kernel]
-        return len(self.records) - 1 - (len(self.kernel) if text.endswith("begin") else 0)
+        return len(self.records) - 1
 
-    def slice(self, begin, end=None):
-        return self.records[begin:end]
+    def unheard(self, end=None):
+        return self.records[:end]
 
     def begin(self, _op, **args):
         return args["path"]

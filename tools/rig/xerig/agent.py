@@ -76,6 +76,7 @@ class Agent:
         self._children = {}
         self._closed = False
         self.records = []
+        self.heard = 0  # records before this index belong to a test that was judged
         self.lost = False
         self.fatal = None  # (monotonic time, text) of the first line that says the kernel is broken
         self.ready = None
@@ -252,6 +253,12 @@ class Agent:
     def slice(self, begin, end=None):
         """Copy of records[begin:end]."""
         with self._cond:
+            return self.records[begin:end]
+
+    def unheard(self, end=None):
+        """As slice(), from where the last call ended: what comes between two tests is the second one's."""
+        with self._cond:
+            begin, self.heard = self.heard, len(self.records) if end is None else end
             return self.records[begin:end]
 
     def closed(self):

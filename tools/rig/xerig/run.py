@@ -98,9 +98,9 @@ class CellRun:
         """All steps, the verdict, and whether the boot may go on."""
         began = time.monotonic()
         begin_text = f"xe-unplug: {self.cell.name}: begin"
-        first, since = 0, [0] * len(self.boot.gpus)
+        since = [0] * len(self.boot.gpus)
         try:
-            first = self.guest.mark(begin_text)
+            self.guest.mark(begin_text)
             since = [g.command("witness", since=1 << 62)["next"] for g in self.boot.gpus]
             for gpu in self.boot.gpus:
                 gpu.command("mark", name=self.cell.name)
@@ -121,7 +121,7 @@ class CellRun:
             self.kill()
         except errors.InfraError as e:
             self.ev.infra.append(str(e))
-        self._collect(first, since, begin_text)
+        self._collect(since, begin_text)
         self._judge()
         self.result.seconds = time.monotonic() - began
         return self.result
@@ -303,7 +303,7 @@ class CellRun:
         if self.ev.kernel_died is None:
             self.ev.infra.append(f"the guest is gone ({e})")
 
-    def _collect(self, first, since, begin_text):
+    def _collect(self, since, begin_text):
         guest, ev = self.guest, self.ev
         healthy = not (ev.kernel_died or ev.stuck or ev.infra)
         last = None
@@ -314,7 +314,7 @@ class CellRun:
         except (agent.GuestGone, agent.GuestTimeout, agent.AgentError):
             if healthy:
                 ev.stuck.append("the guest does not answer after the test")
-        records = guest.slice(first + 1, last)
+        records = guest.unheard(last)
         if guest.closed():
             records = self._from_console(begin_text) or records
         if guest.lost:

@@ -79,20 +79,25 @@ static unsigned int judge_log(int kmsg)
 {
 	unsigned int bad = 0;
 	char record[8192];
+	bool lost = false;
 	ssize_t n;
 
 	while ((n = read(kmsg, record, sizeof(record) - 1)) > 0 || (n < 0 && errno == EPIPE)) {
 		const char *text;
 
-		if (n < 0)
-			continue;	/* overwritten before it was read */
+		if (n < 0) {
+			lost = true;
+			continue;
+		}
 		record[n] = 0;
 		if (judge_record(record, &text) && bad++ < MOST)
 			igt_critical("kernel log: %s", text);
 	}
 	if (bad > MOST)
 		igt_critical("kernel log: %u lines more", bad - MOST);
-	return bad;
+	if (lost)
+		igt_critical("kernel log: lines were overwritten before they could be read");
+	return bad + lost;
 }
 
 unsigned int judge_end(struct judge *j)
