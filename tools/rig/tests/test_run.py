@@ -213,6 +213,13 @@ def test_oops_is_dirty_and_the_boot_is_given_up():
     assert (res.verdict, res.broken) == ("dirty", True) and "rig" in res.oracles()
 
 
+def test_counters_that_cannot_be_read_are_infra():
+    guest = Guest()
+    guest.end = lambda path, op: {"data": MEMINFO if "meminfo" in path else ""}
+    res = cell_run(Cell("idle-fd", "remove", "close-after"), guest).run()
+    assert (res.verdict, res.broken) == ("infra", True) and "DMA mappings" in res.findings[0].summary
+
+
 def test_trouble_of_the_rig_is_infra():
     guest = Guest()
     guest.write_error = agent.AgentError("write", {"errno": 19, "error": "No such device"})

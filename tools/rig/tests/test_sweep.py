@@ -80,7 +80,7 @@ class Guest:
         return args["path"]
 
     def end(self, path, *_a):
-        return {"data": "MemFree: 9 kB\n" if "meminfo" in path else "100" if "total" in path else "97"}
+        return {"data": "MemFree: 9 kB\nMemAvailable: 9 kB\n" if "meminfo" in path else "100" if "total" in path else "97"}
 
     def write(self, path, data, _timeout=0):
         self.did.append(path.rsplit("/", 1)[1])

@@ -60,18 +60,15 @@ class Result:
 
 
 def sample(guest):
-    """Memory and mapping counters of the guest now."""
-    paths = ("/proc/meminfo", f"{DMA_API}/nr_total_entries", f"{DMA_API}/num_free_entries")
-    asked = [guest.begin("read", path=p) for p in paths]
-    texts = []
-    for ident in asked:
-        try:
-            texts.append(guest.end(ident, "read")["data"])
-        except agent.AgentError:
-            texts.append("")
-    info = dict(re.findall(r"^(\w+):\s+(\d+)", texts[0], re.M))
-    mappings = int(texts[1]) - int(texts[2]) if texts[1].strip() and texts[2].strip() else None
-    return oracles.Sample(int(info.get("MemFree", 0)), int(info.get("MemAvailable", 0)), mappings)
+    """Memory and mapping counters of the guest now. InfraError where it has none: no leak would be seen."""
+    files = ("/proc/meminfo", f"{DMA_API}/nr_total_entries", f"{DMA_API}/num_free_entries")
+    asked = [guest.begin("read", path=p) for p in files]
+    try:
+        texts = [guest.end(ident, "read")["data"] for ident in asked]
+        info = dict(re.findall(r"^(\w+):\s+(\d+)", texts[0], re.M))
+        return oracles.Sample(int(info["MemFree"]), int(info["MemAvailable"]), int(texts[1]) - int(texts[2]))
+    except (agent.AgentError, ValueError, KeyError) as e:
+        raise errors.InfraError(f"the guest's counters of memory and DMA mappings cannot be read: {e}") from None
 
 
 class CellRun:
@@ -247,7 +244,7 @@ class CellRun:
         while True:
             now = sample(self.guest)
             self.ev.samples["closed"] = now
-            if now.dma_mappings is None or now.dma_mappings <= self.ev.own_mappings:
+            if now.dma_mappings <= self.ev.own_mappings:
                 break
             if now.dma_mappings != last:
                 since, last = time.monotonic(), now.dma_mappings
@@ -481,8 +478,6 @@ class Worker(threading.Thread):
         with boot.Boot(self.job.machine, where) as vm:
             vm.load_others()
             lingering = (sample(vm.agent).dma_mappings, 0)
-            if lingering[0] is None:
-                raise errors.InfraError("DMA-API debugging is silent in the guest: no leak would be seen")
             probe = vm.load_xe()
             with contextlib.suppress(agent.AgentError):
                 # Or the first test's leak would hide behind the caches that booting has filled.

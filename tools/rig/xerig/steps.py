@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from . import base as bases
 from . import live as live_tests
 from . import sweep as sweeps
-from . import check, errors, guest_kunit, igt, klog, kunit, matrix, meta, mutants, paths, procs, results, run, session, tree, ui, vgpu
+from . import check, cli, errors, guest_kunit, igt, klog, kunit, matrix, meta, mutants, paths, procs, results, run, session, tree, ui, vgpu
 
 
 @dataclass
@@ -33,9 +33,10 @@ class Outcome:
             self.lines.append(line)
 
 
-def program(argv, log, env=None):
-    """Runs a program with its output in a file; returns (status, output)."""
+def program(argv, log, env):
+    """Runs a program with its output in a file; returns (status, output). What `make test` was told is not for it."""
     ui.show(argv)
+    env = {k: v for k, v in env.items() if k not in cli.VARIABLES}
     done = subprocess.run([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, errors="replace", env=env, check=False)
     log.write_text(done.stdout)

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+"""Steps of make test: what did not run is not green."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from xerig import errors, steps
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return SimpleNamespace(programs=lambda name: tmp_path / name, environ=lambda: {"TESTS": "rig", "PATH": "/usr/bin:/bin"})
+
+
+@pytest.mark.parametrize("status, text, counts", [
+    (0, "vgpu: 7 tests passed, 0 failed, 9 ms", (7, 0)), (0, "make: Nothing to be done", (0, 1)),
+    (0, "vgpu: 0 tests passed, 0 failed, 0 ms", (0, 1)), (2, "vgpu: 7 tests passed, 0 failed, 9 ms", (7, 1)),
+    (2, "x.c:1: error: no", (0, 1)), (1, "vgpu: 7 tests passed, 2 failed, 9 ms", (7, 2))])
+def test_units_of_the_virtual_gpu(cache, tmp_path, monkeypatch, status, text, counts):
+    monkeypatch.setattr(steps, "program", lambda *_a: (status, text))
+    o = steps.vgpu_units(cache, tmp_path)
+    assert (o.passed, o.failed) == counts and bool(o.lines) == bool(counts[1])
+
+
+def test_programs_do_not_hear_what_make_test_was_told(cache, tmp_path):
+    assert steps.program(["sh", "-c", "echo ${TESTS-nothing}"], tmp_path / "log", cache.environ()) == (0, "nothing\n")
+
+
+def test_a_rig_error_is_a_failure_with_its_text():
+    def step():
+        raise errors.UsageError("no network")
+
+    o = steps.timed(step)
+    assert (o.passed, o.failed, o.lines) == (0, 1, ["no network"])
+
+
+@pytest.mark.parametrize("verdicts, counts", [(["clean", "skip"], (1, 0, 1)), (["skip", "skip"], (0, 1, 2)), ([], (0, 1, 0))])
+def test_tests_that_all_skip_themselves_are_no_success(monkeypatch, verdicts, counts):
+    class Session:
+        def __init__(self, *_a):
+            self.results = []
+
+        def prepare(self, _sides):
+            return self
+
+        def run(self, *_a):
+            self.results = [SimpleNamespace(verdict=v, expected="expected") for v in verdicts]
+
+    monkeypatch.setattr(steps.session, "Session", Session)
+    o = steps._tests("6.12", "live", "live", None, lambda _s: [])
+    assert (o.passed, o.failed, o.skipped) == counts
