@@ -79,9 +79,10 @@ def test_sigterm_ends_what_kunit_has_started_too(plain, tmp_path):
     while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
         assert time.monotonic() < end
         time.sleep(0.01)
+    time.sleep(1)  # until the rig itself knows that its child is there
     rig.send_signal(signal.SIGTERM)
-    assert rig.communicate(timeout=10)[1] == "xe-unplug: interrupted\n" and rig.returncode == 130
-    assert gone(int((tmp_path / "pid").read_text()))
+    assert rig.communicate(timeout=20)[1] == "xe-unplug: interrupted\n" and rig.returncode == 130
+    assert gone(int((tmp_path / "pid").read_text()), 10)
 
 
 def test_kunit_hears_both_outputs(tmp_path):
