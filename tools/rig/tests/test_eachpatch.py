@@ -7,7 +7,7 @@ from sbkit import world, write  # noqa: F401
 from test_check import series  # noqa: F401
 from test_tree import commit
 from xerig import base as bases
-from xerig import check, checkout, eachpatch, kernel, matrix, tree
+from xerig import check, checkout, eachpatch, kernel, lint, matrix, tree
 
 
 @pytest.fixture
@@ -97,3 +97,24 @@ def test_cells_of_the_walk_exist():
 def test_make_test_leaves_slow_steps_out():
     assert set(check.QUICK) < set(check.USUAL) < set(check.STEPS)
     assert not {"applies", "clang", "each-patch-boots", "each-patch-builds"} & set(check.QUICK)
+
+
+def test_files_the_guest_kernel_leaves_out_are_compiled_alone(series, monkeypatch):
+    asked = []
+
+    class Linter:
+        def __init__(self, cache, base, source):
+            pass
+
+        def compile(self, overlay, files):
+            asked.append(files)
+            return {"w1": ["drivers/gpu/drm/xe/xe_dma.c: warning: unused"] if overlay else []}
+    monkeypatch.setattr(lint, "Linter", Linter)
+    walk = eachpatch.Walk(series.base, series.source, series.cache)
+    second = walk.steps()[1]
+    objects = series.tmp / "objects"
+    write(objects / "drivers/gpu/drm/xe/xe.o", "")
+    assert walk._left_out(second, objects) == ["drivers/gpu/drm/xe/xe_dma.c: warning: unused"]
+    assert asked == [["drivers/gpu/drm/xe/xe_dma.c"]] * 2
+    write(objects / "drivers/gpu/drm/xe/xe_dma.o", "")
+    assert walk._left_out(second, objects) == []

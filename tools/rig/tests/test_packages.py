@@ -85,14 +85,15 @@ def unpacked(deb, into):
 
 
 def test_dkms_package(packing, tmp_path):
-    old = write(paths.OUT / "packages/xe-unplug-dkms_1_all.deb", "")
+    other = write(paths.OUT / "packages/xe-unplug-7.3-dkms_1_all.deb", "")
+    old = write(paths.OUT / "packages/xe-unplug-6.12-dkms_1_all.deb", "")
     deb = debian.dkms(bases.load("6.12"), packing.cache)
-    assert deb.parent == paths.OUT / "packages" and not old.exists()
+    assert deb.parent == paths.OUT / "packages" and not old.exists() and other.exists()
     version = field(deb, "Version")
     assert version.startswith("6.12.117+") and field(deb, "Architecture") == "all" and "dkms" in field(deb, "Depends")
     assert field(deb, "Maintainer") == "Pack Er <pack@example.org>"
     root = unpacked(deb, tmp_path / "root")
-    where = root / "usr/src" / f"xe-unplug-{version}"
+    where = root / "usr/src" / f"xe-unplug-6.12-{version}"
     assert "/* first */" in (where / XE / "xe.c").read_text() and (where / XE / "xe_dma.c").exists()
     script = f". {where}/dkms.conf && printf '%s|' \"$PACKAGE_VERSION\" \"${{BUILT_MODULE_NAME[0]}}\" \"$BUILD_EXCLUSIVE_KERNEL\""
     said = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True,
@@ -100,7 +101,7 @@ def test_dkms_package(packing, tmp_path):
     assert said[:3] == [version, "xe", r"^6\.12\.117([^0-9.].*)?$"]
     for name in ("postinst", "prerm"):
         assert subprocess.run(["sh", "-n", root / "DEBIAN" / name], check=False).returncode == 0
-    assert (root / "usr/share/doc/xe-unplug-dkms/changelog.gz").exists()
+    assert (root / "usr/share/doc/xe-unplug-6.12-dkms/changelog.gz").exists()
 
 
 def test_package_of_an_empty_series_is_refused(world, monkeypatch):

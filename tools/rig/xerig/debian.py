@@ -16,7 +16,7 @@ from pathlib import Path
 
 from . import cmd, errors, kernel, outoftree, paths, ui
 
-NAME = "xe-unplug"
+NAME = "xe-unplug"  # with the base behind it: kernels of two series may be on one machine
 COPYRIGHT = """The driver is part of the Linux kernel; these files come from Debian's {source}
 with the patches of xe-unplug applied.
 
@@ -85,16 +85,17 @@ def dkms(base, cache):
     """The DKMS package of a base in out/packages; returns its path."""
     source, overlay, _ = outoftree.load(base, cache)
     version, release = version_of(source), outoftree.point_release(source.version)
+    name = f"{NAME}-{base.name}"
     with _root(cache) as root:
-        where = root / "usr/src" / f"{NAME}-{version}"
+        where = root / "usr/src" / f"{name}-{version}"
         wanted = outoftree.lay(source, overlay, where)
-        conf = CONF.format(name=NAME, version=version, release=release.replace(".", "\\\\."))
+        conf = CONF.format(name=name, version=version, release=release.replace(".", "\\\\."))
         for n, m in enumerate(wanted):
             conf += CONF_MODULE.format(n=n, module=m.name, folder=m.folder)
         (where / "dkms.conf").write_text(conf, encoding="utf-8")
-        say = {"name": NAME, "version": version}
+        say = {"name": name, "version": version}
         return _pack(root, cache, {
-            "Package": f"{NAME}-dkms", "Version": version, "Architecture": "all", "Section": "kernel",
+            "Package": f"{name}-dkms", "Version": version, "Architecture": "all", "Section": "kernel",
             "Depends": "dkms (>= 3), gcc, make", "Recommends": "linux-headers-amd64",
             "Description": f"xe graphics driver that survives hot-unplug (DKMS, Linux {release})\n"
                            f" Source of the driver of Linux {source.version} with the xe-unplug series.\n"

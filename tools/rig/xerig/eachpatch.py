@@ -17,12 +17,16 @@ OBJECTS = "steps"
 
 @dataclass(frozen=True)
 class Step:
-    """One patch: number from 1, title, files of the driver after it (path -> bytes or None), key of that content."""
+    """One patch: number from 1, title, files of the driver after it (path -> bytes or None), key of that content;
+
+    changed: paths the patch itself changes.
+    """
 
     number: int
     title: str
     files: dict
     key: str
+    changed: tuple = ()
 
 
 class Walk:
@@ -91,7 +95,8 @@ class Walk:
         files = tree.files_at(repo, commit)
         code = {p: d for p, d in files.items() if not p.startswith("Documentation/")}
         return Step(number, repo("show", "-s", "--format=%s", commit) + how, files,
-                    kernel.key_of(self.source.key, self.asked, code))
+                    kernel.key_of(self.source.key, self.asked, code),
+                    tuple(repo("diff-tree", "-r", "--name-only", "--no-renames", f"{commit}^", commit).splitlines()))
 
     def _build(self, step, product=False):
         """(kernel.Kernel or None, warnings) of one patch; other builds of this base get their turn between two."""
@@ -101,7 +106,16 @@ class Walk:
             said = kernel.modules(self.cache, built, objects, OBJECTS, self.asked, step.files,
                                   f"{self.base.name} after patch {step.number}")
             done = kernel.product(self.cache, self.base, built, OBJECTS, step.files, step.key) if product else None
-        return done, lint.findings("\n".join(said))
+            return done, lint.findings("\n".join(said)) + self._left_out(step, objects)
+
+    def _left_out(self, step, objects):
+        """New warnings in files the patch changes and the guest kernel leaves out, compiled alone; the caller holds the lock."""
+        files = [f for f in lint.compiled(step.changed)
+                 if step.files.get(f) is not None and not (objects / f[:-2]).with_suffix(".o").exists()]
+        if not files:
+            return []
+        linter = lint.Linter(self.cache, self.base, self.source)
+        return lint.fresh(linter.compile(step.files, files)["w1"], linter.compile({}, files)["w1"])
 
 
 def folder(built):
