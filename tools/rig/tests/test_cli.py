@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from xerig import cli, kunit
+from xerig import cli, kunit, paths
 from xerig.commands import report
 from test_procs import RIG, gone
 
@@ -20,6 +20,14 @@ def plain(monkeypatch):
     """An environment without the variables of make."""
     for name in cli.VARIABLES:
         monkeypatch.delenv(name, raising=False)
+
+
+def test_makefile_and_commands_know_the_same_variables(plain):
+    line = next(s for s in (paths.REPO / "Makefile").read_text().splitlines() if s.startswith("export "))
+    everywhere = {"CACHE", "BASE_SRC", "V", "JOBS"}
+    assert set(line.split()[1:]) == set(cli.VARIABLES) | everywhere
+    sub = next(a for a in cli.build_parser()._actions if a.choices)
+    assert set().union(*(p.get_default("variables") for p in sub.choices.values())) == set(cli.VARIABLES)
 
 
 def test_a_variable_that_the_command_does_not_use_is_named(plain, monkeypatch, capsys):
