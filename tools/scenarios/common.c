@@ -19,6 +19,8 @@
 static struct {
 	const struct scenario *scn;
 	uint64_t watchdog;		/* seconds a step may take */
+	uint64_t pause_at;		/* number of the ioctl to wait before, 0: none */
+	uint64_t ioctls;		/* made so far */
 	char step[160];			/* read by the signal handler */
 	char why[1600];			/* failures of this step, "; " between */
 	unsigned int failures;		/* number of them */
@@ -154,6 +156,22 @@ void scn_step(const char *fmt, ...)
 	alarm(me.watchdog);
 }
 
+void scn_boundary(void)
+{
+	uint64_t n = __atomic_add_fetch(&me.ioctls, 1, __ATOMIC_RELAXED);
+	int c;
+
+	if (n != me.pause_at)
+		return;
+	alarm(0);
+	printf("boundary %llu\n", (unsigned long long)n);
+	fflush(stdout);
+	do
+		c = getchar();
+	while (c != '\n' && c != EOF);
+	alarm(me.watchdog);
+}
+
 /* Only async-signal-safe calls: the main thread may be anywhere. */
 static void on_alarm(int sig)
 {
@@ -283,6 +301,7 @@ static void serve(void)
 		}
 		ret = fn();
 		scn_fact("ms", scn_now_ms() - start);
+		scn_fact("ioctls", me.ioctls);
 		answer("ok", ret);
 	}
 	free(line);
@@ -356,6 +375,7 @@ int scn_main(int argc, char **argv, const struct scenario *scn)
 {
 	const struct scn_option common[] = {
 		{ "watchdog", &me.watchdog, 1, 3600, "seconds a step may take" },
+		{ "pause-at", &me.pause_at, 0, UINT32_MAX, "wait for a line before the N-th ioctl" },
 		{ 0 }
 	};
 	const char *device = NULL;
@@ -398,6 +418,7 @@ int scn_main(int argc, char **argv, const struct scenario *scn)
 		return SCN_SKIP;
 	}
 	scn_fact("setup_ms", scn_now_ms() - start);
+	scn_fact("ioctls", me.ioctls);
 	if (!answer("held", ret))
 		return SCN_FAIL;
 

@@ -100,6 +100,12 @@ void scn_fact_str(const char *name, const char *value);
  */
 void scn_step(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/*
+ * Called before each ioctl on the device, from any thread. At the one that --pause-at
+ * names it prints `boundary N` and goes on when a line comes on stdin.
+ */
+void scn_boundary(void);
+
 /* Symbolic name of an errno value ("ENODEV"), never NULL. */
 const char *scn_errname(int err);
 

@@ -22,6 +22,7 @@ int xe_ioctl_raw(int fd, unsigned long request, void *arg)
 {
 	int ret;
 
+	scn_boundary();
 	do {
 		ret = ioctl(fd, request, arg);
 	} while (ret < 0 && (errno == EINTR || errno == EAGAIN));

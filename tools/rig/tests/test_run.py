@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The steps of a cell and the spreading of cells over boots, with a guest and a GPU made of Python."""
 
+import socket
 import threading
 import time
 from types import SimpleNamespace
@@ -32,6 +33,8 @@ class Gpu:
 
 class Guest:
     """A guest whose program answers from a table; an exception as answer is raised."""
+
+    pace = 1
 
     def __init__(self, answers=None):
         self.answers = {"hold": "held {}", "verify": "ok {}", "gone": "ok {}", "munmap": "ok {}", "close": "ok {}",
@@ -170,6 +173,67 @@ def test_a_removal_that_waits_for_somebody_is_told():
     guest.write = lambda *a, **k: 5_000_000_000
     res = cell_run(Cell("idle-fd", "remove", "close-after"), guest).run()
     assert res.verdict == "dirty" and "took 5.0 s" in res.findings[0].summary and res.oracles() == ["rig"]
+
+
+def test_a_removal_may_take_longer_on_a_slow_kernel():
+    guest = Guest()
+    guest.pace, guest.write = 4, lambda *a, **k: 5_000_000_000
+    assert cell_run(Cell("idle-fd", "remove", "close-after"), guest).run().verdict == "clean"
+
+
+class DumpingGuest(Guest):
+    """Its kernel makes a device core dump at removal; who reads that waits for the worker, which says words."""
+
+    def __init__(self, *words):
+        super().__init__()
+        self.words, self.reads = words, []
+
+    def write(self, path, data, timeout=0):
+        if path.endswith("/remove"):
+            self.records.append(agent.Record(6, 0, 0, "xe 0000:01:00.0: [drm] Xe device coredump has been created"))
+        return super().write(path, data, timeout)
+
+    def call(self, op, *a, path=None, **kw):
+        if op == "list":
+            return {"names": ["devcd3", "disabled"]}
+        if op == "read":
+            self.reads.append(path)
+            for w in self.words:
+                if isinstance(w, Exception):
+                    raise w
+                self.records.append(agent.Record(6, 0, 0, w))
+            return {"data": ""}
+        return super().call(op, *a, **kw)
+
+
+def test_what_the_worker_of_a_core_dump_breaks_is_the_cells_own():
+    guest = DumpingGuest(agent.GuestOops("BUG: kernel NULL pointer dereference"))
+    res = cell_run(Cell("queue-endless", "remove", "close-after"), guest).run()
+    assert guest.reads == ["/sys/class/devcoredump/devcd3/data"]
+    assert (res.verdict, res.oracles(), res.broken) == ("dirty", ["rig"], True)
+
+
+def test_the_next_cell_does_not_meet_a_core_dump():
+    res = cell_run(Cell("queue-endless", "remove", "close-after"), DumpingGuest()).run()
+    assert (res.verdict, res.broken) == ("clean", True)
+
+
+def test_a_core_dump_that_was_freed_is_not_waited_for():
+    guest = DumpingGuest()
+    write = guest.write
+    guest.write = lambda path, *a, **k: (write(path, *a, **k), guest.records.append(
+        agent.Record(6, 0, 0, "xe 0000:01:00.0: [drm] Xe device coredump has been deleted.")))[0]
+    res = cell_run(Cell("queue-endless", "remove", "close-after"), guest).run()
+    assert (guest.reads, res.broken) == ([], False)
+
+
+def test_every_limit_is_stretched_on_a_slow_guest():
+    ours, theirs = socket.socketpair()
+    guest = agent.Agent(ours, pace=3)
+    with pytest.raises(agent.GuestTimeout, match="no answer in 0.15 s"):
+        guest.next_line(7, 0.05)
+    theirs.close()
+    guest.close()
 
 
 def test_surprise_kills_the_device_first_and_revives_it_before_the_driver_comes_back():

@@ -63,6 +63,8 @@ class Gpu:
 
 
 class Guest:
+    pace = 1
+
     def __init__(self, log=(), answer="held {}", refuse=()):
         self.did, self.records, self.lost, self.kernel, self.answer, self.refuse = [], [], False, list(log), answer, refuse
         self._child = agent.GuestChild(5)
@@ -90,6 +92,7 @@ class Guest:
 
     def spawn(self, argv):
         self.did.append("spawn")
+        self.argv = argv
         return 5
 
     def next_line(self, *_a):
@@ -111,10 +114,10 @@ class Guest:
         return False
 
 
-def walk(phase, gpu=None, rules=(), **kw):
+def walk(phase, gpu=None, point=None, rules=(), **kw):
     guest, gpu, memo = Guest(**kw), gpu or Gpu(), Memo(None, None)
     vm = SimpleNamespace(agent=guest, gpu=gpu, gpus=[gpu], render_node=lambda *_a: "/dev/dri/renderD128", console_lines=list)
-    res = sweep.SweepRun(vm, Point("userptr", phase, "mmio_read", 4), FACTS, rules, (3, 0), memo).run()
+    res = sweep.SweepRun(vm, point or Point("userptr", phase, "mmio_read", 4), FACTS, rules, (3, 0), memo).run()
     return guest.did, gpu.log, res
 
 
@@ -130,6 +133,34 @@ def test_the_device_dies_in_the_phase_and_is_taken_away(phase, did):
     assert ("trigger", "mmio_read", 4, "die") in log
     order = [c[0] for c in log if c[0] in ("trigger", "disarm")] + [c for c in log if c[0] in ("dead", "gone")]
     assert order == ["trigger", "disarm", ("dead", True), ("gone", True), ("gone", False), ("dead", False)]
+
+
+def test_between_ioctls_the_device_leaves_in_order_and_the_program_goes_on():
+    point = Point("userptr", "work", "ioctl", 7)
+    did, log, res = walk("work", point=point, answer="boundary 7")
+    assert did == ["spawn", "unbind", "go", "signal 9", "bind"] and res.verdict == "clean", res.findings
+    assert ("dead", True) not in log and not [c for c in log if c[0] == "trigger"]
+    did, _, res = walk("close", point=Point("userptr", "close", "ioctl", 9), answer="boundary 9")
+    assert did[:3] == ["spawn", "close", "unbind"] and res.facts["way"] == "unbind"
+    assert walk("work", point=point)[2].verdict == "skip"  # it says "held": no such ioctl
+    res = walk("work", point=point, answer="boundary 7", log=["xe: a word of complaint"])[2]
+    assert res.verdict == "dirty"  # nothing has died here
+
+
+def test_the_recording_counts_ioctls_by_phase():
+    guest, gpu = Guest(answer='held {"ioctls": 3}'), Gpu()
+    gpu_command = gpu.command
+    gpu.command = lambda cmd, **a: {"events": [{"kind": "irq", "kn": 1}], "next": 9, "total": 1, "dropped": 0} \
+        if cmd == "events" else gpu_command(cmd, **a)
+    vm = SimpleNamespace(agent=guest, gpu=gpu, gpus=[gpu], render_node=lambda *_a: "/dev/dri/renderD128", console_lines=list)
+    rec = sweep.Recorder(vm, "userptr", FACTS, [], (3, 0))
+    start = rec.start
+    rec.start = lambda: (start(), setattr(guest, "answer", 'held {"ioctls": 3}'))
+    rec.tell = lambda _c: setattr(guest, "answer", 'ok {"ms": 1, "ioctls": 5}')
+    res = rec.run()
+    assert res.verdict == "clean", res.findings
+    found = [p.name for p in sweep.points("userptr", rec.recorded) if p.kind == "ioctl"]
+    assert found == [f"userptr@work@ioctl@{n}" for n in (1, 2, 3)] + [f"userptr@close@ioctl@{n}" for n in (4, 5)]
 
 
 def test_words_are_allowed_and_splats_are_not():

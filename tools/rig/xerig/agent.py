@@ -67,8 +67,10 @@ class GuestChild:
 class Agent:
     """One connection. Methods may be called from any thread; a thread of its own reads."""
 
-    def __init__(self, sock):
+    def __init__(self, sock, pace=1):
+        """pace: how many times slower than a plain kernel the guest is; stretches every time limit."""
         self._sock = sock
+        self.pace = pace
         self._cond = threading.Condition()
         self._send_lock = threading.Lock()
         self._ids = itertools.count(1)
@@ -130,6 +132,7 @@ class Agent:
 
     def _wait(self, done, timeout, what, watch=True):
         """Waits until done() is true; raises what stands in the way. The condition is held."""
+        timeout *= self.pace
         end = time.monotonic() + timeout
         while not done():
             now = time.monotonic()
@@ -137,7 +140,7 @@ class Agent:
                 raise GuestGone(what)
             limit = end
             if watch and self.fatal:
-                limit = min(end, self.fatal[0] + TRACE_TIME)
+                limit = min(end, self.fatal[0] + TRACE_TIME * self.pace)
                 if now >= limit:
                     raise GuestOops(self.fatal[1])
             if now >= limit:

@@ -26,6 +26,7 @@ class Machine:
     """What a guest is made of. Paths are the host's; shares: (9p tag, directory, path in guest, read-only).
 
     personality: names of the GPUs joined by "+": the first is unplugged, the others look on.
+    pace: how many times slower than with a plain kernel things may be.
     """
 
     qemu: list
@@ -36,6 +37,7 @@ class Machine:
     personality: str = "lnl"
     accel: str = "tcg,thread=multi"
     memory_mib: int = 1024
+    pace: int = 1
     cpus: int = 2
     shares: list = field(default_factory=list)
     kernel_args: tuple = ()
@@ -152,7 +154,7 @@ class Boot:
         (self.log_dir / "qemu.cmd").write_text(" ".join(argv) + "\n")
         with theirs, qtheirs, open(self.log_dir / "qemu.log", "wb") as log:
             self._qemu = procs.Child(argv, stdout=log, stderr=log, pass_fds=(theirs.fileno(), qtheirs.fileno()))
-        self.agent = agent.Agent(ours)
+        self.agent = agent.Agent(ours, self.machine.pace)
         self._monitor = qours
 
     @property

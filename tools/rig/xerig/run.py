@@ -19,6 +19,9 @@ EXIT_TIME = 20.0
 SETTLE_TIME = 0.3  # seconds without change after which nothing is freed late any more (RCU, workqueues)
 IDLE_TIME = 2.5  # the same for memory, after a drop of caches, on a loaded machine
 RACE_SPREAD = 0.4  # seconds a removal takes on an emulated processor: a race may begin anywhere in it
+DUMP_TIME = 10.0  # seconds a device core dump's worker may take: it waits for answers of a dead device
+DUMP = re.compile(r"device coredump has been (created|deleted)")
+DUMPS = "/sys/class/devcoredump"
 DMA_API = "/sys/kernel/debug/dma-api"
 SKIPS = paths.RIG / "expect" / "skips.txt"
 
@@ -90,6 +93,7 @@ class CellRun:
         self._window = False
         self._dead = False
         self._left = False
+        self._dumped = False
 
     def run(self):
         """All steps, the verdict, and whether the boot may go on."""
@@ -102,6 +106,7 @@ class CellRun:
             for gpu in self.boot.gpus:
                 gpu.command("mark", name=self.cell.name)
             self._steps()
+            self._await_dump(first)
         except agent.GuestOops as e:
             self.ev.kernel_died = str(e)
         except agent.GuestTimeout as e:
@@ -136,7 +141,7 @@ class CellRun:
         self.way.prepare(self.boot)
         self._dead = self.way.dead
         self.result.remove_ns = self._leave()
-        self.ev.remove_seconds, self.ev.remove_limit = self.result.remove_ns / 1e9, self.state.remove_seconds
+        self.ev.remove_seconds, self.ev.remove_limit = self.result.remove_ns / 1e9, self.state.remove_seconds * self.guest.pace
         self._left = True
         self.ev.gone = self.gpu.command("gone", on=True)
         self._window = True
@@ -287,6 +292,21 @@ class CellRun:
             else:
                 time.sleep(0.03)
 
+    def _await_dump(self, first):
+        """Waits for the worker of a device core dump that the cell has caused: what it breaks is this cell's.
+
+        The worker prints the engines of a device that has gone meanwhile, which an unpatched driver dereferences
+        NULL in, a second or more after remove() has returned. Reading the dump waits for it.
+        """
+        said = [m[1] for m in (DUMP.search(r.text) for r in self.guest.slice(first)) if m]
+        if said.count("created") <= said.count("deleted"):
+            return
+        self._dumped = True  # whatever is left of it, the next cell is not to meet it
+        with contextlib.suppress(agent.AgentError):
+            for name in self.guest.call("list", path=DUMPS)["names"]:
+                if name.startswith("devcd"):
+                    self.guest.call("read", DUMP_TIME, path=f"{DUMPS}/{name}/data", max=1)
+
     # -- when it goes wrong ------------------------------------------------
 
     def _show_blocked(self):
@@ -365,7 +385,7 @@ class CellRun:
         worst = {e.kind for e in ev.entries} & {"lockdep", "panic", "hung"}
         # Where the driver came back first, what the cell leaked for good cannot be counted out of the next one.
         unknown = self._left and bool(res.leaked) and "reprobe" in self.cell.order
-        res.broken = bool(unknown or ev.wrong or ev.kernel_died or ev.stuck or ev.infra or ev.reprobe or worst)
+        res.broken = bool(unknown or ev.wrong or ev.kernel_died or ev.stuck or ev.infra or ev.reprobe or worst or self._dumped)
 
 
 class Stop(Exception):

@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: MIT
-"""Surprise removal at every event of a recorded workload: probe, a program's work, its close, and removal itself.
+"""Removal at every event of a recorded workload: probe, a program's work, its close, and removal itself.
 
 One run records what the device is asked for in each phase. Then each point repeats the phase with the device
 dying at that event, and takes the dead device away. What the driver says in words is its right then; what
 counts are splats, mappings left, what the GPU sees, time, and a device that comes back.
+
+Of the kind "ioctl" are the moments before each ioctl of the program: there the device leaves in order, and the
+program goes on behind its back.
 """
 
+import contextlib
 import json
 import random
 import re
 import time
 from dataclasses import dataclass
 
-from . import agent, errors, run, ways
+from . import agent, errors, results, run, ways
 from .memo import Memo
 
 KIND = "sweep"
@@ -23,12 +27,16 @@ SHORT = ("userptr@probe@mmio_read@81", "userptr@work@h2g@3", "userptr@work@irq@2
          "userptr@remove@mmio_write@10")
 FIRED_TIME = 0.5  # seconds the program gets after the device has died under it
 PAGE = 1 << 20
+IOCTL = "ioctl"
 UNBIND = ways.WAYS["unbind"]
 
 
 @dataclass(frozen=True)
 class Point:
-    """The device dies at the n-th event of a kind in a phase; what: register, message or engine (for people)."""
+    """The device dies at the n-th event of a kind in a phase, or leaves in order before the n-th ioctl of the program.
+
+    what: register, message or engine (for people).
+    """
 
     state: str
     phase: str
@@ -36,8 +44,11 @@ class Point:
     n: int
     what: str = ""
 
-    way = "surprise"
     order = "kill"
+
+    @property
+    def way(self):
+        return "unbind" if self.kind == IOCTL else "surprise"
 
     @property
     def name(self):
@@ -113,10 +124,10 @@ class Phases:
             pass  # a write that fails on a dead device
 
     def _answer(self, fired, limit):
-        end = time.monotonic() + limit
+        end = time.monotonic() + limit * self.c.guest.pace
         while time.monotonic() < end:
             try:
-                self.c.guest.next_line(self.c.pid, FIRED_TIME)
+                self.c.said(self.c.guest.next_line(self.c.pid, FIRED_TIME))
                 return
             except agent.GuestTimeout:
                 if fired():
@@ -138,14 +149,15 @@ class SweepRun(run.CellRun):
 
     def listens(self, entry):
         """Words of a driver whose device dies are no finding; splats are."""
-        return entry.kind != "line"
+        return entry.kind != "line" or self.cell.kind == IOCTL
 
     def start(self):
         """Starts the program of the state."""
         node = self.boot.render_node()
         if node is None:
             raise errors.InfraError("no render node before the work")
-        self.pid = self.guest.spawn([f"/scenarios/{self.state.name}", "--device", node, *self.state.options])
+        pause = ["--pause-at", str(self.cell.n)] if self.cell.kind == IOCTL else []
+        self.pid = self.guest.spawn([f"/scenarios/{self.state.name}", "--device", node, *self.state.options, *pause])
 
     def hold(self):
         """Starts the program and waits until it holds its state; whether it does."""
@@ -157,11 +169,47 @@ class SweepRun(run.CellRun):
         """One command to the program; its answer is waited for elsewhere."""
         self.guest.call("send", pid=self.pid, line=command)
 
+    def said(self, line):
+        """The program's answer in a phase; of interest to who records."""
+
     def fired(self):
         """Whether the device has died."""
         return any(t["fired"] for t in self.gpu.command("triggers")["triggers"])
 
     def _steps(self):
+        if self.cell.kind == IOCTL:
+            self._between_ioctls()
+        else:
+            self._at_event()
+        self._left = True
+        self.ev.gone = self.gpu.command("gone", on=True)
+        self._window = True
+        self.ev.samples["removed"] = run.sample(self.guest)
+        if self.pid is not None:
+            if self.cell.kind == IOCTL and not self.ev.skip:
+                self.tell("go")
+                with contextlib.suppress(agent.GuestTimeout):
+                    self.guest.next_line(self.pid, run.ANSWER_TIME)
+            self.kill()
+            self.wait_exit()
+        self.ev.ended, self.ev.replies = False, []  # what the program thinks of a device that dies is its own affair
+        self.back()
+
+    def _between_ioctls(self):
+        """The program waits before an ioctl, and the device leaves in order."""
+        if self.cell.phase == "close":
+            self.hold()
+            self.tell("close")
+        else:
+            self.start()
+        line = self.guest.next_line(self.pid, self.state.held_seconds)
+        if not (line or "").startswith("boundary"):
+            self.ev.skip = "this run had no such ioctl"
+        self.result.remove_ns = self.way.leave(self.boot)
+        self.ev.remove_seconds, self.ev.remove_limit = self.result.remove_ns / 1e9, self.state.remove_seconds * self.guest.pace
+
+    def _at_event(self):
+        """The device dies at an event, and is then taken away."""
         work = Phases(self)
         work.before(self.cell.phase)
         self.gpu.command("trigger", kind=self.cell.kind, n=self.cell.n, action="die")
@@ -175,15 +223,6 @@ class SweepRun(run.CellRun):
         # Also where the event did not come: the point then is a dead device after the phase.
         self.gpu.command("dead", on=True)
         self.result.remove_ns = self.way.leave(self.boot)
-        self._left = True
-        self.ev.gone = self.gpu.command("gone", on=True)
-        self._window = True
-        self.ev.samples["removed"] = run.sample(self.guest)
-        if self.pid is not None:
-            self.kill()
-            self.wait_exit()
-        self.ev.ended, self.ev.replies = False, []  # what the program thinks of a device that dies is its own affair
-        self.back()
 
 
 class Recorder(SweepRun):
@@ -192,9 +231,22 @@ class Recorder(SweepRun):
     def __init__(self, machine, state, facts, rules, lingering):
         super().__init__(machine, Point(state, "probe", "mmio_read", 1), facts, rules, lingering, Memo(None, None))
         self.recorded = {}
+        self._made = 0  # ioctls of the program up to the phase before
+        self._line = None
 
     def listens(self, entry):
         return True
+
+    def said(self, line):
+        """As SweepRun."""
+        self._line = line
+
+    def _ioctls(self):
+        """The ioctls of the program in the phase that has just ended."""
+        text, self._line = (self._line or "").partition(" ")[2], None
+        made = json.loads(text)["ioctls"] if text else self._made
+        first, self._made = self._made + 1, made
+        return [{"kind": IOCTL, "kn": n} for n in range(first, made + 1)]
 
     def _steps(self):
         work = Phases(self)
@@ -204,7 +256,7 @@ class Recorder(SweepRun):
             self.gpu.command("record", on=True, max=PAGE)
             work.do(phase)
             self.gpu.command("record", on=False)
-            self.recorded[phase] = events(self.gpu)
+            self.recorded[phase] = events(self.gpu) + self._ioctls()
             if phase == "close":
                 self.tell("exit")
                 self.wait_exit()
@@ -236,6 +288,16 @@ class Worker(run.Worker):
     def cell_run(self, vm, cell, lingering):
         """As run.Worker."""
         return SweepRun(vm, cell, self.job.facts, self.rules, lingering, self.memo)
+
+
+def recording(session, side, iommu, state, rules, again):
+    """As record(), once for a kernel."""
+    key = f"sweep-events-{session.sides[side].kernel.key}-{session.gpu}-{iommu}-{state}"
+    kept = session.cache.read_state(key)
+    if again or not kept:
+        kept = record(session, side, iommu, state, rules, results.new_run_dir(f"sweep-record-{session.base.name}"))
+        session.cache.write_state(key, kept)
+    return kept
 
 
 def record(session, side, iommu, state, rules, where):

@@ -23,6 +23,8 @@ static int setup(const char *device)
 		return scn_skip("as asked, %s", device);
 	for (uint64_t i = 0; i < fail_setup; i++)
 		scn_fail_errno(ENODEV, "number %d", (int)i);
+	for (int i = 0; i < 3; i++)
+		scn_boundary();
 	scn_fact("fact", 1);
 	scn_fact_str("text", "a \"quoted\" \\ \n line");
 	return 0;

@@ -73,6 +73,14 @@ class Usage(unittest.TestCase):
             with self.subTest(args):
                 self.assertIn(text, self.usage("many-bos", *args))
 
+    def test_it_waits_before_an_ioctl(self):
+        p = frame("--pause-at", "2", commands=("go", "verify", "exit"))
+        lines = p.stdout.splitlines()
+        self.assertEqual((lines[0], p.returncode), ("boundary 2", 0))
+        self.assertEqual(facts(lines[1], "held")["ioctls"], 3)
+        self.assertEqual(facts(lines[2], "ok")["ioctls"], 3)
+        self.assertTrue(frame("--pause-at", "4", commands=("exit",)).stdout.startswith("held"))
+
     def test_help(self):
         for name in states():
             with self.subTest(name):

@@ -4,7 +4,7 @@
 from .. import errors
 from ..cli import env
 
-HELP = "surprise removal at every recorded event of a workload"
+HELP = "removal at every recorded event and every ioctl of a workload"
 POINTS = 60
 
 
@@ -17,11 +17,11 @@ def add_arguments(parser):
     parser.add_argument("--kernel", default=env("KERNEL"), help="plain or debug")
     parser.add_argument("--iommu", default=env("IOMMU"), help="on or off (on)")
     parser.add_argument("--gpu", default=env("GPU"), help="virtual GPU (lnl)")
-    parser.add_argument("--again", action="store_true", help="also points that were clean in an earlier run")
+    parser.add_argument("--again", action="store_true", help="record again, and walk also what was clean in an earlier run")
 
 
 def run(args):
-    from .. import klog, matrix, results, session, show, sweep, ui
+    from .. import klog, matrix, session, show, sweep, ui
     from ..memo import Memo
 
     side = matrix.choice("SIDE", args.side, ("base", "patched"), "patched")
@@ -36,8 +36,7 @@ def run(args):
         return errors.SKIPPED
     memo = Memo(s.cache, f"sweep-{s.sides[side].kernel.key}-{gpu}-{iommu}")
     if wanted is None:
-        where = results.new_run_dir(f"sweep-record-{s.base.name}")
-        every = sweep.points(state, sweep.record(s, side, iommu, state, klog.load_allowed(), where))
+        every = sweep.points(state, sweep.recording(s, side, iommu, state, klog.load_allowed(), args.again))
         known = {} if args.again else memo.known()
         open_points = [p for p in every if known.get(p.name) not in ("clean", "skip")]
         silent = sum(known.get(p.name) == "skip" for p in every)
