@@ -16,8 +16,8 @@ def run(base, side="patched", cache=None):
     return on_machine(base, s.machine(side, "off"), paths.OUT / "kunit" / f"{base.name}-{side}-x86", cache)
 
 
-def on_machine(base, machine, out, cache):
-    """As run(), for a machine that is made already; out: folder of the logs.
+def on_machine(base, machine, out, cache, after=None):
+    """As run(), for a machine that is made already; out: folder of the logs; after: called with the agent at the end.
 
     A module that the kernel does not have is an InfraError: no suite may vanish silently.
     """
@@ -33,6 +33,8 @@ def on_machine(base, machine, out, cache):
                     why = " ".join(child.err) or f"status {child.status}"
                     raise errors.InfraError(f"modprobe {name} in the guest: {why}")
             end = guest.mark("xe-unplug: kunit: end")
+            if after:
+                after(guest)
         except (agent.GuestTimeout, agent.GuestGone, agent.GuestOops) as e:
             raise errors.InfraError(f"the guest broke during KUnit: {e} (log: {out}/console.log)") from None
         text = "\n".join(r.text for r in guest.slice(begin + 1, end)) + "\n"

@@ -62,6 +62,11 @@ def write_run(run_dir, data):
     return out
 
 
+def write_cover(out, data, sources):
+    """Writes cover.html into folder out: data of cover.json, and of each file the lines to show."""
+    (out / "cover.html").write_text(_environment().get_template("cover.html.j2").render(data=data, sources=sources))
+
+
 def write_index(out_dir, runs):
     """Writes out/report.html: the last runs, newest first. runs: (directory name, results.json data)."""
     rows = []

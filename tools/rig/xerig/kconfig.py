@@ -6,7 +6,7 @@ import re
 from . import cmd, errors, paths
 
 FOLDER = paths.RIG / "config"
-VARIANTS = ("plain", "debug")
+VARIANTS = ("plain", "debug", "cover")
 LINE = re.compile(r'(CONFIG_\w+)=("[^"]*"|\S+)\s*(?:#\s*(?:\[([^]]*)\])?\s*(.*))?$')
 
 

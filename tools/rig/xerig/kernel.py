@@ -18,6 +18,7 @@ from . import base as bases
 from . import buildtree, cmd, disk, errors, kconfig, paths, procs, sources, tree, ui
 
 CCACHE = Path("/usr/lib/ccache")    # programs of the compilers' names
+COVER = "cover"     # the variant that counts what runs
 FORMAT = 1          # of kernels/<key>/; part of the key
 KEEP = 12           # kernels of one base and variant that stay in the cache
 SIDES = ("base", "patched")
@@ -112,11 +113,22 @@ def _make(cache, base, source, variant, asked, overlay, folder):
     whole = whole or pending.exists()
     make = Make(cache, built.src, objects)
     make(f"kernel {base.name} {variant}" + (" with the series" if overlay else ""),
-         ["bzImage", "modules"] if whole else ["modules"])
+         ["bzImage", "modules"] if whole else ["modules"], counting(overlay) if variant == COVER else ())
     pending.unlink(missing_ok=True)
     built.built(overlay, variant)
     paths.write_atomic(objects / "last-overlay", "\n".join(overlay))
     _collect(make, objects, folder, overlay, variant, cache, base)
+
+
+def counted(overlay):
+    """Files of a series whose lines are counted: code of the driver, without tests."""
+    return sorted(p for p, data in overlay.items()
+                  if p.startswith(MODULE_ONLY[:3]) and p.endswith(".c") and data is not None and "/tests/" not in p)
+
+
+def counting(overlay):
+    """What make is told so that these files count; the series has no part in it."""
+    return [f"GCOV_PROFILE_{Path(p).stem}.o=y" for p in counted(overlay)]
 
 
 def modules(cache, built, objects, name, asked, overlay, label):
@@ -252,6 +264,12 @@ def _collect(make, objects, folder, overlay, variant, cache, base):
     shutil.copyfile(objects / "arch/x86/boot/bzImage", partial / "bzImage")
     shutil.copyfile(objects / ".config", partial / "config")
     shutil.copyfile(objects / "System.map", partial / "System.map")
+    for path in counted(overlay) if variant == COVER else ():
+        notes = (objects / path).with_suffix(".gcno")
+        if notes.exists():  # not of a file that this configuration leaves out
+            kept = (partial / "gcno" / path).with_suffix(".gcno")
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(notes, kept)
     paths.write_atomic(partial / "kernel.json", json.dumps(
         {"release": release, "base": base.name, "variant": variant, "patched": sorted(overlay)}))
     paths.remove(folder)

@@ -304,6 +304,7 @@ def record(session, side, iommu, state, rules, where):
     """The recording of a side: phase -> events. Fails where the undisturbed workload is not clean of splats."""
     from . import boot, procs
     with procs.guard(), boot.Boot(session.machine(side, iommu), where) as vm:
+        vm.load_others()
         lingering = (run.sample(vm.agent).dma_mappings, 0)
         vm.load_xe()
         recorder = Recorder(vm, state, session.facts(side, iommu), rules, lingering)

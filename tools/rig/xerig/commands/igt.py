@@ -3,21 +3,16 @@
 
 import time
 
-from .. import errors
+from .. import errors, options
 from ..cli import env
 
 HELP = "IGT's packaged programs under igt_runner, with our oracles on top"
 
 
 def add_arguments(parser):
-    parser.add_argument("--base", default=env("BASE", "6.12"), help="kernel base (6.12)")
-    parser.add_argument("--tests", default=env("TESTS"), help="comma list of program[@subtest], patterns allowed; "
-                        "`short` is what `make test` runs (the acceptance list of the virtual GPU)")
-    parser.add_argument("--side", default=env("SIDE"), help="base, patched or both (base,patched)")
-    parser.add_argument("--kernel", default=env("KERNEL"), help="plain or debug")
-    parser.add_argument("--iommu", default=env("IOMMU"), help="on or off (on)")
-    parser.add_argument("--gpu", default=env("GPU"), help="virtual GPU (lnl), or several: lnl+bmg")
-    parser.add_argument("--repeat", default=env("REPEAT"), help="the whole list so many times, a program in one go (1)")
+    options.add(parser, "base", "tests", "sides", "kernel", "iommu", "gpu", "repeat",
+                tests="comma list of program[@subtest], patterns allowed; `short` is what `make test` runs "
+                      "(the acceptance list of the virtual GPU)", repeat="the whole list so many times, a program in one go (1)")
     parser.add_argument("--limit", default=env("LIMIT"), help="seconds after which the run stops where it is; RESUME goes on")
     parser.add_argument("--resume", default=env("RESUME"), help="same or any: take results that were as expected from earlier "
                         "runs of these kernels and packages, with this virtual GPU or with any")
@@ -28,11 +23,8 @@ def add_arguments(parser):
 def run(args):
     from .. import expect, igt, kept, klog, matrix, paths, rootfs, session, show, tally, ui
 
-    sides = matrix.select("SIDE", args.side, ("base", "patched"), ("base", "patched"))
-    kernel = matrix.choice("KERNEL", args.kernel, session.VARIANTS, "plain")
-    iommu = matrix.choice("IOMMU", args.iommu, ("on", "off"), "on")
-    gpu = matrix.gpus(args.gpu, session.GPUS)
-    repeat = matrix.count("REPEAT", args.repeat)
+    o = options.read(args, sides=options.SIDES, repeat=1)
+    iommu, gpu = o.iommu, o.gpu
     resume = matrix.choice("RESUME", args.resume, kept.CHOICES, None)
     limit = matrix.count("LIMIT", args.limit, None, 10**6)
     text = ",".join(igt.SHORT) if args.tests == "short" else args.tests
@@ -43,10 +35,10 @@ def run(args):
         print(tally.table(paths.Cache()), end="")
         return errors.OK
     until = time.monotonic() + limit if limit else None
-    s = session.Session("igt", args.base, kernel, gpu).prepare(sides)
+    s = session.Session("igt", args.base, o.kernel, gpu).prepare(o.sides)
     if not s.sides:
         return errors.SKIPPED
-    tests = igt.repeated(igt.choose(s.root, text, igt.DEFAULT, igt.own_folders(s)), repeat)
+    tests = igt.repeated(igt.choose(s.root, text, igt.DEFAULT, igt.own_folders(s)), o.repeat)
     digest = kept.model_digest()
     s.versions["virtual GPU"] = digest
     package = s.versions.get("igt-gpu-tools-tests", "")
@@ -69,7 +61,7 @@ def run(args):
         mine = [r for r in s.results if r.facts["side"] == name]
         left = len(tests) - len(mine)
         unfinished |= left > 0
-        if not text and repeat == 1 and not left:
+        if not text and o.repeat == 1 and not left:
             tally.remember(s.cache, mine, s.base.name, name, gpu,
                            f"kernel {s.sides[name].kernel.key}, igt {package}, virtual GPU {digest}, {s.versions['xe-unplug']}")
         ui.say(tally.line(mine, s.base.name, name, gpu, left))

@@ -3,7 +3,7 @@
 
 import itertools
 
-from .. import errors
+from .. import errors, options
 from ..cli import env
 
 HELP = "any subset of states, ways and orders, with a verdict each"
@@ -13,11 +13,10 @@ def add_arguments(parser):
     parser.add_argument("--base", default=env("BASE", "6.12"), help="kernel bases, comma list or all (6.12)")
     for name in ("state", "way", "order"):
         parser.add_argument(f"--{name}", default=env(name.upper()), help="comma list, or all")
-    parser.add_argument("--side", default=env("SIDE"), help="base, patched or both (base,patched)")
+    options.add(parser, "sides", "repeat", repeat="how often each cell is run (1)")
     parser.add_argument("--kernel", default=env("KERNEL"), help="plain, debug, or plain,debug (plain)")
     parser.add_argument("--iommu", default=env("IOMMU"), help="on, off, or on,off (on)")
     parser.add_argument("--gpu", default=env("GPU"), help="virtual GPUs, comma list (lnl); lnl+bmg: two in one guest")
-    parser.add_argument("--repeat", default=env("REPEAT"), help="how often each cell is run (1)")
 
 
 def run(args):
@@ -27,7 +26,7 @@ def run(args):
     states = matrix.select("STATE", args.state, matrix.STATES, matrix.STATES)
     ways = matrix.select("WAY", args.way, matrix.WAYS, matrix.CORE)
     orders = matrix.select("ORDER", args.order, matrix.ORDERS, ["close-after"])
-    sides = matrix.select("SIDE", args.side, ("base", "patched"), ("base", "patched"))
+    sides = matrix.select("SIDE", args.side, options.SIDES, options.SIDES)
     iommus = matrix.select("IOMMU", args.iommu, ("on", "off"), ("on",))
     kernels = matrix.select("KERNEL", args.kernel, session.VARIANTS, ("plain",))
     gpus = list(dict.fromkeys(matrix.gpus(g.strip() or ",", session.GPUS) for g in (args.gpu or "lnl").split(",")))

@@ -1,27 +1,23 @@
 # SPDX-License-Identifier: MIT
 """`make mutants`: is every part of the series needed by some test?"""
 
-from .. import errors
-from ..cli import env
+from .. import errors, options
 
 HELP = "each patch, hunk and call of the series taken out: does a test notice?"
 POINTS = 5
 
 
 def add_arguments(parser):
-    parser.add_argument("--base", default=env("BASE", "6.12"), help="kernel base (6.12)")
-    parser.add_argument("--tests", default=env("TESTS"), help="names or patterns: PATCH@FILE@HUNK, PATCH@all@1, FILE@CALL@N")
-    parser.add_argument("--points", default=env("POINTS"), help=f"how many more, or all ({POINTS})")
-    parser.add_argument("--gpu", default=env("GPU"), help="virtual GPU (lnl)")
+    options.add(parser, "base", "tests", "points", "gpu", points=f"how many more, or all ({POINTS})",
+                tests="names or patterns: PATCH@FILE@HUNK, PATCH@all@1, FILE@CALL@N")
     parser.add_argument("--list", action="store_true", help="only show the mutants, and what is known of them")
 
 
 def run(args):
-    from .. import klog, matrix, mutants, session, show, tree, ui
+    from .. import klog, mutants, session, show, tree, ui
 
-    gpu = matrix.choice("GPU", args.gpu, session.GPUS, "lnl")
-    count = 1 << 40 if args.points == "all" else matrix.count("POINTS", args.points, POINTS, 10**6)
-    s = session.Session("mutants", args.base, "plain", gpu).prepare(["patched"])
+    o = options.read(args, points=POINTS)
+    s = session.Session("mutants", args.base, "plain", o.gpu).prepare(["patched"])
     overlay, _ = tree.overlay(s.base, s.source, s.cache)
     if not overlay:
         ui.say(f"{s.base.name} has no series")
@@ -33,7 +29,7 @@ def run(args):
             verdict, text = known.get(m.name, ("", "" if every[m] is not None else "cannot be taken out alone"))
             print(f"{m.name:50} {({'clean': 'killed', 'dirty': 'SURVIVES'}).get(verdict, verdict):9} {text}")
         return errors.OK
-    wanted = mutants.choose(every, args.tests, count, known)
+    wanted = mutants.choose(every, args.tests, o.points, known)
     if not wanted:
         ui.say("every mutant of this series was run; --list shows what became of them")
         return errors.OK

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: MIT
+"""Cycles: what each does, and that what adds up over a boot is seen."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from xerig import agent, cycles, errors, oracles, run
+from xerig.cycles import Cycle
+from xerig.states import STATES
+from xerig.ways import WAYS
+
+FACTS = {"base": "6.12", "side": "patched", "kernel": "plain", "iommu": "on", "gpu": "lnl"}
+
+
+def test_every_way_meets_every_end_and_every_program():
+    some = [Cycle(n) for n in range(1, 133)]
+    assert {(c.way, c.order) for c in some} == {(w, e) for w in cycles.WAYS for e in cycles.ENDS}
+    assert {(c.way, p) for c in some for p in c.programs} == {(w, p) for w in cycles.WAYS for p in cycles.BUSY + cycles.BESIDE}
+    assert all(p in STATES for c in some for p in c.programs) and all(c.way in WAYS for c in some)
+    assert all(len(set(c.programs)) == 4 for c in some)
+
+
+def test_names():
+    assert cycles.parse("cycle@3, cycle@12") == [Cycle(3), Cycle(12)]
+    for bad in ("cycle", "cycle@0", "cell@3", "cycle@x"):
+        with pytest.raises(errors.UsageError, match="no cycle"):
+            cycles.parse(bad)
+
+
+class Gpu:
+    def __init__(self):
+        self.log = []
+
+    def command(self, cmd, **args):
+        self.log.append((cmd, *args.values()))
+        return {"next": 0, "events": [], "live_dma_pages": 0, "contexts": 0, "jobs_running": 0, "bus_master": False}
+
+    def stats(self):
+        return {"live_dma_pages": 0}
+
+
+class Guest:
+    """Programs that hold at once; eats memory with every removal if told so."""
+
+    pace = 1
+    lost = False
+
+    def __init__(self, status=0, eats=0):
+        self.did, self.records, self.children, self.status = [], [], {}, status
+        self.eats, self.free = eats, 900_000
+
+    def mark(self, text, *_a, **_k):
+        self.records.append(agent.Record(6, 0, 0, text))
+        return len(self.records) - 1
+
+    def slice(self, begin, end=None):
+        return self.records[begin:end]
+
+    def begin(self, _op, **args):
+        return args["path"]
+
+    def end(self, path, *_a):
+        return {"data": f"MemFree: {self.free} kB\n" if "meminfo" in path else "100" if "total" in path else "97"}
+
+    def write(self, path, data, _timeout=0):
+        self.did.append(path.rsplit("/", 1)[1])
+        if path.endswith(("unbind", "/remove")):
+            self.free -= self.eats
+        return 7
+
+    def spawn(self, argv):
+        pid = 5 + len(self.children)
+        self.children[pid] = agent.GuestChild(pid)
+        self.did.append("spawn")
+        return pid
+
+    def next_line(self, *_a):
+        return "held {}"
+
+    def call(self, op, *_a, pid=None, line=None, **_kw):
+        self.did.append(line or op)
+
+    def child(self, pid):
+        return self.children[pid]
+
+    def wait_exit(self, pid, *_a):
+        child = self.children[pid]
+        child.ended, child.status = True, self.status
+        return child
+
+    def closed(self):
+        return False
+
+
+def machine(guest):
+    gpu = Gpu()
+    return SimpleNamespace(agent=guest, gpu=gpu, gpus=[gpu], render_node=lambda *_a: "/dev/dri/renderD128", console_lines=list)
+
+
+CLOSE = ["close"] * 4 + ["exit"] * 4
+
+
+@pytest.mark.parametrize("n, did", [
+    (3, ["unbind", *CLOSE, "bind"]),
+    (1, ["remove", *["signal"] * 4, "rescan"]),
+    (6, ["unbind", "bind", *CLOSE]),
+    (9, [*["close"] * 4, "unbind", *CLOSE, "bind"]),
+])
+def test_all_programs_hold_and_end_as_the_cycle_says(n, did):
+    guest = Guest()
+    res = cycles.CycleRun(machine(guest), Cycle(n), FACTS, [], (3, 0)).run()
+    assert res.verdict == "clean", res.findings
+    assert guest.did == ["spawn"] * 4 + did
+
+
+def test_a_program_that_does_not_end_well_is_a_finding():
+    res = cycles.CycleRun(machine(Guest(status=1)), Cycle(3), FACTS, [], (3, 0)).run()
+    assert (res.verdict, res.oracles()) == ("dirty", ["program"])
+
+
+def test_little_by_little_is_seen(monkeypatch):
+    monkeypatch.setattr(run, "IDLE_TIME", 0.0)
+    guest = Guest(eats=oracles.memory.NOISE_KIB // 4)
+    worker = cycles.Worker([run.Job(FACTS, None, [], None, "x")], [], None, None, None)
+    worker.job, worker._usual, worker._seen = worker.jobs[0], None, 0
+    verdicts = [worker.cell_run(machine(guest), Cycle(n), (3, 0)).run().verdict for n in range(1, 10)]
+    assert verdicts[:cycles.WARM + 3] == ["clean"] * (cycles.WARM + 3) and verdicts[-1] == "dirty"
