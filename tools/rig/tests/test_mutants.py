@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from xerig import errors, kernel, mutants, run
+from xerig import boot, errors, kernel, matrix, mutants, run
 from xerig.mutants import Mutant
 from xerig.oracles import Finding
 
@@ -103,13 +103,8 @@ class FakeBoot:
 
 @pytest.fixture
 def hunt(monkeypatch, tmp_path):
-    def make(red=(), builds=True, kunit_ok=True, no_probe=0):
+    def make(red=(), kunit_ok=True, no_probe=0, same=False):
         FakeBoot.no_probe = no_probe
-
-        def build(*_a):
-            if not builds:
-                raise kernel.BuildError("no")
-            return SimpleNamespace(key="k")
 
         class FakeRun:
             lingering = (0, 0)
@@ -118,11 +113,12 @@ def hunt(monkeypatch, tmp_path):
                 self.cell, self.facts = cell, facts
 
             def run(self):
+                asked.append((self.facts["gpu"], self.cell.name))
                 bad = self.cell.name in red
                 return run.Result(self.cell, {**self.facts, **self.cell.facts()}, "dirty" if bad else "clean",
                                   [Finding("klog", "splat")] if bad else [])
 
-        monkeypatch.setattr(mutants.kernel, "of_overlay", build)
+        monkeypatch.setattr(mutants, "same_code", lambda *_a: same)
         monkeypatch.setattr(mutants.boot, "Boot", FakeBoot)
         monkeypatch.setattr(mutants.run, "CellRun", FakeRun)
         monkeypatch.setattr(mutants.run, "sample", lambda _g: SimpleNamespace(dma_mappings=0))
@@ -133,42 +129,87 @@ def hunt(monkeypatch, tmp_path):
                             lambda *_a: SimpleNamespace(ok=kunit_ok, failed=[] if kunit_ok else ["s.case"], splats=[]))
         s = SimpleNamespace(base=SimpleNamespace(name="6.12"), variant="plain", cache=None, facts=lambda *_a: {
             "base": "6.12", "side": "patched", "kernel": "plain", "iommu": "on", "gpu": "lnl"},
-            machine_of=lambda *_a: None, sides={"patched": SimpleNamespace(kernel=None)})
+            machine_of=lambda *_a: boot.Machine([], None, None, None), sides={"patched": SimpleNamespace(kernel=None)})
         return mutants.Hunt(s, "on", [], lambda _t: None, tmp_path)
     return make
 
 
 M = Mutant("0001", "all")
+HMM = ["drivers/gpu/drm/xe/xe_hmm.c"]
+asked = []
+
+
+def built():
+    return SimpleNamespace(key="k")
+
+
+def broken():
+    raise kernel.BuildError("no")
 
 
 def test_a_red_cell_kills(hunt):
-    res = hunt(red=["many-bos/unbind/kill"]).run(M, {})
+    res = hunt(red=["many-bos/unbind/kill"]).run(M, built, HMM)
     assert res.verdict == "clean" and res.held["killed_by"].startswith("many-bos/unbind/kill: klog: splat")
 
 
 def test_kunit_and_a_driver_that_does_not_probe_kill(hunt):
-    assert "s.case" in hunt(kunit_ok=False).run(M, {}).held["killed_by"]
-    assert "did not probe" in hunt(no_probe=99).run(M, {}).held["killed_by"]
+    assert "s.case" in hunt(kunit_ok=False).run(M, built, HMM).held["killed_by"]
+    assert "did not probe" in hunt(no_probe=99).run(M, built, HMM).held["killed_by"]
 
 
 def test_one_boot_that_fails_kills_nothing(hunt):
-    assert hunt(no_probe=1).run(M, {}).verdict == "dirty"
+    assert hunt(no_probe=1).run(M, built, HMM).verdict == "dirty"
 
 
-def test_what_nobody_notices_survives(hunt):
-    res = hunt().run(M, {})
-    assert res.verdict == "dirty" and "survives" in res.findings[0].summary
+def test_who_knows_the_file_is_asked_first_and_in_the_end_everybody(hunt):
+    asked.clear()
+    res = hunt().run(M, built, HMM)
+    assert res.verdict == "dirty" and f"survives {len(asked)} cells" in res.findings[0].summary
+    assert asked[0] == ("lnl", "userptr/unbind/close-after") and len(set(asked)) == len(asked)
+    assert {name for _, name in asked} >= {"/".join(c) for c in mutants.BATTERY + mutants.LOCAL}
+    assert {gpu for gpu, name in asked if name.startswith("vram")} == {"bmg"}
 
 
-def test_what_cannot_be_built_or_taken_out_is_a_skip(hunt):
-    assert hunt(builds=False).run(M, {}).skip == "does not build"
-    assert "alone" in hunt().run(M, None).skip
+def test_the_first_that_fits_knows_a_file():
+    first, then = mutants.battery_for(["drivers/gpu/drm/xe/xe_wait_user_fence.c"])
+    assert {c.state for c in first} == {"user-fence"} and len(first) + len(then) >= len(mutants.BATTERY)
+    assert not mutants.battery_for(["Documentation/x.rst"], ())[0]
+    assert all(s in matrix.STATES for _, known in mutants.KNOWS for s in known)
+
+
+def test_what_cannot_be_built_or_taken_out_or_changes_nothing_is_a_skip(hunt):
+    assert hunt().run(M, broken, HMM).skip == "does not build"
+    assert "alone" in hunt().run(M, None, HMM).skip
+    assert "configuration" in hunt(same=True).run(M, built, HMM).skip
+
+
+def test_modules_are_compared_to_the_byte(tmp_path):
+    a, b = (SimpleNamespace(modules=tmp_path / n) for n in "ab")
+    for k in (a, b):
+        (k.modules / "kernel").mkdir(parents=True)
+        (k.modules / "kernel/xe.ko").write_bytes(b"code")
+        (k.modules / "modules.dep").write_text(str(k))
+    assert mutants.same_code(a, b)
+    (b.modules / "kernel/xe.ko").write_bytes(b"cide")
+    assert not mutants.same_code(a, b)
 
 
 def test_the_unmutated_series_has_to_pass_first(hunt):
-    hunt().start()
+    hunt().start(HMM)
     with pytest.raises(errors.InfraError, match="not clean"):
-        hunt(red=["many-bos/unbind/kill"]).start()
+        hunt(red=["many-bos/unbind/kill"]).start(HMM)
+    assert hunt().asks(HMM) != hunt().asks([])
+
+
+def test_one_is_built_while_another_runs(monkeypatch):
+    made, many = [], [Mutant("0001", "xe_bo.c", n) for n in range(1, 5)]
+    monkeypatch.setattr(mutants.kernel, "of_overlay", lambda _b, _v, overlay, _c: made.append(overlay) or overlay)
+    every = {m: {"n": m.number} for m in many}
+    every[many[1]] = None
+    with mutants.Ahead(SimpleNamespace(base=None, variant="plain", cache=None), many, every) as ahead:
+        assert ahead.take(many[0])() == {"n": 1} and ahead.take(many[1]) is None
+        assert ahead.take(many[2])() == {"n": 3}
+    assert [o["n"] for o in made] == [1, 3, 4]
 
 
 @pytest.mark.parametrize("name", ["6.12", "7.3"])

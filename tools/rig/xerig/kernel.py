@@ -78,7 +78,7 @@ def of_overlay(base, variant, overlay, cache):
         with cache.lock(f"build-{base.name}"):
             if not (folder / "kernel.json").exists():
                 _make(cache, base, source, variant, asked, overlay, folder)
-                _prune(cache, f"{base.name}-mutant-", folder, most=2)
+                _prune(cache, f"{base.name}-mutant-", folder, most=4)
     return _load(folder, key, None)
 
 

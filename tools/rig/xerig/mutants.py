@@ -6,11 +6,13 @@ the line is not needed.
 """
 
 import fnmatch
+import hashlib
 import random
 import re
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import agent, boot, errors, expect, kernel, matrix, oracles, procs, results, run
@@ -19,7 +21,22 @@ from .memo import Memo
 KIND = "mutants"
 CALL = re.compile(rb"^\t+(\w+)\([^;{}]*\);\n", re.M)
 NO_CODE = re.compile("__acquire|__release|lockdep_assert|might_sleep|drm_(warn|info|dbg|err)")
-# Cheap and telling first; the first red one ends a mutant.
+# Which states know most of a file, by its name (the first that fits); asked first, since the first red one ends a mutant.
+KNOWS = (
+    (r"user_fence", ("user-fence",)),
+    (r"hmm|userptr|svm", ("userptr", "userptr-munmapped", "fault-svm")),
+    (r"xe_vm|xe_pt|preempt", ("preempt-vm", "userptr", "hang-fault", "bo-bound")),
+    (r"dma_buf", ("dmabuf-closed", "dmabuf-open", "dmabuf-imported", "dmabuf-second")),
+    (r"xe_bo|ttm|migrate|vram|xe_map|xe_sa", ("many-bos", "bo-mmap", "dmabuf-closed", "queue-idle")),
+    (r"guc|queue|sched|fence|sync|lrc|engine|exec", ("queue-endless", "queue-queued", "syncobj-waiter", "queue-idle")),
+    (r"pagefault|tlb", ("fault-userptr", "fault-svm")),
+    (r"oa|eu_stall", ("oa-stream",)),
+    (r"debugfs|force_wake", ("debugfs-forcewake", "idle-fd")),
+    (r"device|unplug|module|xe_pm|irq|mmio|ggtt|query", ("queue-endless", "ioctl-stuck", "fd-passed", "idle-fd")),
+    (r"dma", ("userptr", "many-bos")),
+)
+ASKED = ("unbind", "surprise")
+# Then everybody, cheap first.
 BATTERY = (("userptr", "unbind", "munmap-after"), ("bo-bound", "remove", "close-after"),
            ("queue-endless", "unbind", "close-after"), ("dmabuf-closed", "unbind", "close-after"),
            ("queue-idle", "surprise", "close-after"), ("user-fence", "unbind", "close-after"),
@@ -27,7 +44,13 @@ BATTERY = (("userptr", "unbind", "munmap-after"), ("bo-bound", "remove", "close-
            ("syncobj-waiter", "unbind", "close-after"), ("idle-fd", "remove", "close-after-reprobe"),
            ("preempt-vm", "unbind", "close-after"), ("queue-queued", "remove", "kill"), ("many-bos", "unbind", "kill"),
            ("ioctl-stuck", "unbind", "close-after"), ("fd-passed", "remove", "close-after"),
-           ("debugfs-forcewake", "unbind", "close-after"), ("dmabuf-imported", "unbind", "close-after"))
+           ("debugfs-forcewake", "unbind", "close-after"), ("dmabuf-imported", "unbind", "close-after"),
+           ("oa-stream", "unbind", "close-after"), ("fault-userptr", "unbind", "close-after"),
+           ("hang-fault", "unbind", "close-after"), ("queue-idle", "pull", "close-after"),
+           ("idle-fd", "reset-remove", "close-after"), ("userptr", "rmmod", "close-after"))
+# What only a GPU with memory of its own can tell.
+LOCAL = (("vram-dmabuf", "unbind", "close-after"), ("vram-bound", "unbind", "close-after"),
+         ("vram-mmap", "surprise", "close-after"), ("dmabuf-second", "unbind", "close-after"))
 # What `make test` does: somebody who waits for a user fence is not told that the device has gone.
 META = "*@xe_wait_user_fence.c@2"
 META_BATTERY = (("user-fence", "unbind", "close-after"),)
@@ -122,40 +145,77 @@ def choose(every, text, count, known=()):
     return left if count >= len(left) else sorted(random.Random(1).sample(left, count), key=left.index)
 
 
-class Hunt:
-    """Builds and runs mutants one after the other. note(text) shows what is being done."""
+def battery_for(paths, battery=BATTERY):
+    """Cells in the order in which they are likely to notice a change of these files: (before KUnit, after it)."""
+    fits = ([known for pattern, known in KNOWS if re.search(pattern, Path(path).stem)][:1] for path in paths)
+    states = [s for found in fits for known in found for s in known]
+    first = [matrix.Cell(s, way, "close-after") for s in dict.fromkeys(states) for way in ASKED]
+    return first, [c for c in (matrix.Cell(*b) for b in battery) if c not in first]
 
-    def __init__(self, session, iommu, rules, note, out, battery=BATTERY):
+
+class Hunt:
+    """Runs built mutants one after the other. note(text) shows what is being done; local: the battery of LOCAL's GPU."""
+
+    def __init__(self, session, iommu, rules, note, out, battery=BATTERY, local=LOCAL):
         self.s, self.iommu, self.rules, self.note, self.out = session, iommu, rules, note, out
-        self.battery = battery
+        self.battery, self.local = battery, local
         self.lists = expect.load(session.base.name, "patched")
         self.facts = session.facts("patched", iommu)
+        self.series = session.sides["patched"].kernel
 
-    def run(self, mutant, overlay):
-        """A run.Result: clean means killed, dirty means that nothing noticed."""
+    def run(self, mutant, built, paths):
+        """A run.Result: clean means killed, dirty means that nothing noticed.
+
+        built: a function that gives the mutant's kernel, or None where it cannot be taken out alone; paths: the
+        files it changes.
+        """
         res = run.Result(mutant, {**self.facts, **mutant.facts()})
-        if overlay is None:
+        if built is None:
             res.verdict, res.skip = "skip", "cannot be taken out alone: later parts of the series stand on it"
             return res
         self.note(f"{mutant.name}: building")
         try:
-            built = kernel.of_overlay(self.s.base, self.s.variant, overlay, self.s.cache)
+            made = built()
         except kernel.BuildError:
             res.verdict, res.skip = "skip", "does not build"
             return res
-        killer = self._hunt(mutant, self.s.machine_of(built, self.iommu))
+        if same_code(made, self.series):
+            res.verdict, res.skip = "skip", "not in the guest's configuration: the driver's code is the same"
+            return res
+        killer, asked = self._hunt(mutant, made, paths)
         if killer is None:
             res.verdict = "dirty"
-            res.findings = [oracles.Finding("rig", f"survives {len(self.battery)} cells and the KUnit suites")]
+            res.findings = [oracles.Finding("rig", f"survives {asked} cells and the KUnit suites")]
         else:
             res.held = {"killed_by": killer}
         return res
 
-    def _hunt(self, mutant, machine):
-        left, number, failed = [matrix.Cell(*c) for c in self.battery], 0, 0
+    def _hunt(self, mutant, made, paths):
+        """(who noticed or None, how many cells were asked)."""
+        machine = self.s.machine_of(made, self.iommu)
+        first, then = battery_for(paths, self.battery)
+        asked = 0
+        for cells in (first, None, then, [matrix.Cell(*c) for c in self.local]):
+            if cells is None:
+                killer = self._kunit(mutant, machine)
+            else:
+                asked += len(cells)
+                facts = self.facts
+                if cells and cells[0].state.startswith("vram"):
+                    machine, facts = replace(machine, personality="bmg"), {**facts, "gpu": "bmg"}
+                killer = self._cells(mutant, machine, facts, cells)
+            if killer:
+                return killer, asked
+        return None, asked
+
+    def _folder(self, mutant):
+        return self.out / re.sub(r"[^\w.@-]", ".", mutant.name)
+
+    def _cells(self, mutant, machine, facts, cells):
+        left, number, failed = list(cells), 0, 0
         while left:
             number += 1
-            where = self.out / re.sub(r"[^\w.@-]", ".", mutant.name) / f"boot-{number}"
+            where = self._folder(mutant) / f"{facts['gpu']}-{left[0].state}-{number}"
             try:
                 with boot.Boot(machine, where) as vm:
                     lingering = (run.sample(vm.agent).dma_mappings, 0)
@@ -163,7 +223,7 @@ class Hunt:
                     while left:
                         cell = left.pop(0)
                         self.note(f"{mutant.name}: {cell.name}")
-                        cell_run = run.CellRun(vm, cell, self.facts, self.rules, lingering)
+                        cell_run = run.CellRun(vm, cell, facts, self.rules, lingering)
                         res = cell_run.run()
                         lingering, failed = cell_run.lingering, 0
                         if res.verdict != "infra" and expect.apply(self.lists, res) == "unexpected":
@@ -176,24 +236,58 @@ class Hunt:
                 failed += 1
                 if failed > 1:
                     return f"the guest: {e}"
-        return self._kunit(mutant, machine)
+        return None
 
     def _kunit(self, mutant, machine):
         from . import guest_kunit
         self.note(f"{mutant.name}: KUnit")
-        where = self.out / re.sub(r"[^\w.@-]", ".", mutant.name) / "kunit"
         try:
-            found = guest_kunit.on_machine(self.s.base, machine, where, self.s.cache)
+            found = guest_kunit.on_machine(self.s.base, replace(machine), self._folder(mutant) / "kunit", self.s.cache)
         except errors.InfraError as e:
             return f"KUnit: {e}"
         return None if found.ok else f"KUnit: {(found.failed + found.splats + ['nothing ran'])[0]}"
 
-    def start(self):
-        """The series as it is must survive the battery, or a kill would prove nothing."""
-        side = self.s.sides["patched"]
-        killer = self._hunt(Mutant("none", "all"), self.s.machine_of(side.kernel, self.iommu))
+    def asks(self, paths):
+        """A short name of all that a change of these files is asked."""
+        what = repr((self.iommu, battery_for(paths, self.battery), self.local))
+        return hashlib.sha256(what.encode()).hexdigest()[:8]
+
+    def start(self, paths):
+        """The series as it is must survive whatever a change of these files is asked, or a kill would prove nothing."""
+        killer, _ = self._hunt(Mutant("none", "all"), self.series, paths)
         if killer:
             raise errors.InfraError(f"the unmutated series is not clean, so nothing can be said of mutants: {killer}")
+
+
+def same_code(made, other):
+    """Whether two kernels have the same modules, to the byte."""
+    def modules(k):
+        return {p.name: p.read_bytes() for p in k.modules.rglob("*.ko")}
+    return modules(made) == modules(other)
+
+
+class Ahead:
+    """Builds the next mutant while one runs. Use as a context manager; every(mutant) -> overlay or None."""
+
+    def __init__(self, session, wanted, every):
+        self.s, self.every, self.left = session, every, [m for m in wanted if every[m] is not None]
+        self.coming = {}
+        self.pool = ThreadPoolExecutor(1, "build")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.pool.shutdown(wait=True, cancel_futures=True)
+
+    def take(self, mutant):
+        """A function that waits for the mutant's kernel; the one after it goes on being built. None: no overlay."""
+        if self.every[mutant] is None:
+            return None
+        while self.left and len(self.coming) < 2:
+            m = self.left.pop(0)
+            self.coming[m] = self.pool.submit(kernel.of_overlay, self.s.base, self.s.variant, self.every[m], self.s.cache)
+        return self.coming.pop(mutant).result
 
 
 def memo_of(session):
@@ -201,19 +295,28 @@ def memo_of(session):
     return Memo(session.cache, f"mutants-{session.sides['patched'].kernel.key}")
 
 
-def walk(session, wanted, every, rules, iommu="on", battery=BATTERY):
-    """Runs mutants; fills session.results and writes the files of the run."""
+def walk(session, wanted, every, rules, iommu="on", battery=None):
+    """Runs mutants; fills session.results and writes the files of the run. battery: in place of all cells there are."""
+    from . import tree
     known = memo_of(session)
+    series, _ = tree.overlay(session.base, session.source, session.cache)
+    changes = {m: [p for p in series if o.get(p) != series[p]] if (o := every[m]) else [] for m in wanted}
     session.run_dir = results.new_run_dir(f"mutants-{session.base.name}")
     session.kind = KIND
     from .session import Progress
     progress = Progress(session.cache, f"mutants-{session.base.name}-{len(wanted)}", len(wanted))
-    hunt = Hunt(session, iommu, rules, progress.note, session.run_dir / "boots", battery)
-    with procs.guard():
+    hunt = Hunt(session, iommu, rules, progress.note, session.run_dir / "boots",
+                *((battery, ()) if battery else (BATTERY, LOCAL)))
+    # What any of them may be asked.
+    touched = {p: None for paths in changes.values() for p in paths} if battery else series
+    with procs.guard(), Ahead(session, wanted, every) as ahead:
         try:
-            hunt.start()
+            passed = f"unmutated/{hunt.asks(touched)}"
+            if passed not in known.known():
+                hunt.start(touched)
+                known.add(passed, ["clean", ""])
             for m in wanted:
-                res = hunt.run(m, every[m])
+                res = hunt.run(m, ahead.take(m), changes[m])
                 known.add(m.name, [res.verdict, res.skip or res.held.get("killed_by") or ""])
                 results.save_cell(session.run_dir, res)
                 session.results.append(res)

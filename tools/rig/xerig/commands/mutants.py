@@ -37,5 +37,5 @@ def run(args):
     for r in s.results:
         word = {"clean": "killed by", "dirty": "SURVIVES", "skip": "not run:"}.get(r.verdict, r.verdict)
         print(f"{r.cell.name:50} {word} {r.held.get('killed_by') or r.skip or ''}")
-    s.note(f"clean means killed; {len(known) + len(wanted)} of {len(every)} mutants were run so far")
+    s.note(f"clean means killed; {sum(m.name in known for m in every) + len(wanted)} of {len(every)} mutants were run so far")
     return show.verdict(s)
