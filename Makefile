@@ -21,8 +21,12 @@ igt: ## IGT's packaged programs in the guest: TESTS=program[@subtest],… (globs
 	@$(RIG) igt
 live: ## xe's own live KUnit on the virtual GPU: TESTS=suite[.case],… [BASE= SIDE= GPU=]
 	@$(RIG) live
-sweep: ## surprise removal at every recorded event of a workload: POINTS=N|all [BASE= STATE= GPU=]
+sweep: ## removal at every recorded event and ioctl of a workload: POINTS=N|all [BASE= STATE= GPU=]
 	@$(RIG) sweep
+cycles: ## unplug and replug under a mixed load in one boot: REPEAT=N [BASE= KERNEL= GPU=]
+	@$(RIG) cycles
+cover: ## line coverage of the series' files by KUnit and cells [BASE= TESTS=kunit,live,cells]
+	@$(RIG) cover
 mutants: ## each patch, hunk and call of the series taken out: does a test notice? POINTS=N|all TESTS= [BASE=]
 	@$(RIG) mutants
 kunit: ## KUnit suites on UML and in the x86 guest [BASE=]
@@ -59,4 +63,4 @@ help: ## this list
 	      /^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\nBASE=6.12|7.3  CACHE=dir  BASE_SRC=dir  V=1 shows commands\n'
 
-.PHONY: hotunplug test setup matrix igt live sweep mutants kunit check vgpu shell bench report tree refresh series dkms deb help
+.PHONY: hotunplug test setup matrix igt live sweep cycles cover mutants kunit check vgpu shell bench report tree refresh series dkms deb help
