@@ -78,12 +78,7 @@ static int unmap(void)
 
 static int close_all(void)
 {
-	int ret = unmap();
-
-	ret |= work_close(&xe, &work);
-	ret |= xe_bo_close(&xe, &src);
-	ret |= xe_bo_close(&xe, &dst);
-	return ret | xe_close(&xe);
+	return work_end(&xe, &work, &src, &dst, NULL);
 }
 
 static const struct scenario scn = {

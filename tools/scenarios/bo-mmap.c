@@ -6,72 +6,16 @@
  * mapping must stay readable and writable without SIGBUS; what it shows is free
  * (the DRM uAPI asks for no more), the fact "bo" of `gone` says it.
  */
-#include "common.h"
-#include "gone.h"
-#include "mem.h"
-#include "xe.h"
-
-#define SEED 1
-
-static struct xe xe = { .fd = -1 };
-static struct xe_bo bo;
-static uint64_t bo_bytes = 1 << 20;
-
-static const struct scn_option options[] = {
-	{ "bo-size", &bo_bytes, 4096, 1ull << 30, "bytes of the BO" },
-	{ 0 }
-};
-
-static int setup(const char *device)
-{
-	int ret = xe_open(&xe, device);
-
-	if (ret)
-		return ret;
-	scn_step("set-up of the BO");
-	if (xe_bo_make(&xe, &bo, bo_bytes, 0))
-		return -1;
-	mem_fill(bo.map, bo.size, SEED);
-	scn_fact("bos", 1);
-	scn_fact("bo_bytes", bo.size);
-	return mem_check(bo.map, bo.size, SEED, "mapping of the BO");
-}
-
-static int verify(void)
-{
-	return bo.map ? mem_check(bo.map, bo.size, SEED, "mapping of the BO") : 0;
-}
-
-static int gone(void)
-{
-	gone_ioctls(&xe, NULL, &bo);
-	if (bo.map)
-		gone_readable(bo.map, bo.size, SEED, "bo");
-	return 0;
-}
-
-static int unmap(void)
-{
-	return xe_bo_munmap(&bo);
-}
-
-static int close_all(void)
-{
-	int ret = xe_bo_munmap(&bo);
-
-	xe.closing = true;
-	ret |= xe_bo_close(&xe, &bo);
-	return ret | xe_close(&xe);
-}
+#include "bo_mmap.h"
 
 static const struct scenario scn = {
 	.name = "bo-mmap",
 	.summary = "a BO in system memory, mapped and written by the CPU",
-	.options = options,
-	.setup = setup,
-	.verify = verify,
-	.gone = gone,
-	.unmap = unmap,
-	.close = close_all,
+	.options = bo_mmap_options,
+	.setup = bo_mmap_setup,
+	.verify = bo_mmap_verify,
+	.gone = bo_mmap_gone,
+	.unmap = bo_mmap_unmap,
+	.close = bo_mmap_close,
 };
 SCENARIO(scn);

@@ -88,14 +88,7 @@ static int unmap(void)
 
 static int close_all(void)
 {
-	int ret = unmap();
-
-	ret |= work_close(&xe, &work);
-	ret |= xe_bo_close(&xe, &src);
-	ret |= xe_bo_close(&xe, &dst);
-	ret |= xe_bo_close(&xe, &shared);
-	ret |= xe_bo_close(&xe, &private);
-	return ret | xe_close(&xe);
+	return work_end(&xe, &work, &src, &dst, &shared, &private, NULL);
 }
 
 static const struct scenario scn = {

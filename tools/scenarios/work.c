@@ -4,6 +4,7 @@
  */
 #include "work.h"
 
+#include <stdarg.h>
 #include <string.h>
 
 #include "mem.h"
@@ -102,4 +103,22 @@ int work_close(struct xe *xe, struct work *w)
 		ret |= xe_vm_destroy(xe, w->vm);
 	memset(w, 0, sizeof(*w));
 	return ret ? -1 : 0;
+}
+
+int work_end(struct xe *xe, struct work *w, ...)
+{
+	struct xe_bo *bo;
+	int ret = 0;
+	va_list ap;
+
+	va_start(ap, w);
+	while ((bo = va_arg(ap, struct xe_bo *)))
+		ret |= xe_bo_munmap(bo);
+	va_end(ap);
+	ret |= work_close(xe, w);
+	va_start(ap, w);
+	while ((bo = va_arg(ap, struct xe_bo *)))
+		ret |= xe_bo_close(xe, bo);
+	va_end(ap);
+	return ret | xe_close(xe);
 }

@@ -50,4 +50,10 @@ int work_copy_check(struct xe *xe, struct work *w, struct xe_bo *dst,
 /* Unmap and destroy all of it; -ENODEV is fine. */
 int work_close(struct xe *xe, struct work *w);
 
+/*
+ * The usual end of a state: the BOs (struct xe_bo *, a NULL behind the last) unmapped,
+ * the work closed, the BOs closed, the device closed.
+ */
+int work_end(struct xe *xe, struct work *w, ...) __attribute__((sentinel));
+
 #endif
