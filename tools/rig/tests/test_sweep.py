@@ -96,9 +96,10 @@ class Guest:
         return 5
 
     def next_line(self, *_a):
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
+        answer = self.answer.pop(0) if isinstance(self.answer, list) else self.answer
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     def call(self, op, *_a, **kw):
         self.did.append(kw.get("line") or f"{op} {kw.get('sig', '')}".strip())
@@ -114,15 +115,16 @@ class Guest:
         return False
 
 
-def walk(phase, gpu=None, point=None, rules=(), **kw):
+def walk(phase, gpu=None, point=None, bound=True, rules=(), **kw):
     guest, gpu, memo = Guest(**kw), gpu or Gpu(), Memo(None, None)
-    vm = SimpleNamespace(agent=guest, gpu=gpu, gpus=[gpu], render_node=lambda *_a: "/dev/dri/renderD128", console_lines=list)
-    res = sweep.SweepRun(vm, point or Point("userptr", phase, "mmio_read", 4), FACTS, rules, (3, 0), memo).run()
+    vm = SimpleNamespace(agent=guest, gpu=gpu, gpus=[gpu], console_lines=list,
+                         render_node=lambda *_a: "/dev/dri/renderD128" if bound or "bind" in guest.did else None)
+    res = sweep.SweepRun(vm, point or Point("userptr", phase, "mmio_read", 4), FACTS, [], (3, 0), memo).run()
     return guest.did, gpu.log, res
 
 
 @pytest.mark.parametrize("phase, did", [
-    ("probe", ["unbind", "bind", "remove", "rescan"]),
+    ("probe", ["unbind", "bind", "remove", "drivers_autoprobe", "rescan", "drivers_autoprobe"]),
     ("work", ["spawn", "remove", "signal 9", "rescan"]),
     ("close", ["spawn", "close", "remove", "signal 9", "rescan"]),
     ("remove", ["spawn", "unbind", "remove", "signal 9", "rescan"]),
@@ -135,12 +137,20 @@ def test_the_device_dies_in_the_phase_and_is_taken_away(phase, did):
     assert order == ["trigger", "disarm", ("dead", True), ("gone", True), ("gone", False), ("dead", False)]
 
 
+def test_a_point_may_find_the_device_without_its_driver():
+    assert walk("probe", bound=False)[0][:2] == ["bind", "remove"]
+    assert walk("work", bound=False)[0][:2] == ["bind", "spawn"]
+    for phase in ("probe", "work"):
+        res = walk(phase, bound=False, gpu=Gpu(fires=False), refuse=["bind"])[2]
+        assert (res.verdict, res.oracles(), res.broken) == ("dirty", ["rig"], True), phase
+
+
 def test_between_ioctls_the_device_leaves_in_order_and_the_program_goes_on():
     point = Point("userptr", "work", "ioctl", 7)
     did, log, res = walk("work", point=point, answer="boundary 7")
     assert did == ["spawn", "unbind", "go", "signal 9", "bind"] and res.verdict == "clean", res.findings
     assert ("dead", True) not in log and not [c for c in log if c[0] == "trigger"]
-    did, _, res = walk("close", point=Point("userptr", "close", "ioctl", 9), answer="boundary 9")
+    did, _, res = walk("close", point=Point("userptr", "close", "ioctl", 9), answer=["held {}", "boundary 9", "ok {}"])
     assert did[:3] == ["spawn", "close", "unbind"] and res.facts["way"] == "unbind"
     assert walk("work", point=point)[2].verdict == "skip"  # it says "held": no such ioctl
     res = walk("work", point=point, answer="boundary 7", log=["xe: a word of complaint"])[2]

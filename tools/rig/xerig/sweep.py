@@ -28,6 +28,7 @@ SHORT = ("userptr@probe@mmio_read@81", "userptr@work@h2g@3", "userptr@work@irq@2
 FIRED_TIME = 0.5  # seconds the program gets after the device has died under it
 PAGE = 1 << 20
 IOCTL = "ioctl"
+AUTOPROBE = "/sys/bus/pci/drivers_autoprobe"
 UNBIND = ways.WAYS["unbind"]
 
 
@@ -101,17 +102,29 @@ class Phases:
         self.c = cell_run
 
     def before(self, phase):
-        """Brings the guest to where the phase begins."""
+        """Brings the guest to where the phase begins; the point before may have left the device without its driver."""
+        bound = self.c.boot.render_node() is not None
         if phase == "probe":
-            UNBIND.leave(self.c.boot)
-        elif phase in ("close", "remove") and not self.c.hold():
+            if bound:
+                UNBIND.leave(self.c.boot)
+            return
+        if not bound:
+            self._bind("the driver does not bind after an earlier point")
+        if phase in ("close", "remove") and not self.c.hold():
             raise errors.InfraError("the program did not reach its state on a healthy device")
+
+    def _bind(self, complaint, excused=lambda: False):
+        try:
+            UNBIND.back(self.c.boot)
+        except agent.AgentError as e:
+            if not excused():
+                raise ways.Wrong(f"{complaint}: {e}") from None
 
     def do(self, phase, fired=lambda: False):
         """The phase itself; on a device that dies in it this ends early. fired: whether it has died."""
         try:
             if phase == "probe":
-                UNBIND.back(self.c.boot)
+                self._bind("the driver does not bind", fired)
             elif phase == "remove":
                 UNBIND.leave(self.c.boot)
             elif phase == "work":
@@ -193,12 +206,25 @@ class SweepRun(run.CellRun):
             self.kill()
             self.wait_exit()
         self.ev.ended, self.ev.replies = False, []  # what the program thinks of a device that dies is its own affair
-        self.back()
+        if self.cell.phase == "probe":
+            self._back_without_driver()
+        else:
+            self.back()
+
+    def _back_without_driver(self):
+        """The next point of this phase wants the device without its driver, and sees whether it comes back."""
+        self.gpu.command("gone", on=False)
+        self._window = False
+        self.gpu.command("dead", on=False)
+        self._dead = False
+        self.guest.write(AUTOPROBE, "0")
+        self.guest.write("/sys/bus/pci/rescan", "1")
+        self.guest.write(AUTOPROBE, "1")
 
     def _between_ioctls(self):
         """The program waits before an ioctl, and the device leaves in order."""
+        Phases(self).before(self.cell.phase)
         if self.cell.phase == "close":
-            self.hold()
             self.tell("close")
         else:
             self.start()
