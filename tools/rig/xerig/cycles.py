@@ -6,6 +6,7 @@ back; ways and the ends of the programs take turns. What a single cell cannot sh
 compared with the start of the boot, and so are mappings.
 """
 
+import re
 import time
 from dataclasses import dataclass
 
@@ -53,13 +54,15 @@ class Cycle:
 
 
 def parse(text):
-    """Cycles of a comma list of names."""
+    """Cycles of a comma list of names: cycle@N, or cycle@N-M for all from N to M."""
     out = []
     for name in (t.strip() for t in text.split(",") if t.strip()):
-        head, _, number = name.partition("@")
-        if head != "cycle" or not number.isdigit() or not int(number):
-            raise errors.UsageError(f"TESTS {name} is no cycle: want cycle@N")
-        out.append(Cycle(int(number)))
+        m = re.fullmatch(r"cycle@([1-9]\d*)(?:-(\d+))?", name)
+        if not m:
+            raise errors.UsageError(f"TESTS {name} is no cycle: want cycle@N or cycle@N-M")
+        out += [Cycle(n) for n in range(int(m[1]), int(m[2] or m[1]) + 1)]
+    if not out:
+        raise errors.UsageError("TESTS has no cycle in it: want cycle@N or cycle@N-M")
     return out
 
 

@@ -9,7 +9,7 @@ CYCLES = 100
 
 def add_arguments(parser):
     options.add(parser, "base", "sides", "kernel", "iommu", "gpu", "repeat", "tests",
-                repeat=f"how many cycles ({CYCLES})", tests="these cycles only: cycle@N, comma list")
+                repeat=f"how many cycles ({CYCLES})", tests="these cycles only: cycle@N or cycle@N-M, comma list")
 
 
 def run(args):
