@@ -119,7 +119,7 @@ def walk(phase, gpu=None, point=None, bound=True, rules=(), **kw):
     guest, gpu, memo = Guest(**kw), gpu or Gpu(), Memo(None, None)
     vm = SimpleNamespace(agent=guest, gpu=gpu, gpus=[gpu], console_lines=list,
                          render_node=lambda *_a: "/dev/dri/renderD128" if bound or "bind" in guest.did else None)
-    res = sweep.SweepRun(vm, point or Point("userptr", phase, "mmio_read", 4), FACTS, [], (3, 0), memo).run()
+    res = sweep.SweepRun(vm, point or Point("userptr", phase, "mmio_read", 4), FACTS, rules, (3, 0), memo).run()
     return guest.did, gpu.log, res
 
 
@@ -152,7 +152,8 @@ def test_between_ioctls_the_device_leaves_in_order_and_the_program_goes_on():
     assert ("dead", True) not in log and not [c for c in log if c[0] == "trigger"]
     did, _, res = walk("close", point=Point("userptr", "close", "ioctl", 9), answer=["held {}", "boundary 9", "ok {}"])
     assert did[:3] == ["spawn", "close", "unbind"] and res.facts["way"] == "unbind"
-    assert walk("work", point=point)[2].verdict == "skip"  # it says "held": no such ioctl
+    res = walk("work", point=point)[2]
+    assert res.verdict == "skip", res.findings  # it says "held": no such ioctl
     res = walk("work", point=point, answer="boundary 7", log=["xe: a word of complaint"])[2]
     assert res.verdict == "dirty"  # nothing has died here
 

@@ -21,7 +21,8 @@ from .memo import Memo
 
 KIND = "sweep"
 PHASES = ("probe", "work", "close", "remove")
-KINDS = ("mmio", "mmio_read", "mmio_write", "ctb", "h2g", "g2h", "dma", "dma_read", "dma_write", "irq")  # tools/vgpu/events.c
+KINDS = ("mmio", "mmio_read", "mmio_write", "ctb", "h2g", "g2h", "dma", "dma_read", "dma_write", "irq",  # tools/vgpu/events.c
+         "ioctl")
 # What `make test` walks: one point a phase, of each sort.
 SHORT = ("userptr@probe@mmio_read@81", "userptr@work@h2g@3", "userptr@work@irq@2", "userptr@close@h2g@1",
          "userptr@remove@mmio_write@10")
@@ -230,7 +231,7 @@ class SweepRun(run.CellRun):
             self.start()
         line = self.guest.next_line(self.pid, self.state.held_seconds)
         if not (line or "").startswith("boundary"):
-            self.ev.skip = "this run had no such ioctl"
+            self.ev.skip = "this run had no such event"
         self.result.remove_ns = self.way.leave(self.boot)
         self.ev.remove_seconds, self.ev.remove_limit = self.result.remove_ns / 1e9, self.state.remove_seconds * self.guest.pace
 
