@@ -58,11 +58,14 @@ class Guest:
     def slice(self, begin, end=None):
         return self.records[begin:end]
 
+    def unheard(self, end=None):
+        return self.records[:end]
+
     def begin(self, _op, **args):
         return args["path"]
 
     def end(self, path, *_a):
-        return {"data": f"MemFree: {self.free} kB\n" if "meminfo" in path else "100" if "total" in path else "97"}
+        return {"data": f"MemFree: {self.free} kB\nMemAvailable: 9 kB\n" if "meminfo" in path else "100" if "total" in path else "97"}
 
     def write(self, path, data, _timeout=0):
         self.did.append(path.rsplit("/", 1)[1])

@@ -50,6 +50,9 @@ class Guest:
         self.records.append(agent.Record(6, 0, 0, text))
         return len(self.records) - 1
 
+    def slice(self, begin, end=None):
+        return self.records[begin:end]
+
     def unheard(self, end=None):
         begin, self.heard = self.heard, len(self.records) if end is None else end
         return self.records[begin:end]

@@ -75,6 +75,9 @@ class Guest:
             self.records += [agent.Record(3, 0, 0, t) for t in self.kernel]
         return len(self.records) - 1
 
+    def slice(self, begin, end=None):
+        return self.records[begin:end]
+
     def unheard(self, end=None):
         return self.records[:end]
 

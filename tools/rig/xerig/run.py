@@ -101,7 +101,7 @@ class CellRun:
         begin_text = f"xe-unplug: {self.cell.name}: begin"
         since = [0] * len(self.boot.gpus)
         try:
-            self.guest.mark(begin_text)
+            first = self.guest.mark(begin_text)
             since = [g.command("witness", since=1 << 62)["next"] for g in self.boot.gpus]
             for gpu in self.boot.gpus:
                 gpu.command("mark", name=self.cell.name)
