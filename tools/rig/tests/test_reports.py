@@ -87,6 +87,18 @@ def test_index(written, tmp_path):
     assert 'href="r/report.html"' in page
 
 
+def test_report_takes_runs_only(written, monkeypatch, tmp_path):
+    from xerig import cli
+    monkeypatch.setattr(paths, "OUT", tmp_path / "out")
+    good = json.dumps(written[1])
+    for name, text in (("a-run", good), ("check", '{"6.12": []}'), ("broken", good[:100])):
+        (paths.OUT / name).mkdir(parents=True)
+        (paths.OUT / name / "results.json").write_text(text)
+    assert cli.main(["report"]) == 0
+    page = (paths.OUT / "report.html").read_text()
+    assert "a-run/report.html" in page and "check/" not in page and "broken/" not in page
+
+
 def test_table_shows_both_sides():
     con = table.console()
     with con.capture() as out:
