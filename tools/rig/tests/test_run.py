@@ -184,6 +184,16 @@ def test_a_removal_may_take_longer_on_a_slow_kernel():
     assert cell_run(Cell("idle-fd", "remove", "close-after"), guest).run().verdict == "clean"
 
 
+def test_a_program_gives_itself_more_time_on_a_slow_kernel():
+    guest, argv = Guest(), []
+    spawn = guest.spawn
+    guest.spawn = lambda a, env=(): argv.append(a) or spawn(a, env)
+    cell_run(Cell("idle-fd", "remove", "close-after"), guest).run()
+    guest.pace = 4
+    cell_run(Cell("idle-fd", "remove", "close-after"), guest).run()
+    assert "--watchdog" not in argv[0] and argv[1][-2:] == ["--watchdog", str(4 * run.WATCHDOG)]
+
+
 class DumpingGuest(Guest):
     """Its kernel makes a device core dump at removal; who reads that waits for the worker, which says words."""
 

@@ -97,11 +97,8 @@ class CycleRun(run.CellRun):
         self._settle()
 
     def _start(self):
-        node = self.boot.render_node()
-        if node is None:
-            raise errors.InfraError("no render node before the cycle")
         began = time.monotonic()
-        self._pids = {name: self.guest.spawn([f"/scenarios/{name}", "--device", node]) for name in self.cell.programs}
+        self._pids = {name: self.guest.spawn(self.program(name)) for name in self.cell.programs}
         for name, pid in self._pids.items():
             line = self.guest.next_line(pid, run.STATES[name].held_seconds)
             self.ev.replies.append((f"{name}: hold", line, time.monotonic() - began))

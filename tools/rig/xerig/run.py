@@ -16,6 +16,7 @@ from .ways import WAYS
 
 ANSWER_TIME = 20.0  # seconds for one command of the protocol
 EXIT_TIME = 20.0
+WATCHDOG = 15  # seconds a program gives one of its own steps, less than the answer may take
 SETTLE_TIME = 0.3  # seconds without change after which nothing is freed late any more (RCU, workqueues)
 IDLE_TIME = 2.5  # the same for memory, after a drop of caches, on a loaded machine
 RACE_SPREAD = 0.4  # seconds a removal takes on an emulated processor: a race may begin anywhere in it
@@ -177,11 +178,16 @@ class CellRun:
             if failed:
                 raise failed[0]
 
-    def _hold(self):
-        node = self.boot.render_node()
+    def program(self, name, *options, number=0):
+        """Command line of a guest program on a GPU of the guest (its driver is there, or InfraError)."""
+        node = self.boot.render_node(number)
         if node is None:
             raise errors.InfraError("no render node before the test")
-        argv = [f"/scenarios/{self.state.name}", "--device", node, *self.state.options]
+        slow = ["--watchdog", str(WATCHDOG * self.guest.pace)] if self.guest.pace > 1 else []
+        return [f"/scenarios/{name}", "--device", node, *slow, *options]
+
+    def _hold(self):
+        argv = self.program(self.state.name, *self.state.options)
         if self.way.dead:
             argv += self.state.dead_options
         if self.state.second and len(self.boot.gpus) > 1:
@@ -223,7 +229,7 @@ class CellRun:
             node, began = self.boot.render_node(number), time.monotonic()
             line = "fail its driver has let go of it"
             if node:
-                pid = self.guest.spawn(["/scenarios/bo-bound", "--device", node])
+                pid = self.guest.spawn(self.program("bo-bound", number=number))
                 line = self.guest.next_line(pid, self.state.held_seconds)
                 if line and line.startswith("held"):
                     self.guest.call("send", pid=pid, line="exit")

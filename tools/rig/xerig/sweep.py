@@ -167,11 +167,8 @@ class SweepRun(run.CellRun):
 
     def start(self):
         """Starts the program of the state."""
-        node = self.boot.render_node()
-        if node is None:
-            raise errors.InfraError("no render node before the work")
         pause = ["--pause-at", str(self.cell.n)] if self.cell.kind == IOCTL else []
-        self.pid = self.guest.spawn([f"/scenarios/{self.state.name}", "--device", node, *self.state.options, *pause])
+        self.pid = self.guest.spawn(self.program(self.state.name, *self.state.options, *pause))
 
     def hold(self):
         """Starts the program and waits until it holds its state; whether it does."""
