@@ -182,3 +182,19 @@ def test_option_the_kernel_drops_is_an_error(builds, monkeypatch):
     program(builds.shims, "make", MAKE.replace('cp "${a#*=}" "$O/.config"', ': > "$O/.config"'))
     with pytest.raises(errors.InfraError, match="did not take CONFIG_64BIT=y"):
         builds.ensure()
+
+
+def test_the_kernel_that_counts_begins_as_a_copy_of_the_plain_one(builds):
+    builds.overlay = {XE: b"int patched;\n"}
+    builds.ensure("patched")
+    note = builds.objects() / "drivers/gpu/drm/xe/xe.gcno"
+    write(note, "notes")
+    builds.overlay = {XE: b"int other;\n"}
+    k = builds.ensure("patched", "cover")
+    assert builds.compiled(k) == "int other;\n"  # the copy knows what it was built from
+    mine = builds.calls("cover")[len(builds.calls()):]
+    assert any("GCOV_PROFILE_xe.o=y" in c and "bzImage" in c for c in mine)
+    assert not any("GCOV" in c for c in builds.calls())
+    assert (k.bzimage.parent / "gcno/drivers/gpu/drm/xe/xe.gcno").read_text() == "notes"
+    note.with_name("xe.o").write_text("stale")
+    assert builds.compiled(builds.ensure("patched", "cover")) == "int other;\n"  # copied once

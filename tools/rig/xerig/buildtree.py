@@ -53,6 +53,17 @@ class BuildTree:
         folder.mkdir(exist_ok=True)
         return folder
 
+    def seed(self, name, other):
+        """A new object folder begins as a copy of another whose kernel is built: make redoes what the options change."""
+        if (self.folder / name).exists() or not (self.folder / other / "vmlinux").exists():
+            return
+        partial = self.folder / f"{name}.partial"
+        paths.remove(partial)
+        cmd.run(["cp", "-a", "--reflink=auto", self.folder / other, partial])
+        (partial / "asked.stamp").unlink(missing_ok=True)
+        paths.write_atomic(self.folder / f"{name}.built.json", json.dumps(self._record(other)))
+        partial.replace(self.folder / name)
+
     def lay(self, overlay, name):
         """Make the tree base + overlay for a build in object folder name.
 

@@ -102,6 +102,8 @@ class BuildError(errors.InfraError):
 
 def _make(cache, base, source, variant, asked, overlay, folder):
     built = buildtree.BuildTree(cache, base, source)
+    if variant == COVER:
+        built.seed(COVER, "plain")
     objects = built.objects(variant)
     whole = not (objects / "vmlinux").exists() or needs_vmlinux(overlay) or needs_vmlinux(_last(objects))
     if not (objects / "vmlinux").exists():
