@@ -13,6 +13,7 @@ def add_arguments(parser):
 
 
 def run(args):
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     from .. import base, cover, matrix, results, table, ui
@@ -28,7 +29,7 @@ def run(args):
         getattr(c, part)()
     found = c.files()
     cover.write(out, c, found, parts, time.monotonic() - began)
-    t = Table(pad_edge=False, header_style="bold", title=f"lines that ran, {args.base} with the series", title_justify="left")
+    t = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", title=f"lines that ran, {args.base} with the series", title_justify="left")
     for name in ("file", "", "lines", "ran", "%", "wanted", "of the series", "%"):
         t.add_column(name, justify="left" if name in ("file", "") else "right")
     for f in found:
