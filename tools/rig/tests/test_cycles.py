@@ -82,15 +82,17 @@ class Guest:
     def next_line(self, *_a):
         return "held {}"
 
-    def call(self, op, *_a, pid=None, line=None, **_kw):
+    def call(self, op, *_a, pid=None, line=None, sig=None, **_kw):
         self.did.append(line or op)
+        if sig and not self.status:
+            self.children[pid].signal = sig
 
     def child(self, pid):
         return self.children[pid]
 
     def wait_exit(self, pid, *_a):
         child = self.children[pid]
-        child.ended, child.status = True, self.status
+        child.ended, child.status = True, None if child.signal else self.status
         return child
 
     def closed(self):
@@ -118,8 +120,9 @@ def test_all_programs_hold_and_end_as_the_cycle_says(n, did):
     assert guest.did == ["spawn"] * 4 + did
 
 
-def test_a_program_that_does_not_end_well_is_a_finding():
-    res = cycles.CycleRun(machine(Guest(status=1)), Cycle(3), FACTS, [], (3, 0)).run()
+@pytest.mark.parametrize("n, status", [(3, 1), (3, 77), (1, 1), (1, 77)])
+def test_a_program_that_does_not_end_well_is_a_finding(n, status):
+    res = cycles.CycleRun(machine(Guest(status=status)), Cycle(n), FACTS, [], (3, 0)).run()
     assert (res.verdict, res.oracles()) == ("dirty", ["program"])
 
 

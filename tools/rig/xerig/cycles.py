@@ -121,7 +121,7 @@ class CycleRun(run.CellRun):
             self._tell("exit")
         for name, pid in self._pids.items():
             child = self.guest.wait_exit(pid, run.EXIT_TIME)
-            if not killed and (child.status or child.signal):
+            if (child.status, child.signal) != ((None, 9) if killed else (0, None)):
                 said = [line for line in child.out if line.startswith("fail")]
                 self.ev.replies.append((name, (said or [f"fail ended with status {child.status}, signal {child.signal}"])[0], 0))
         self.pid, self.ev.killed = pid, killed
