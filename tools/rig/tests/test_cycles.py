@@ -24,7 +24,7 @@ def test_every_way_meets_every_end_and_every_program():
 def test_names():
     assert cycles.parse("cycle@3, cycle@12") == [Cycle(3), Cycle(12)]
     assert [c.n for c in cycles.parse("cycle@9-11,cycle@2")] == [9, 10, 11, 2]
-    for bad in ("cycle", "cycle@0", "cell@3", "cycle@x", "cycle@3-", "cycle@5-4"):
+    for bad in ("cycle", "cycle@0", "cell@3", "cycle@x", "cycle@3-", "cycle@5-4", "cycle@1-99999999999", "cycle@\u0663"):
         with pytest.raises(errors.UsageError, match="no cycle"):
             cycles.parse(bad)
 

@@ -57,7 +57,7 @@ def parse(text):
     """Cycles of a comma list of names: cycle@N, or cycle@N-M for all from N to M."""
     out = []
     for name in (t.strip() for t in text.split(",") if t.strip()):
-        m = re.fullmatch(r"cycle@([1-9]\d*)(?:-(\d+))?", name)
+        m = re.fullmatch(r"cycle@([1-9][0-9]{0,5})(?:-([0-9]{1,6}))?", name)
         if not m:
             raise errors.UsageError(f"TESTS {name} is no cycle: want cycle@N or cycle@N-M")
         out += [Cycle(n) for n in range(int(m[1]), int(m[2] or m[1]) + 1)]
