@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from guestkit import FakeGpu, FakeGuest
 from xerig import agent, cycles, errors, oracles, run
 from xerig.cycles import Cycle
 from xerig.states import STATES
@@ -29,49 +30,17 @@ def test_names():
             cycles.parse(bad)
 
 
-class Gpu:
-    def __init__(self):
-        self.log = []
-
-    def command(self, cmd, **args):
-        self.log.append((cmd, *args.values()))
-        return {"next": 0, "events": [], "live_dma_pages": 0, "contexts": 0, "jobs_running": 0, "bus_master": False}
-
-    def stats(self):
-        return {"live_dma_pages": 0}
-
-
-class Guest:
+class Guest(FakeGuest):
     """Programs that hold at once; eats memory with every removal if told so."""
 
-    pace = 1
-    lost = False
-
     def __init__(self, status=0, eats=0):
-        self.did, self.records, self.children, self.status = [], [], {}, status
-        self.eats, self.free = eats, 900_000
-
-    def mark(self, text, *_a, **_k):
-        self.records.append(agent.Record(6, 0, 0, text))
-        return len(self.records) - 1
-
-    def slice(self, begin, end=None):
-        return self.records[begin:end]
-
-    def unheard(self, end=None):
-        return self.records[:end]
-
-    def begin(self, _op, **args):
-        return args["path"]
-
-    def end(self, path, *_a):
-        return {"data": f"MemFree: {self.free} kB\nMemAvailable: 9 kB\n" if "meminfo" in path else "100" if "total" in path else "97"}
+        super().__init__()
+        self.children, self.status, self.eats = {}, status, eats
 
     def write(self, path, data, _timeout=0):
-        self.did.append(path.rsplit("/", 1)[1])
         if path.endswith(("unbind", "/remove")):
             self.free -= self.eats
-        return 7
+        return super().write(path, data)
 
     def spawn(self, argv):
         pid = 5 + len(self.children)
@@ -95,12 +64,9 @@ class Guest:
         child.ended, child.status = True, None if child.signal else self.status
         return child
 
-    def closed(self):
-        return False
-
 
 def machine(guest):
-    gpu = Gpu()
+    gpu = FakeGpu()
     return SimpleNamespace(agent=guest, gpu=gpu, gpus=[gpu], render_node=lambda *_a: "/dev/dri/renderD128", console_lines=list)
 
 

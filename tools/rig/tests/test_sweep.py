@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from guestkit import FakeGpu, FakeGuest
 from xerig import agent, errors, expect, klog, matrix, paths, run, sweep
 from xerig.memo import Memo
 from xerig.sweep import Point
@@ -49,49 +50,17 @@ def test_memo_outlives_a_run(tmp_path):
     assert Memo(paths.Cache(tmp_path), "sweep-y").known() == {}
 
 
-class Gpu:
-    def __init__(self, fires=True):
-        self.log, self.fires = [], fires
-
-    def command(self, cmd, **args):
-        self.log.append((cmd, *args.values()))
-        return {"next": 0, "events": [], "live_dma_pages": 0, "contexts": 0, "jobs_running": 0, "bus_master": False,
-                "triggers": [{"fired": self.fires}]}
-
-    def stats(self):
-        return {"live_dma_pages": 0}
-
-
-class Guest:
-    pace = 1
-
+class Guest(FakeGuest):
     def __init__(self, log=(), answer="held {}", refuse=()):
-        self.did, self.records, self.lost, self.kernel, self.answer, self.refuse = [], [], False, list(log), answer, refuse
+        super().__init__(log)
+        self.answer, self.refuse = answer, refuse
         self._child = agent.GuestChild(5)
 
-    def mark(self, text, *_a, **_k):
-        self.records.append(agent.Record(6, 0, 0, text))
-        if text.endswith("begin"):
-            self.records += [agent.Record(3, 0, 0, t) for t in self.kernel]
-        return len(self.records) - 1
-
-    def slice(self, begin, end=None):
-        return self.records[begin:end]
-
-    def unheard(self, end=None):
-        return self.records[:end]
-
-    def begin(self, _op, **args):
-        return args["path"]
-
-    def end(self, path, *_a):
-        return {"data": "MemFree: 9 kB\nMemAvailable: 9 kB\n" if "meminfo" in path else "100" if "total" in path else "97"}
-
     def write(self, path, data, _timeout=0):
-        self.did.append(path.rsplit("/", 1)[1])
-        if path.rsplit("/", 1)[1] in self.refuse:
+        ns = super().write(path, data)
+        if self.did[-1] in self.refuse:
             raise agent.AgentError("write", {"errno": 19})
-        return 7
+        return ns
 
     def spawn(self, argv):
         self.did.append("spawn")
@@ -114,12 +83,9 @@ class Guest:
         self._child.ended = True
         return self._child
 
-    def closed(self):
-        return False
-
 
 def walk(phase, gpu=None, point=None, bound=True, rules=(), **kw):
-    guest, gpu, memo = Guest(**kw), gpu or Gpu(), Memo(None, None)
+    guest, gpu, memo = Guest(**kw), gpu or FakeGpu(), Memo(None, None)
     vm = SimpleNamespace(agent=guest, gpu=gpu, gpus=[gpu], console_lines=list,
                          render_node=lambda *_a: "/dev/dri/renderD128" if bound or "bind" in guest.did else None)
     res = sweep.SweepRun(vm, point or Point("userptr", phase, "mmio_read", 4), FACTS, rules, (3, 0), memo).run()
@@ -144,7 +110,7 @@ def test_a_point_may_find_the_device_without_its_driver():
     assert walk("probe", bound=False)[0][:2] == ["bind", "remove"]
     assert walk("work", bound=False)[0][:2] == ["bind", "spawn"]
     for phase in ("probe", "work"):
-        res = walk(phase, bound=False, gpu=Gpu(fires=False), refuse=["bind"])[2]
+        res = walk(phase, bound=False, gpu=FakeGpu(fires=False), refuse=["bind"])[2]
         assert (res.verdict, res.oracles(), res.broken) == ("dirty", ["rig"], True), phase
 
 
@@ -162,7 +128,7 @@ def test_between_ioctls_the_device_leaves_in_order_and_the_program_goes_on():
 
 
 def test_the_recording_counts_ioctls_by_phase():
-    guest, gpu = Guest(answer='held {"ioctls": 3}'), Gpu()
+    guest, gpu = Guest(answer='held {"ioctls": 3}'), FakeGpu()
     gpu_command = gpu.command
     gpu.command = lambda cmd, **a: {"events": [{"kind": "irq", "kn": 1}], "next": 9, "total": 1, "dropped": 0} \
         if cmd == "events" else gpu_command(cmd, **a)
@@ -195,7 +161,7 @@ def test_an_orderly_removal_may_only_warn_of_force_wake(text, verdict):
 
 
 def test_an_event_that_does_not_come_is_a_skip():
-    assert walk("probe", gpu=Gpu(fires=False))[2].verdict == "skip"
+    assert walk("probe", gpu=FakeGpu(fires=False))[2].verdict == "skip"
 
 
 def test_points_have_their_own_expectations():
