@@ -3,16 +3,15 @@
 
 import json
 
-from .. import errors
+from .. import errors, options
 from ..cli import env
 
 HELP = "speed of the virtual GPU and of a boot; what the series costs"
 
 
 def add_arguments(parser):
-    parser.add_argument("--base", default=env("BASE", "6.12"), help="kernel base (6.12)")
+    options.add(parser, "base", "gpu", gpu="virtual GPU (lnl)")
     parser.add_argument("--parts", default=env("TESTS"), help="gpu, driver (default: both where there is a series)")
-    parser.add_argument("--gpu", default=env("GPU"), help="virtual GPU (lnl)")
 
 
 def run(args):

@@ -2,14 +2,13 @@
 """make refresh: write out/tree/BASE back to patches/BASE and the new files."""
 
 from .. import base as bases
-from .. import checkout, errors, paths, setup
+from .. import checkout, errors, options, paths, setup
 
 HELP = "write out/tree/BASE back to patches/BASE and the new files"
 
 
 def add_arguments(parser):
-    from ..cli import env
-    parser.add_argument("--base", default=env("BASE", "6.12"), help="which base (default 6.12)")
+    options.add(parser, "base")
 
 
 def run(args):

@@ -2,14 +2,14 @@
 """make series: mailable series with cover letter in out/series/BASE."""
 
 from .. import base as bases
-from .. import checkout, errors, paths, setup
+from .. import checkout, errors, options, paths, setup
 
 HELP = "mailable series with cover letter and recipients in out/series/BASE"
 
 
 def add_arguments(parser):
     from ..cli import env
-    parser.add_argument("--base", default=env("BASE", "6.12"), help="which base (default 6.12)")
+    options.add(parser, "base")
     parser.add_argument("--only", default=env("ONLY"), help="alone: the fixes that need nothing else; or numbers as in 1-4,7")
 
 

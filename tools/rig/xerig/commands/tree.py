@@ -2,14 +2,13 @@
 """make tree: out/tree/BASE: git tree of the base, one commit a patch."""
 
 from .. import base as bases
-from .. import checkout, errors, paths, setup
+from .. import checkout, errors, options, paths, setup
 
 HELP = "out/tree/BASE: git tree of the base, one commit a patch"
 
 
 def add_arguments(parser):
-    from ..cli import env
-    parser.add_argument("--base", default=env("BASE", "6.12"), help="which base (default 6.12)")
+    options.add(parser, "base")
 
 
 def run(args):
