@@ -238,27 +238,58 @@ int dma_tree_unmap(struct dma_tree *t, uint64_t first, uint64_t last, uint64_t n
 	return take(t, t->root, DMA_TREE_LEVELS - 1, 0, first, last, make_tomb(now_us));
 }
 
-struct dma_found dma_tree_find(const struct dma_tree *t, uint64_t page)
+/* Slots from number @i of a last node on, at most @most, that map memory without a gap. */
+static uint64_t run_of(const uint64_t *n, uint64_t i, uint64_t most)
 {
-	struct dma_found f = { .slot = DMA_SLOT_EMPTY };
+	uint64_t run = 1;
+
+	if (!map_file(n[i]))
+		return run;
+	while (run < most && i + run < DMA_TREE_SLOTS && n[i + run] == n[i] + (run << PGOFF_SHIFT))
+		run++;
+	return run;
+}
+
+void dma_tree_prefetch(const struct dma_tree *t, uint64_t page)
+{
+	const uint64_t *n = t->root;
+
+	for (int level = DMA_TREE_LEVELS - 1; level > 0; level--) {
+		uint64_t slot = n[page / span(level) & (DMA_TREE_SLOTS - 1)];
+
+		if (kind(slot) != DMA_SLOT_TABLE)
+			return;
+		n = table(slot);
+	}
+	__builtin_prefetch(&n[page & (DMA_TREE_SLOTS - 1)], 1);
+}
+
+struct dma_found dma_tree_find(const struct dma_tree *t, uint64_t page, uint64_t most)
+{
+	struct dma_found f = { .slot = DMA_SLOT_EMPTY, .run = 1 };
 	const uint64_t *n = t->root;
 
 	if (page >> DMA_TREE_BITS)
 		return f;
 	for (int level = DMA_TREE_LEVELS - 1; level >= 0; level--) {
-		uint64_t slot = n[page / span(level) & (DMA_TREE_SLOTS - 1)];
+		uint64_t i = page / span(level) & (DMA_TREE_SLOTS - 1), in;
 
-		f.slot = kind(slot);
+		f.slot = kind(n[i]);
 		if (f.slot == DMA_SLOT_TABLE) {
-			n = table(slot);
+			n = table(n[i]);
 			continue;
 		}
 		if (f.slot == DMA_SLOT_MAP) {
-			f.file = map_file(slot);
-			f.prot = slot >> PROT_SHIFT & 3;
-			f.pgoff = (slot >> PGOFF_SHIFT) + (page & (span(level) - 1));
+			in = page & (span(level) - 1);
+			f.file = map_file(n[i]);
+			f.prot = n[i] >> PROT_SHIFT & 3;
+			f.pgoff = (n[i] >> PGOFF_SHIFT) + in;
+			if (level)
+				f.run = most < span(level) - in ? most : span(level) - in;
+			else
+				f.run = run_of(n, i, most);
 		} else if (f.slot == DMA_SLOT_TOMB) {
-			f.tomb_us = slot >> 2;
+			f.tomb_us = n[i] >> 2;
 		}
 		break;
 	}

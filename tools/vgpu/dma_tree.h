@@ -39,6 +39,7 @@ struct dma_found {
 	uint32_t file, prot;
 	uint64_t pgoff;	   /* MAP: page offset in the file of this very page */
 	uint64_t tomb_us;  /* TOMB: when it was unmapped */
+	uint64_t run;	   /* MAP: pages from it on with the same rights and memory without a gap */
 };
 
 /* Returns 0 or -ENOMEM. */
@@ -55,7 +56,12 @@ int dma_tree_map(struct dma_tree *t, uint64_t first, uint64_t last, uint32_t fil
 		 uint32_t prot, uint64_t now_us);
 /* Turns mappings in @first..@last into tombstones. Returns 0 or -ENOMEM/-ENOSPC (part undone). */
 int dma_tree_unmap(struct dma_tree *t, uint64_t first, uint64_t last, uint64_t now_us);
-/* Looks @page up; never fails. */
-struct dma_found dma_tree_find(const struct dma_tree *t, uint64_t page);
+/*
+ * Asks for the cache line of @page's entry: with a million pages it is in no cache, and there is
+ * work to do while it comes. For whoever changes the tree, without lock.
+ */
+void dma_tree_prefetch(const struct dma_tree *t, uint64_t page);
+/* Looks @page up; never fails. It looks for a run of at most @most pages, which may find only one. */
+struct dma_found dma_tree_find(const struct dma_tree *t, uint64_t page, uint64_t most);
 
 #endif

@@ -22,6 +22,43 @@ static enum dma_status read_entry(struct vgpu_hw *h, const struct dma_origin *wh
 			      vgpu_dma_read64(h->g, addr, pte, who);
 }
 
+/* Entry @idx of the last table, and with it those that @len bytes from @va on are going to need. */
+static enum dma_status read_last(struct vgpu_hw *h, const struct dma_origin *who,
+				 struct ppgtt_cursor *cur, uint64_t va, size_t len, uint64_t *pte)
+{
+	unsigned int shift = cur->compact ? 16 : 12, entries = cur->compact ? 32 : 512;
+	unsigned int idx = va >> shift & (entries - 1);
+	uint64_t need, at = cur->table + 8ull * idx;
+	enum dma_status st;
+
+	if (idx - cur->first >= cur->n) {
+		need = ((va & ((1ull << shift) - 1)) + len + (1ull << shift) - 1) >> shift;
+		need = need < entries - idx ? need : entries - idx;
+		cur->first = idx;
+		cur->n = need < PPGTT_AHEAD ? (unsigned int)need : PPGTT_AHEAD;
+		st = h->vram.size ? vram_read_words(h, at, cur->pte, cur->n, who) :
+				    vgpu_dma_read_words(h->g, at, cur->pte, cur->n, who);
+		if (st != DMA_OK) {
+			cur->n = 0;
+			return st;
+		}
+	}
+	*pte = cur->pte[idx - cur->first];
+	return DMA_OK;
+}
+
+/* Adds to @leaf what follows it without a gap, with the same rights, in the entries that were read. */
+static void extend(const struct ppgtt_cursor *cur, uint64_t va, uint64_t pte, struct ppgtt_leaf *leaf)
+{
+	uint64_t step = cur->compact ? 1ull << 16 : 1ull << 12;
+	unsigned int i = (va / step & (cur->compact ? 31 : 511)) - cur->first;
+
+	if (leaf->null)
+		return;
+	while (++i < cur->n && cur->pte[i] == (pte += step))
+		leaf->bytes += step;
+}
+
 static enum ppgtt_status leaf_done(const struct vgpu_hw *h, uint64_t pte, uint64_t va,
 				   unsigned int shift, bool write, struct ppgtt_leaf *leaf)
 {
@@ -42,39 +79,46 @@ static enum ppgtt_status leaf_done(const struct vgpu_hw *h, uint64_t pte, uint64
 }
 
 enum ppgtt_status ppgtt_walk(struct vgpu_hw *h, const struct dma_origin *who, uint64_t root,
-			     uint64_t va, bool write, struct ppgtt_leaf *leaf,
+			     uint64_t va, size_t len, bool write, struct ppgtt_leaf *leaf,
 			     struct ppgtt_cursor *cur)
 {
+	struct ppgtt_cursor none;
 	uint64_t table = root & ADDR, pte;
-	bool compact = false;
-	int level = TOP_LEVEL;
+	enum ppgtt_status st;
+	unsigned int shift;
 
 	va &= PPGTT_VA_MASK;
-	if (cur && cur->valid && cur->region == va >> REGION_SHIFT) {
-		table = cur->table;
-		compact = cur->compact;
-		level = 0;
+	if (!cur) {
+		ppgtt_cursor_init(&none);
+		cur = &none;
 	}
-	for (;; level--) {
-		unsigned int shift = 12 + 9 * (unsigned int)level;
-		unsigned int idx = va >> shift & 511;
-
-		leaf->level = (unsigned int)level;
-		if (compact) { /* level 0 of 64 KiB pages */
-			shift = 16;
-			idx = va >> 16 & 31;
+	if (!cur->valid || cur->region != va >> REGION_SHIFT) {
+		cur->valid = false;
+		for (int level = TOP_LEVEL; level; level--) {
+			shift = 12 + 9 * (unsigned int)level;
+			leaf->level = (unsigned int)level;
+			if (read_entry(h, who, table + 8ull * (va >> shift & 511), &pte) != DMA_OK)
+				return PPGTT_TABLE_ERROR;
+			if (!(pte & PRESENT))
+				return PPGTT_NOT_PRESENT;
+			/* a NULL entry above its usual levels covers all below */
+			if (pte & IS_NULL || (level <= 2 && pte & HUGE))
+				return leaf_done(h, pte, va, shift, write, leaf);
+			table = pte & ADDR;
 		}
-		if (read_entry(h, who, table + 8ull * idx, &pte) != DMA_OK)
-			return PPGTT_TABLE_ERROR;
-		if (!(pte & PRESENT))
-			return PPGTT_NOT_PRESENT;
-		if (level == 0 || ((level == 1 || level == 2) && pte & HUGE))
-			return leaf_done(h, pte, va, shift, write, leaf);
-		if (pte & IS_NULL) /* a NULL entry above its usual levels covers all below */
-			return leaf_done(h, pte, va, shift, write, leaf);
-		compact = level == 1 && pte & PDE_64K;
-		table = pte & ADDR;
-		if (level == 1 && cur)
-			*cur = (struct ppgtt_cursor){ true, compact, va >> REGION_SHIFT, table };
+		cur->valid = true;
+		cur->compact = pte & PDE_64K;
+		cur->region = va >> REGION_SHIFT;
+		cur->table = table;
+		cur->n = 0;
 	}
+	leaf->level = 0;
+	if (read_last(h, who, cur, va, len, &pte) != DMA_OK)
+		return PPGTT_TABLE_ERROR;
+	if (!(pte & PRESENT))
+		return PPGTT_NOT_PRESENT;
+	st = leaf_done(h, pte, va, cur->compact ? 16 : 12, write, leaf);
+	if (st == PPGTT_OK)
+		extend(cur, va, pte, leaf);
+	return st;
 }

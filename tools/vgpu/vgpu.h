@@ -137,13 +137,24 @@ enum dma_status vgpu_dma_read(struct vgpu *g, uint64_t iova, void *buf,
 enum dma_status vgpu_dma_write(struct vgpu *g, uint64_t iova, const void *buf,
 			       size_t len, const struct dma_origin *who);
 
+/* One side of a copy: a bus address, or memory of the device's own (@mem is not NULL). */
+struct dma_side {
+	uint64_t iova;
+	uint8_t *mem;
+};
+
+struct dma_seg {
+	struct dma_side dst, src;
+	size_t len;
+};
+
 /*
- * vgpu_dma_copy - move @len bytes from @src to @dst without a detour, if nothing speaks against it:
- * both mapped for it, nobody watches DMA, the device is there. Returns false when it did not, or not
- * all of it: the caller takes vgpu_dma_read() and vgpu_dma_write() then, which say why. The areas
- * must not overlap. At most VGPU_DMA_PIECE bytes; locks as above.
+ * vgpu_dma_copy - do the copies @segs without a detour, if nothing speaks against it: mapped for it,
+ * nobody watches DMA, the device is there. Returns false when it did not, or not all of it: the
+ * caller takes vgpu_dma_read() and vgpu_dma_write() then, which say why. Source and destination must
+ * not overlap. At most VGPU_DMA_PIECE bytes together; locks as above.
  */
-bool vgpu_dma_copy(struct vgpu *g, uint64_t dst, uint64_t src, size_t len);
+bool vgpu_dma_copy(struct vgpu *g, const struct dma_seg *segs, unsigned int n);
 
 /*
  * Single-copy atomic accesses, for rings, fences and descriptors: reads
@@ -154,6 +165,9 @@ enum dma_status vgpu_dma_read32(struct vgpu *g, uint64_t iova, uint32_t *val,
 				const struct dma_origin *who);
 enum dma_status vgpu_dma_read64(struct vgpu *g, uint64_t iova, uint64_t *val,
 				const struct dma_origin *who);
+/* vgpu_dma_read_words - @n neighbouring 64-bit words of one page; not atomic as a whole. */
+enum dma_status vgpu_dma_read_words(struct vgpu *g, uint64_t iova, uint64_t *vals, unsigned int n,
+				    const struct dma_origin *who);
 enum dma_status vgpu_dma_write32(struct vgpu *g, uint64_t iova, uint32_t val,
 				 const struct dma_origin *who);
 enum dma_status vgpu_dma_write64(struct vgpu *g, uint64_t iova, uint64_t val,

@@ -112,6 +112,20 @@ enum dma_status vram_write(struct vgpu_hw *h, uint64_t at, const void *buf, size
 	return s;
 }
 
+uint8_t *vram_direct(struct vgpu_hw *h, uint64_t at, size_t len, bool write)
+{
+	struct vram *v = &h->vram;
+
+	if (vgpu_is_dead(h->g) || atomic_load_explicit(&h->g->gone, memory_order_relaxed) ||
+	    at >= v->size || len > v->size - at)
+		return NULL;
+	if (write)
+		v->writes++;
+	else
+		v->reads++;
+	return v->mem + at;
+}
+
 /* An aligned access is inside or outside as a whole: the size is a multiple of 8. */
 enum dma_status vram_read32(struct vgpu_hw *h, uint64_t at, uint32_t *val,
 			    const struct dma_origin *who)
@@ -130,6 +144,18 @@ enum dma_status vram_read64(struct vgpu_hw *h, uint64_t at, uint64_t *val,
 	enum dma_status s = admit(h, at, sizeof(*val), false, who, &in);
 
 	*val = in ? __atomic_load_n((uint64_t *)(h->vram.mem + at), __ATOMIC_ACQUIRE) : 0;
+	return s;
+}
+
+enum dma_status vram_read_words(struct vgpu_hw *h, uint64_t at, uint64_t *vals, unsigned int n,
+				const struct dma_origin *who)
+{
+	size_t in;
+	enum dma_status s = admit(h, at, n * sizeof(*vals), false, who, &in);
+
+	for (unsigned int i = 0; i < n; i++)
+		vals[i] = 8ull * i < in ? __atomic_load_n((uint64_t *)(h->vram.mem + at) + i,
+							  __ATOMIC_ACQUIRE) : 0;
 	return s;
 }
 

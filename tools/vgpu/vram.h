@@ -42,11 +42,19 @@ enum dma_status vram_read(struct vgpu_hw *h, uint64_t at, void *buf, size_t len,
 			  const struct dma_origin *who);
 enum dma_status vram_write(struct vgpu_hw *h, uint64_t at, const void *buf, size_t len,
 			   const struct dma_origin *who);
+/*
+ * vram_direct - memory of the @len bytes from @at on, for an access that is counted as such; NULL if
+ * not all of them exist, the device is dead or somebody has to hear of it. For vgpu_dma_copy().
+ */
+uint8_t *vram_direct(struct vgpu_hw *h, uint64_t at, size_t len, bool write);
 /* Single-copy atomic, reads acquire, writes release; @at must be naturally aligned. Same rules. */
 enum dma_status vram_read32(struct vgpu_hw *h, uint64_t at, uint32_t *val,
 			    const struct dma_origin *who);
 enum dma_status vram_read64(struct vgpu_hw *h, uint64_t at, uint64_t *val,
 			    const struct dma_origin *who);
+/* @n neighbouring words, each of them so. */
+enum dma_status vram_read_words(struct vgpu_hw *h, uint64_t at, uint64_t *vals, unsigned int n,
+				const struct dma_origin *who);
 enum dma_status vram_write32(struct vgpu_hw *h, uint64_t at, uint32_t val,
 			     const struct dma_origin *who);
 enum dma_status vram_write64(struct vgpu_hw *h, uint64_t at, uint64_t val,

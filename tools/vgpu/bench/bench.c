@@ -2,12 +2,14 @@
 /*
  * Speed of the model without a guest: one JSON object on stdout.
  *
- *   bench VGPU	(the program to measure)
+ *   bench VGPU [PART]	(the program to measure; registers, copy or iova for a profile of one)
  *
  * register_ns/empty_ns	a register read over the socket, from the program and from a server that
  *			answers every message with zeros: what the model adds to the protocol
- * copy_*_mb_s		copy engine, by size of page, and memcpy() on the same memory
- * iova			nanoseconds to map and to unmap a page while so many are mapped
+ * copy_*_mb_s		copy engine, by size of page, and memcpy() of the same memory; scattered: every page
+ *			a mapping of its own, as a guest with IOMMU makes them, and no two neighbours
+ * iova			while so many pages are mapped, nanoseconds to map and to unmap one: as a request
+ *			over the socket, and in the table alone
  * idle_*		what the program costs while nobody talks to it
  */
 #define _GNU_SOURCE
@@ -28,8 +30,10 @@
 #define READS	   20000u
 #define ROUNDS	   5
 #define LINGER_NS  50000ull
-#define COPY_BYTES (4u << 20)
-#define COPIES	   8u
+/* twice that in 4 KiB pages is beyond the TLB, for who is measured and for memcpy() */
+#define COPY_BYTES (8u << 20)
+#define COPIES	   16u
+#define COPY_ROUNDS 15u
 #define REG	   0x138108u /* reads a constant */
 
 static void die(const char *what)
@@ -50,6 +54,20 @@ static uint64_t spent(void)
 
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* So that who else runs on the machine does not count. Sorts @v. */
+static double median(double *v, size_t n)
+{
+	qsort(v, n, sizeof(*v), by_value);
+	return v[n / 2];
 }
 
 /* ---- a register read over the socket ------------------------------------------------- */
@@ -111,19 +129,12 @@ static void hello(int fd)
 		die("version");
 }
 
-static int by_value(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* Nanoseconds of a read: the median, so that who else runs on the machine does not count. */
+/* Nanoseconds of a read. */
 static double time_reads(int fd)
 {
 	struct read_msg m = { { .command = VU_REGION_READ, .size = sizeof(m) },
 			      { .offset = REG, .region = VU_REGION_BAR0, .count = 4 } };
-	static uint64_t took[READS];
+	static double took[READS];
 	struct read_reply r;
 
 	for (unsigned int i = 0; i < READS; i++) {
@@ -133,10 +144,9 @@ static double time_reads(int fd)
 		if (send(fd, &m, sizeof(m), 0) != sizeof(m))
 			die("send");
 		recv_all(fd, &r, REPLY_BYTES);
-		took[i] = now() - t;
+		took[i] = (double)(now() - t);
 	}
-	qsort(took, READS, sizeof(took[0]), by_value);
-	return (double)took[READS / 2];
+	return median(took, READS);
 }
 
 static int connect_to(const char *path)
@@ -163,6 +173,12 @@ static pid_t start_program(const char *program, const char *path)
 		_exit(127);
 	}
 	return pid;
+}
+
+static void stop_program(pid_t pid)
+{
+	kill(pid, SIGTERM);
+	waitpid(pid, NULL, 0);
 }
 
 /* CPU ticks and wake-ups of a process so far. */
@@ -228,8 +244,7 @@ static void registers(const char *program)
 	       wakeups[1] - wakeups[0]);
 	close(fd);
 	close(pair[0]);
-	kill(pid, SIGTERM);
-	waitpid(pid, NULL, 0);
+	stop_program(pid);
 	waitpid(server, NULL, 0);
 	harness_path_free(&at);
 }
@@ -237,127 +252,279 @@ static void registers(const char *program)
 /* ---- copy engine ------------------------------------------------------------------------ */
 
 #define VA_SRC 0x200000u
-#define VA_DST 0x800000u
+#define VA_DST 0xc00000u
 #define DONE   0x5000u
-#define LEAVES 8u		/* of 2 MiB, or tables of 512 pages */
+#define LEAVES 12u		/* of 2 MiB, or tables of 512 pages */
+#define PAGES  (LEAVES * 512u)
 #define OFF_TABLES 0x20000u
+#define IOVA_SCATTERED (1ull << 40)
 
-/* VA 0 .. 16 MiB on to the data area. */
-static void map_all(struct harness *h, bool huge)
+enum layout { HUGE, SMALL, SCATTERED };
+
+/* Offset in guest memory of VA. Numbers of pages times something odd: each once, far apart. */
+static uint32_t ram_of(enum layout l, uint32_t va)
 {
-	for (uint32_t i = 0; i < LEAVES; i++) {
-		uint64_t pa = HARNESS_RAM_IOVA + OFF_DATA + ((uint64_t)i << 21);
+	uint32_t page = va >> 12;
 
-		for (uint32_t k = 0; k < 512; k++)
-			ram64_set(h, OFF_TABLES + 4096 * i + 8 * k, (pa + 4096 * k) | 3);
-		ram64_set(h, OFF_PT + 3 * 4096 + 8 * i,
-			  huge ? pa | 0x83 : (HARNESS_RAM_IOVA + OFF_TABLES + 4096 * i) | 3);
+	return OFF_DATA + ((l == SCATTERED ? page * 1237 % PAGES : page) << 12) + (va & 4095);
+}
+
+/* VA 0 .. 24 MiB on to the data area. */
+static void map_all(struct harness *h, enum layout l)
+{
+	for (uint32_t page = 0; page < PAGES; page++) {
+		uint32_t leaf = page / 512, in = page % 512;
+		uint64_t at = HARNESS_RAM_IOVA + ram_of(l, page << 12);
+
+		if (l == SCATTERED) {
+			at = IOVA_SCATTERED + (page * 2731 % PAGES << 12);
+			if (vgpu_dma_map(h->g->dma, at, 4096, h->ram_fd, ram_of(l, page << 12),
+					 VGPU_DMA_READ | VGPU_DMA_WRITE))
+				die("map");
+		}
+		ram64_set(h, OFF_TABLES + 4096 * leaf + 8 * in, at | 3);
+		if (!in)
+			ram64_set(h, OFF_PT + 3 * 4096 + 8 * leaf,
+				  l == HUGE ? at | 0x83 : (HARNESS_RAM_IOVA + OFF_TABLES + 4096 * leaf) | 3);
 	}
 }
 
-static double engine_mb_s(bool huge)
+static double mb_s(uint64_t ns)
 {
+	return COPIES * (double)COPY_BYTES / (double)ns * 1000;
+}
+
+static double engine_once(struct harness *h, enum layout l, uint32_t seq)
+{
+	uint64_t t;
+
+	for (unsigned int k = 0; k < COPIES; k++)
+		RING(h, 1, 0x56800008, COPY_BYTES - 1, 0, 0, 0, VA_SRC, 0, VA_DST, 0, 0);
+	RING(h, 1, MI_SDI, DONE, 0, seq);
+	t = spent();
+	H2G(h, 0x1000, 1);
+	while (ram32(h, ram_of(l, DONE)) != seq)
+		usleep(200);
+	return mb_s(spent() - t);
+}
+
+static double memcpy_once(struct harness *h, enum layout l)
+{
+	uint32_t piece = l == SCATTERED ? 4096 : COPY_BYTES;
+	uint64_t t = spent();
+
+	for (unsigned int k = 0; k < COPIES; k++) {
+		for (uint32_t p = 0; p < COPY_BYTES; p += piece)
+			memcpy(h->ram + ram_of(l, VA_DST + p), h->ram + ram_of(l, VA_SRC + p), piece);
+		__asm__ volatile("" : : "r"(h->ram) : "memory");
+	}
+	return mb_s(spent() - t);
+}
+
+/* Both by turns, the medians of each and of what one is of the other. */
+static void copies(enum layout l, const char *name)
+{
+	double engine[COPY_ROUNDS], host[COPY_ROUNDS], ratio[COPY_ROUNDS];
 	struct harness *h = harness_new();
-	uint32_t seq = 0;
-	double best = 0;
 
 	gpu_boot(h);
 	ctx_make(h, 1, 3, 1);
-	map_all(h, huge);
-	memset(h->ram + OFF_DATA + VA_SRC, 0x5a, COPY_BYTES);
+	map_all(h, l);
 	ctx_enable(h, 1);
-	for (int i = 0; i < ROUNDS; i++) {
-		uint64_t t;
-		double mb_s;
-
-		for (unsigned int k = 0; k < COPIES; k++)
-			RING(h, 1, 0x56800008, COPY_BYTES - 1, 0, 0, 0, VA_SRC, 0, VA_DST, 0, 0);
-		RING(h, 1, MI_SDI, DONE, 0, ++seq);
-		t = spent();
-		H2G(h, 0x1000, 1);
-		while (ram32(h, OFF_DATA + DONE) != seq)
-			usleep(200);
-		mb_s = COPIES * (double)COPY_BYTES / (double)(spent() - t) * 1000;
-		best = mb_s > best ? mb_s : best;
+	for (uint32_t i = 0; i < COPY_ROUNDS; i++) {
+		host[i] = memcpy_once(h, l);
+		for (uint32_t p = 0; p < COPY_BYTES; p += 4096)
+			memset(h->ram + ram_of(l, VA_SRC + p), (int)(p / 4096 + i), 4096);
+		engine[i] = engine_once(h, l, i + 1);
+		ratio[i] = engine[i] / host[i];
+		for (uint32_t p = 0; p < COPY_BYTES; p += 4096)
+			if (memcmp(h->ram + ram_of(l, VA_SRC + p), h->ram + ram_of(l, VA_DST + p), 4096))
+				die("the copy is wrong");
 	}
-	if (memcmp(h->ram + OFF_DATA + VA_SRC, h->ram + OFF_DATA + VA_DST, COPY_BYTES))
-		die("the copy is wrong");
+	printf("\"copy_%s_mb_s\": [%.0f, %.0f], \"copy_%s\": %.3f, ", name, median(engine, COPY_ROUNDS),
+	       median(host, COPY_ROUNDS), name, median(ratio, COPY_ROUNDS));
 	harness_free(h);
-	return best;
 }
 
-static double memcpy_mb_s(void)
+static void copy_engine(void)
 {
-	struct harness *h = harness_new();
-	double best = 0;
-
-	memset(h->ram, 1, HARNESS_RAM_SIZE);
-	for (int i = 0; i < ROUNDS; i++) {
-		uint64_t t = spent();
-		double mb_s;
-
-		for (unsigned int k = 0; k < COPIES; k++) {
-			memcpy(h->ram + OFF_DATA + VA_DST, h->ram + OFF_DATA + VA_SRC, COPY_BYTES);
-			__asm__ volatile("" : : "r"(h->ram) : "memory");
-		}
-		mb_s = COPIES * (double)COPY_BYTES / (double)(spent() - t) * 1000;
-		best = mb_s > best ? mb_s : best;
-	}
-	harness_free(h);
-	return best;
+	copies(HUGE, "2m");
+	copies(SMALL, "4k");
+	copies(SCATTERED, "scattered");
 }
 
 /* ---- DMA table -------------------------------------------------------------------------- */
 
-#define IOVA_PROBE 2000u
+#define IOVA_PROBE 500u /* pages, each once a round: fewer than the fewest that live */
+#define IOVA_ROUNDS 20u
+#define IOVA_BASE  (1ull << 32)
+#define IOVA_FILE_PAGES 1024u
 
-static void iova_curve(void)
+struct iova_point {
+	double map, unmap; /* over the socket */
+	double table_map, table_unmap;
+};
+
+/* A page that is mapped; all over the table: neighbours of the last one would be in the cache. */
+static uint64_t some_page(uint64_t n, uint64_t live)
 {
-	static const uint64_t sizes[] = { 1000, 10000, 100000, 1000000 };
-	struct vgpu_dma *d = vgpu_dma_new();
-	int fd = memfd_create("ram", MFD_CLOEXEC);
-	uint64_t live = 0, base = 1ull << 32;
+	return n * 7919 % live;
+}
 
-	if (!d || ftruncate(fd, 4096 * 1024))
+static uint64_t iova_of(uint64_t page)
+{
+	return IOVA_BASE + page * 4096;
+}
+
+static void table_map(struct vgpu_dma *d, int fd, uint64_t page)
+{
+	if (vgpu_dma_map(d, iova_of(page), 4096, fd, page % IOVA_FILE_PAGES * 4096,
+			 VGPU_DMA_READ | VGPU_DMA_WRITE))
+		die("map");
+}
+
+/* CPU time a page, median of the rounds. */
+static void probe_table(struct vgpu_dma *d, int fd, uint64_t live, struct iova_point *p)
+{
+	double map[IOVA_ROUNDS], unmap[IOVA_ROUNDS];
+
+	for (uint64_t r = 0; r < IOVA_ROUNDS; r++) {
+		uint64_t t = spent();
+
+		for (uint64_t i = 0; i < IOVA_PROBE; i++)
+			if (vgpu_dma_unmap(d, iova_of(some_page(r * IOVA_PROBE + i, live)), 4096))
+				die("unmap");
+		unmap[r] = (double)(spent() - t) / IOVA_PROBE;
+		t = spent();
+		for (uint64_t i = 0; i < IOVA_PROBE; i++)
+			table_map(d, fd, some_page(r * IOVA_PROBE + i, live));
+		map[r] = (double)(spent() - t) / IOVA_PROBE;
+	}
+	p->table_map = median(map, IOVA_ROUNDS);
+	p->table_unmap = median(unmap, IOVA_ROUNDS);
+}
+
+static void request(int sock, uint32_t flags, bool map, uint64_t page, int fd)
+{
+	struct {
+		struct vu_header head;
+		union {
+			struct vu_dma_map map;
+			struct vu_dma_unmap unmap;
+		};
+	} m = { .head = { .command = map ? VU_DMA_MAP : VU_DMA_UNMAP, .flags = flags } };
+	uint32_t body = map ? sizeof(m.map) : sizeof(m.unmap);
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct iovec iov = { &m, sizeof(m.head) + body };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	m.head.size = (uint32_t)iov.iov_len;
+	if (map) {
+		struct cmsghdr *c = &control.align;
+
+		m.map = (struct vu_dma_map){ body, VU_DMA_F_READ | VU_DMA_F_WRITE,
+					     page % IOVA_FILE_PAGES * 4096, iova_of(page), 4096 };
+		*c = (struct cmsghdr){ CMSG_LEN(sizeof(fd)), SOL_SOCKET, SCM_RIGHTS };
+		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+		msg.msg_control = control.room;
+		msg.msg_controllen = sizeof(control.room);
+	} else {
+		m.unmap = (struct vu_dma_unmap){ body, 0, iova_of(page), 4096 };
+	}
+	if (sendmsg(sock, &msg, 0) != (ssize_t)iov.iov_len)
+		die("sendmsg");
+}
+
+/* Nanoseconds of a request that is answered. */
+static double timed_request(int sock, bool map, uint64_t page, int fd)
+{
+	char buf[sizeof(struct vu_header) + sizeof(struct vu_dma_unmap)];
+	struct vu_header *reply = (void *)buf;
+	uint64_t t = now();
+
+	request(sock, 0, map, page, fd);
+	recv_all(sock, reply, sizeof(*reply));
+	if (reply->flags & VU_ERROR)
+		die("request");
+	if (reply->size > sizeof(*reply))
+		recv_all(sock, reply + 1, reply->size - sizeof(*reply));
+	return (double)(now() - t);
+}
+
+static void probe_socket(int sock, int fd, uint64_t live, struct iova_point *p)
+{
+	static double map[IOVA_ROUNDS * IOVA_PROBE], unmap[IOVA_ROUNDS * IOVA_PROBE];
+
+	for (uint64_t r = 0; r < IOVA_ROUNDS; r++) {
+		uint64_t first = r * IOVA_PROBE;
+
+		for (uint64_t i = first; i < first + IOVA_PROBE; i++)
+			unmap[i] = timed_request(sock, false, some_page(i, live), -1);
+		for (uint64_t i = first; i < first + IOVA_PROBE; i++)
+			map[i] = timed_request(sock, true, some_page(i, live), fd);
+	}
+	p->map = median(map, IOVA_ROUNDS * IOVA_PROBE);
+	p->unmap = median(unmap, IOVA_ROUNDS * IOVA_PROBE);
+}
+
+static void iova_curve(const char *program)
+{
+	static const uint64_t sizes[] = { 1000, 3000, 10000, 30000, 100000, 300000, 1000000 };
+	struct vgpu_dma *d = vgpu_dma_new();
+	int fd = memfd_create("ram", MFD_CLOEXEC), sock;
+	struct harness_path at;
+	uint64_t live = 0;
+	pid_t pid;
+
+	if (!d || ftruncate(fd, 4096 * IOVA_FILE_PAGES))
 		die("memory");
+	harness_path_new(&at);
+	pid = start_program(program, at.path);
+	sock = connect_to(at.path);
+	setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){ .tv_sec = 60 },
+		   sizeof(struct timeval));
+	hello(sock);
 	printf("\"iova\": [");
 	for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
-		uint64_t t, map, unmap;
+		struct iova_point p;
 
-		for (; live < sizes[s]; live++)
-			if (vgpu_dma_map(d, base + live * 4096, 4096, fd, live % 1024 * 4096,
-					 VGPU_DMA_READ | VGPU_DMA_WRITE))
-				die("map");
-		/* pages all over the table, not the newest */
-		t = spent();
-		for (uint64_t i = 0; i < IOVA_PROBE; i++)
-			vgpu_dma_unmap(d, base + i * 7919 % live * 4096, 4096);
-		unmap = spent() - t;
-		t = spent();
-		for (uint64_t i = 0; i < IOVA_PROBE; i++)
-			vgpu_dma_map(d, base + i * 7919 % live * 4096, 4096, fd, 0, VGPU_DMA_READ);
-		map = spent() - t;
-		printf("%s[%llu, %.0f, %.0f]", s ? ", " : "", (unsigned long long)live,
-		       (double)map / IOVA_PROBE, (double)unmap / IOVA_PROBE);
+		for (; live < sizes[s]; live++) {
+			table_map(d, fd, live);
+			request(sock, VU_NO_REPLY, true, live, fd);
+		}
+		probe_table(d, fd, live, &p);
+		probe_socket(sock, fd, live, &p);
+		printf("%s[%llu, %.0f, %.0f, %.0f, %.0f]", s ? ", " : "", (unsigned long long)live, p.map,
+		       p.unmap, p.table_map, p.table_unmap);
 	}
-	printf("]");
+	printf("], ");
+	close(sock);
+	stop_program(pid);
+	harness_path_free(&at);
 	vgpu_dma_free(d);
 	close(fd);
 }
 
 int main(int argc, char **argv)
 {
-	if (argc != 2) {
-		fprintf(stderr, "usage: bench VGPU\n");
+	const char *part = argc == 3 ? argv[2] : "";
+	bool all = !*part;
+
+	if (argc < 2 || argc > 3) {
+		fprintf(stderr, "usage: bench VGPU [registers|copy|iova]\n");
 		return 2;
 	}
 	vgpu_log_level = VGPU_LOG_NONE;
 	printf("{");
-	registers(argv[1]);
-	printf("\"memcpy_mb_s\": %.0f, ", memcpy_mb_s());
-	printf("\"copy_4k_mb_s\": %.0f, ", engine_mb_s(false));
-	printf("\"copy_2m_mb_s\": %.0f, ", engine_mb_s(true));
-	iova_curve();
-	printf("}\n");
+	if (all || !strcmp(part, "registers"))
+		registers(argv[1]);
+	if (all || !strcmp(part, "copy"))
+		copy_engine();
+	if (all || !strcmp(part, "iova"))
+		iova_curve(argv[1]);
+	printf("\"version\": 1}\n");
 	return 0;
 }

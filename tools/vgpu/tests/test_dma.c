@@ -40,6 +40,13 @@ static struct vgpu_dma_stats stats(struct harness *h)
 	return s;
 }
 
+static bool copy(struct vgpu *g, uint64_t dst, uint64_t src, size_t len)
+{
+	struct dma_seg s = { .dst = { .iova = dst }, .src = { .iova = src }, .len = len };
+
+	return vgpu_dma_copy(g, &s, 1);
+}
+
 static void copies_across_pages(void **state)
 {
 	struct harness *h = *state;
@@ -92,6 +99,58 @@ static void atomics(void **state)
 	assert_int_equal(v64, 0xa1a2a3a4a5a6a7a8);
 	assert_int_equal(vgpu_dma_write32(h->g, RAM + 1, 0xdeadbeef, &who), DMA_OK);
 	assert_int_equal(h->ram[1], 0xef);
+}
+
+static void words(void **state)
+{
+	struct harness *h = *state;
+	uint64_t v[3] = { 1, 2, 3 };
+
+	for (uint32_t i = 0; i < 4; i++)
+		ram64_set(h, 8 * i, 0x1111111111111111 * (i + 1));
+	assert_int_equal(vgpu_dma_read_words(h->g, RAM + 8, v, 3, &who), DMA_OK);
+	for (uint32_t i = 0; i < 3; i++)
+		assert_int_equal(v[i], 0x1111111111111111 * (i + 2));
+	assert_int_equal(vgpu_dma_read_words(h->g, RAM + 4, v, 2, &who), DMA_OK); /* not aligned */
+	assert_int_equal(v[0], 0x2222222211111111);
+	assert_int_equal(vgpu_dma_read_words(h->g, OTHER, v, 3, &who), DMA_NEVER_MAPPED);
+	assert_int_equal(v[0] | v[1] | v[2], 0);
+	assert_int_equal(harness_witness_total(h), 1);
+}
+
+/* Several copies at once: all of it or a caller that goes the long way. */
+static void copies_of_many_pieces(void **state)
+{
+	struct harness *h = *state;
+	uint8_t mine[300];
+	struct dma_seg s[3] = {
+		{ .src = { .iova = RAM }, .dst = { .iova = RAM + 0x10000 }, .len = 5000 },
+		{ .src = { .iova = RAM + 5000 }, .dst = { .iova = RAM + 0x11388 }, .len = 100 },
+		{ .src = { .mem = mine }, .dst = { .iova = RAM + 0x20ff0 }, .len = sizeof(mine) },
+	};
+
+	for (uint32_t i = 0; i < 5100; i++)
+		h->ram[i] = (uint8_t)(i * 7);
+	memset(mine, 0x5a, sizeof(mine));
+	assert_true(vgpu_dma_copy(h->g, s, 3));
+	assert_memory_equal(h->ram + 0x10000, h->ram, 5100);
+	assert_memory_equal(h->ram + 0x20ff0, mine, sizeof(mine));
+	assert_true(vgpu_dma_copy(h->g, s, 0));
+	s[1].dst.iova = OTHER;
+	assert_false(vgpu_dma_copy(h->g, s, 3));
+	/* memory of the device's own needs no bus */
+	s[2] = (struct dma_seg){ .src = { .mem = mine }, .dst = { .mem = mine + 150 }, .len = 100 };
+	harness_bus_master(h, false);
+	assert_true(vgpu_dma_copy(h->g, s + 2, 1));
+	assert_false(vgpu_dma_copy(h->g, s, 1));
+	s[2].dst = (struct dma_side){ .iova = RAM };
+	assert_false(vgpu_dma_copy(h->g, s + 2, 1));
+	harness_bus_master(h, true);
+	vgpu_set_dead(h->g, true);
+	s[2].dst = (struct dma_side){ .mem = mine + 150 };
+	assert_false(vgpu_dma_copy(h->g, s + 2, 1));
+	vgpu_set_dead(h->g, false);
+	assert_int_equal(harness_witness_total(h), 0);
 }
 
 static void never_mapped(void **state)
@@ -300,6 +359,15 @@ static void file_truncated(void **state)
 	assert_int_equal(vgpu_dma_write64(h->g, OTHER + 8 * PAGE, 1, &who), DMA_NEVER_MAPPED);
 	assert_int_equal(vgpu_dma_read(h->g, OTHER, buf, sizeof(buf), &who), DMA_NEVER_MAPPED);
 	assert_int_equal(vgpu_dma_read64(h->g, OTHER, &v, &who), DMA_OK);
+	/* in the middle of a run: what is there is moved */
+	memset(buf, 0x77, sizeof(buf));
+	assert_int_equal(vgpu_dma_write(h->g, OTHER, buf, sizeof(buf), &who), DMA_NEVER_MAPPED);
+	assert_int_equal(vgpu_dma_read64(h->g, OTHER + PAGE - 8, &v, &who), DMA_OK);
+	assert_int_equal(v, 0x7777777777777777);
+	assert_false(copy(h->g, OTHER, RAM, 8192));
+	assert_false(copy(h->g, RAM, OTHER, 8192));
+	assert_true(copy(h->g, RAM, OTHER, 4096));
+	assert_int_equal(h->ram[4095], 0x77);
 	close(fd);
 }
 
@@ -448,31 +516,31 @@ static void copies_without_a_detour(void **state)
 
 	for (uint32_t i = 0; i < 5000; i++)
 		h->ram[100 + i] = (uint8_t)(i * 3);
-	assert_true(vgpu_dma_copy(h->g, b + 4000, a + 100, 5000));
+	assert_true(copy(h->g, b + 4000, a + 100, 5000));
 	assert_memory_equal(h->ram + (1 << 20) + 4000, h->ram + 100, 5000);
-	assert_true(vgpu_dma_copy(h->g, a, a, 64));
+	assert_true(copy(h->g, a, a, 64));
 
 	/* everything that somebody should hear about goes the long way */
-	assert_false(vgpu_dma_copy(h->g, gap - 64, a, 128));
-	assert_false(vgpu_dma_copy(h->g, b, gap - 64, 128));
+	assert_false(copy(h->g, gap - 64, a, 128));
+	assert_false(copy(h->g, b, gap - 64, 128));
 	assert_int_equal(vgpu_dma_map(h->g->dma, ro, 4096, h->ram_fd, 0, VGPU_DMA_READ), 0);
-	assert_false(vgpu_dma_copy(h->g, ro, a, 64));
-	assert_true(vgpu_dma_copy(h->g, a + 8192, ro + 100, 64));
+	assert_false(copy(h->g, ro, a, 64));
+	assert_true(copy(h->g, a + 8192, ro + 100, 64));
 	assert_int_equal(vgpu_dma_map(h->g->dma, ro + 4096, 4096, -1, 0, VGPU_DMA_READ), 0);
-	assert_false(vgpu_dma_copy(h->g, a, ro + 4096, 64));
+	assert_false(copy(h->g, a, ro + 4096, 64));
 	assert_int_equal(vgpu_dma_unmap(h->g->dma, ro, 8192), 0);
-	assert_false(vgpu_dma_copy(h->g, a, ro, 64));
+	assert_false(copy(h->g, a, ro, 64));
 	harness_bus_master(h, false);
-	assert_false(vgpu_dma_copy(h->g, b, a, 64));
+	assert_false(copy(h->g, b, a, 64));
 	harness_bus_master(h, true);
 	assert_int_equal(vgpu_record_start(h->g, vgpu_event_kinds("dma"), 10), 0);
-	assert_false(vgpu_dma_copy(h->g, b, a, 64));
+	assert_false(copy(h->g, b, a, 64));
 	vgpu_record_stop(h->g);
 	vgpu_set_gone(h->g, true);
-	assert_false(vgpu_dma_copy(h->g, b, a, 64));
+	assert_false(copy(h->g, b, a, 64));
 	vgpu_set_gone(h->g, false);
 	vgpu_set_dead(h->g, true);
-	assert_false(vgpu_dma_copy(h->g, b, a, 64));
+	assert_false(copy(h->g, b, a, 64));
 	vgpu_set_dead(h->g, false);
 	assert_int_equal(harness_witness_total(h), 0);
 }
@@ -484,6 +552,8 @@ int main(void)
 		T(copies_across_pages),
 		T(scattered_pages),
 		T(atomics),
+		T(words),
+		T(copies_of_many_pieces),
 		T(copies_without_a_detour),
 		T(never_mapped),
 		T(after_unmap),

@@ -14,11 +14,11 @@ static void empty(void **state)
 
 	(void)state;
 	assert_int_equal(dma_tree_init(&t), 0);
-	assert_int_equal(dma_tree_find(&t, 0).slot, DMA_SLOT_EMPTY);
-	assert_int_equal(dma_tree_find(&t, UINT64_MAX).slot, DMA_SLOT_EMPTY);
+	assert_int_equal(dma_tree_find(&t, 0, 1).slot, DMA_SLOT_EMPTY);
+	assert_int_equal(dma_tree_find(&t, UINT64_MAX, 1).slot, DMA_SLOT_EMPTY);
 	assert_false(dma_tree_any(&t, 0, (1ull << DMA_TREE_BITS) - 1));
 	assert_int_equal(dma_tree_unmap(&t, 0, (1ull << DMA_TREE_BITS) - 1, 1), 0);
-	assert_int_equal(dma_tree_find(&t, 0).slot, DMA_SLOT_EMPTY);
+	assert_int_equal(dma_tree_find(&t, 0, 1).slot, DMA_SLOT_EMPTY);
 	dma_tree_fini(&t);
 }
 
@@ -30,17 +30,17 @@ static void one_page(void **state)
 	(void)state;
 	assert_int_equal(dma_tree_init(&t), 0);
 	assert_int_equal(dma_tree_map(&t, 1000, 1000, 7, 33, 3, 1), 0);
-	f = dma_tree_find(&t, 1000);
+	f = dma_tree_find(&t, 1000, 1);
 	assert_int_equal(f.slot, DMA_SLOT_MAP);
 	assert_true(f.file == 7 && f.pgoff == 33 && f.prot == 3);
-	assert_int_equal(dma_tree_find(&t, 999).slot, DMA_SLOT_EMPTY);
-	assert_int_equal(dma_tree_find(&t, 1001).slot, DMA_SLOT_EMPTY);
+	assert_int_equal(dma_tree_find(&t, 999, 1).slot, DMA_SLOT_EMPTY);
+	assert_int_equal(dma_tree_find(&t, 1001, 1).slot, DMA_SLOT_EMPTY);
 	assert_true(dma_tree_any(&t, 0, 1000));
 	assert_true(dma_tree_any(&t, 1000, 5000));
 	assert_false(dma_tree_any(&t, 0, 999));
 	assert_false(dma_tree_any(&t, 1001, 50000));
 	assert_int_equal(dma_tree_unmap(&t, 1000, 1000, 4711), 0);
-	f = dma_tree_find(&t, 1000);
+	f = dma_tree_find(&t, 1000, 1);
 	assert_true(f.slot == DMA_SLOT_TOMB && f.tomb_us == 4711);
 	assert_int_equal(t.live_pages, 0);
 	dma_tree_fini(&t);
@@ -57,10 +57,10 @@ static void whole_range_is_cheap(void **state)
 	assert_int_equal(dma_tree_map(&t, 3, 3 + (1ull << 30), 1, 10, 1, 1), 0);
 	assert_true(t.nodes < 12);
 	assert_int_equal(t.live_pages, (1ull << 30) + 1);
-	f = dma_tree_find(&t, 3 + 123456789);
+	f = dma_tree_find(&t, 3 + 123456789, 1);
 	assert_true(f.slot == DMA_SLOT_MAP && f.pgoff == 10 + 123456789);
-	assert_int_equal(dma_tree_find(&t, 2).slot, DMA_SLOT_EMPTY);
-	assert_int_equal(dma_tree_find(&t, 4 + (1ull << 30)).slot, DMA_SLOT_EMPTY);
+	assert_int_equal(dma_tree_find(&t, 2, 1).slot, DMA_SLOT_EMPTY);
+	assert_int_equal(dma_tree_find(&t, 4 + (1ull << 30), 1).slot, DMA_SLOT_EMPTY);
 	dma_tree_fini(&t);
 }
 
@@ -106,7 +106,7 @@ static void random_against_reference(void **state)
 		}
 		live = 0;
 		for (uint64_t i = 0; i < PAGES; i++) {
-			struct dma_found f = dma_tree_find(&t, BASE + i);
+			struct dma_found f = dma_tree_find(&t, BASE + i, 1);
 
 			assert_int_equal(f.slot, want[i].slot);
 			live += f.slot == DMA_SLOT_MAP;
@@ -117,6 +117,15 @@ static void random_against_reference(void **state)
 			assert_true(f.file == want[i].file && f.prot == want[i].prot);
 			if (f.file)
 				assert_int_equal(f.pgoff, want[i].pgoff);
+			f = dma_tree_find(&t, BASE + i, n % 20 + 1);
+			assert_in_range(f.run, 1, n % 20 + 1);
+			for (uint64_t k = 0; k < f.run; k++) {
+				assert_in_range(i + k, 0, PAGES - 1);
+				assert_true(want[i + k].slot == DMA_SLOT_MAP && f.prot == want[i + k].prot);
+				assert_int_equal(f.file, want[i + k].file);
+				if (f.file)
+					assert_int_equal(f.pgoff + k, want[i + k].pgoff);
+			}
 		}
 		assert_int_equal(t.live_pages, live);
 	}
@@ -142,16 +151,48 @@ static void node_limit(void **state)
 	/* a map that failed has left nothing behind, and the others are whole */
 	assert_int_equal(t.live_pages, mapped);
 	for (uint64_t i = 0; i < mapped; i++)
-		assert_int_equal(dma_tree_find(&t, i * far / 64).slot, DMA_SLOT_MAP);
+		assert_int_equal(dma_tree_find(&t, i * far / 64, 1).slot, DMA_SLOT_MAP);
 	/* room comes back: history is given up when nodes are short */
 	assert_int_equal(dma_tree_unmap(&t, 0, (1ull << DMA_TREE_BITS) - 1, 2), 0);
-	assert_int_equal(dma_tree_find(&t, 0).slot, DMA_SLOT_TOMB);
+	assert_int_equal(dma_tree_find(&t, 0, 1).slot, DMA_SLOT_TOMB);
 	assert_int_equal(dma_tree_map(&t, 5000 * far / 64, 5000 * far / 64, 1, 0, 3, 3), 0);
-	assert_int_equal(dma_tree_find(&t, 0).slot, DMA_SLOT_EMPTY);
+	assert_int_equal(dma_tree_find(&t, 0, 1).slot, DMA_SLOT_EMPTY);
 	dma_tree_fini(&t);
 }
 
 /* However far a map comes before nodes run out: all of it or nothing. */
+/* Single pages that lie side by side are found as one; neither a gap nor other rights are crossed. */
+static void runs(void **state)
+{
+	struct dma_tree t;
+
+	(void)state;
+	assert_int_equal(dma_tree_init(&t), 0);
+	for (uint64_t i = 0; i < 20; i++)
+		assert_int_equal(dma_tree_map(&t, 100 + i, 100 + i, 1, 500 + i, i < 10 ? 3 : 1, 1), 0);
+	assert_int_equal(dma_tree_find(&t, 100, 17).run, 10);
+	assert_int_equal(dma_tree_find(&t, 100, 4).run, 4);
+	assert_int_equal(dma_tree_find(&t, 110, 17).run, 10);
+	assert_int_equal(dma_tree_unmap(&t, 105, 105, 2), 0);
+	assert_int_equal(dma_tree_find(&t, 100, 17).run, 5);
+	assert_int_equal(dma_tree_map(&t, 105, 105, 2, 505, 3, 3), 0); /* another file */
+	assert_int_equal(dma_tree_find(&t, 100, 17).run, 5);
+	assert_int_equal(dma_tree_unmap(&t, 105, 105, 4), 0);
+	assert_int_equal(dma_tree_map(&t, 105, 105, 1, 506, 3, 5), 0); /* another place in it */
+	assert_int_equal(dma_tree_find(&t, 100, 17).run, 5);
+	/* nothing and what is no more have no run */
+	assert_int_equal(dma_tree_find(&t, 5000, 17).run, 1);
+	assert_int_equal(dma_tree_unmap(&t, 100, 119, 6), 0);
+	assert_int_equal(dma_tree_find(&t, 100, 17).run, 1);
+	/* to the end of a large entry, and of the last node */
+	assert_int_equal(dma_tree_map(&t, 1024, 1535, 1, 0, 3, 7), 0);
+	assert_int_equal(dma_tree_find(&t, 1530, 17).run, 6);
+	dma_tree_prefetch(&t, 1530);
+	dma_tree_prefetch(&t, 105);
+	dma_tree_prefetch(&t, UINT64_MAX);
+	dma_tree_fini(&t);
+}
+
 static void map_is_all_or_nothing(void **state)
 {
 	const uint64_t first = 5, last = (1ull << 36) + 5;
@@ -199,6 +240,7 @@ int main(void)
 		cmocka_unit_test(whole_range_is_cheap),
 		cmocka_unit_test(random_against_reference),
 		cmocka_unit_test(node_limit),
+		cmocka_unit_test(runs),
 		cmocka_unit_test(map_is_all_or_nothing),
 		cmocka_unit_test(bisecting_respects_the_limit),
 	};

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "dma.h"
 #include "ppgtt.h"
 
 static const struct dma_origin who = { .engine = "test", .guc_id = 1 };
@@ -15,7 +16,7 @@ static struct ppgtt_leaf leaf;
 static enum ppgtt_status walk(struct harness *h, uint64_t va, bool write)
 {
 	memset(&leaf, 0, sizeof(leaf));
-	return ppgtt_walk(h->g->hw, &who, HARNESS_RAM_IOVA + OFF_PT, va, write, &leaf, NULL);
+	return ppgtt_walk(h->g->hw, &who, HARNESS_RAM_IOVA + OFF_PT, va, 1, write, &leaf, NULL);
 }
 
 static void small_page(void **state)
@@ -194,9 +195,10 @@ static void cursor_agrees(void **state)
 	static const uint32_t vas[] = { 0, 0x1000, 0x1ff000, 0x200000, 0x3000, 0x40001000, 0x2000,
 					0x210000, 0x220000, 0x200000 };
 	struct harness *h = *state;
-	struct ppgtt_cursor cur = { 0 };
+	struct ppgtt_cursor cur;
 
 	ppgtt_make(h);
+	ppgtt_cursor_init(&cur);
 	/* 2 MiB on: a compact table of 64 KiB pages; its second entry is missing */
 	ram64_set(h, LEVEL(1) + 8, (HARNESS_RAM_IOVA + 0x30000) | 3 | 1 << 6);
 	memset(h->ram + 0x30000, 0, 4096);
@@ -206,8 +208,9 @@ static void cursor_agrees(void **state)
 		struct ppgtt_leaf a = { .bytes = 1 }, b = { .bytes = 1 };
 		enum ppgtt_status x, y;
 
-		x = ppgtt_walk(h->g->hw, &who, HARNESS_RAM_IOVA + OFF_PT, vas[i], true, &a, NULL);
-		y = ppgtt_walk(h->g->hw, &who, HARNESS_RAM_IOVA + OFF_PT, vas[i], true, &b, &cur);
+		x = ppgtt_walk(h->g->hw, &who, HARNESS_RAM_IOVA + OFF_PT, vas[i], 1, true, &a, NULL);
+		y = ppgtt_walk(h->g->hw, &who, HARNESS_RAM_IOVA + OFF_PT, vas[i], 1, true, &b,
+			       &cur);
 		assert_int_equal(x, y);
 		assert_int_equal(a.level, b.level);
 		if (x != PPGTT_OK)
@@ -217,11 +220,71 @@ static void cursor_agrees(void **state)
 	}
 }
 
+/* Bytes of table entries that a walk of @len bytes from @va reads; what it finds is in leaf. */
+static uint64_t bytes_read(struct harness *h, uint64_t va, size_t len, bool write)
+{
+	struct vgpu_dma_stats before, after;
+	struct ppgtt_cursor cur;
+
+	ppgtt_cursor_init(&cur);
+	vgpu_dma_get_stats(h->g->dma, &before);
+	ppgtt_walk(h->g->hw, &who, HARNESS_RAM_IOVA + OFF_PT, va, len, write, &leaf, &cur);
+	vgpu_dma_get_stats(h->g->dma, &after);
+	return after.bytes - before.bytes;
+}
+
+/* Neighbours are found in the same go; nothing beyond what was asked for is read. */
+static void runs_of_pages(void **state)
+{
+	struct harness *h = *state;
+
+	ppgtt_make(h);
+	assert_int_equal(bytes_read(h, 0x3100, 65536, true), 8 * (4 + 17));
+	assert_int_equal(leaf.at.addr, HARNESS_RAM_IOVA + OFF_DATA + 0x3100);
+	assert_int_equal(leaf.bytes, 17 * 4096 - 0x100);
+	assert_int_equal(bytes_read(h, 0x3100, 0xf00, true), 8 * (4 + 1));
+	assert_int_equal(bytes_read(h, 0x3100, 0xf01, true), 8 * (4 + 2));
+	assert_int_equal(leaf.bytes, 2 * 4096 - 0x100);
+	/* the end of the table ends it, and so does what could not be read in one piece */
+	assert_int_equal(bytes_read(h, 0x1fe000, 65536, true), 8 * (4 + 2));
+	assert_int_equal(leaf.bytes, 2 * 4096);
+	assert_int_equal(bytes_read(h, 0, 1 << 20, true), 8 * (4 + PPGTT_AHEAD));
+	assert_int_equal(leaf.bytes, PPGTT_AHEAD * 4096);
+}
+
+/* What a run must not go across. */
+static void runs_end(void **state)
+{
+	static const uint64_t entries[] = {
+		0,					      /* a hole */
+		(HARNESS_RAM_IOVA + OFF_DATA + 0x9000) | 3,   /* another page */
+		(HARNESS_RAM_IOVA + OFF_DATA + 0x5000) | 1,   /* read-only */
+		(HARNESS_RAM_IOVA + OFF_DATA + 0x5000) | 3 | 1 << 9,  /* NULL */
+		(HARNESS_RAM_IOVA + OFF_DATA + 0x5000) | 3 | 1 << 11, /* VRAM */
+	};
+	struct harness *h = *state;
+
+	for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
+		ppgtt_make(h);
+		ram64_set(h, LEVEL(0) + 8 * 5, entries[i]);
+		bytes_read(h, 0x3000, 65536, true);
+		assert_int_equal(leaf.bytes, 2 * 4096);
+	}
+	/* a run of NULL pages is not one of addresses */
+	ram64_set(h, LEVEL(0) + 8 * 3, 0x1000 | 3 | 1 << 9);
+	ram64_set(h, LEVEL(0) + 8 * 4, 0x2000 | 3 | 1 << 9);
+	bytes_read(h, 0x3000, 65536, true);
+	assert_true(leaf.null);
+	assert_int_equal(leaf.bytes, 4096);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(small_page),
 		TEST(cursor_agrees),
+		TEST(runs_of_pages),
+		TEST(runs_end),
 		TEST(canonical_address),
 		TEST(huge_2m),
 		TEST(huge_1g),

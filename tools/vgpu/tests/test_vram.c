@@ -156,6 +156,59 @@ static void system_leaf(void **state)
 	assert_int_equal(ram32(h, OFF_DATA + 0x3008), 98);
 }
 
+/* A copy within the card needs no bus; of half a page beyond its end nothing is done quietly. */
+static void copies(void **state)
+{
+	struct harness *h = *state;
+	struct mem_space sp = vram_space(h);
+	static uint8_t want[65536];
+
+	for (size_t i = 0; i < sizeof(want); i++)
+		want[i] = (uint8_t)(i * 13 >> 3);
+	memcpy(mem(h) + V_DATA + 0x1080, want, sizeof(want));
+	harness_bus_master(h, false);
+	assert_int_equal(mem_copy(h->g->hw, &who, sp, 0x80010, 0x1080, sizeof(want)), 0);
+	harness_bus_master(h, true);
+	assert_memory_equal(mem(h) + V_DATA + 0x80010, want, sizeof(want));
+	/* to the bus and back */
+	for (uint32_t i = 0; i < 32; i++)
+		v64(h, LEVEL(0) + 8 * (0x100 + i), (HARNESS_RAM_IOVA + OFF_DATA + 4096 * (i ^ 1)) | 3);
+	assert_int_equal(mem_copy(h->g->hw, &who, sp, 0x100008, 0x1080, sizeof(want)), 0);
+	assert_memory_equal(h->ram + OFF_DATA + 4096 + 8, want, 4088);
+	assert_int_equal(mem_copy(h->g->hw, &who, sp, 0xc0000, 0x100008, sizeof(want)), 0);
+	assert_memory_equal(mem(h) + V_DATA + 0xc0000, want, sizeof(want));
+	assert_int_equal(harness_witness_total(h), 0);
+	vgpu_set_gone(h->g, true);
+	assert_int_equal(mem_copy(h->g->hw, &who, sp, 0x80010, 0x1080, 4096), 0);
+	assert_true(harness_witness(h, WITNESS_VRAM_AFTER_REMOVE) >= 2);
+	vgpu_set_gone(h->g, false);
+	v64(h, LEVEL(0) + 8 * 2, (END - 4096) | DM | 3);
+	v64(h, LEVEL(0) + 8 * 3, END | DM | 3);
+	assert_int_equal(mem_copy(h->g->hw, &who, sp, 0x80000, 0x2000, 4096), 0);
+	assert_int_equal(harness_witness(h, WITNESS_VRAM_FAULT), 0);
+	assert_int_not_equal(mem_copy(h->g->hw, &who, sp, 0x80000, 0x2000, 8192), 0);
+	assert_true(harness_witness(h, WITNESS_VRAM_FAULT) > 0);
+	assert_null(vram_direct(h->g->hw, END - 8, 9, false));
+	assert_null(vram_direct(h->g->hw, ~0ull, 8, true));
+	vgpu_set_dead(h->g, true);
+	assert_null(vram_direct(h->g->hw, 0, 8, true));
+	vgpu_set_dead(h->g, false);
+}
+
+static void words(void **state)
+{
+	struct harness *h = *state;
+	uint64_t v[3];
+
+	v64(h, END - 16, 7);
+	v64(h, END - 8, 8);
+	assert_int_equal(vram_read_words(h->g->hw, END - 16, v, 2, &who), DMA_OK);
+	assert_true(v[0] == 7 && v[1] == 8);
+	assert_int_equal(vram_read_words(h->g->hw, END - 16, v, 3, &who), DMA_NEVER_MAPPED);
+	assert_true(v[0] == 7 && v[1] == 8 && !v[2]);
+	assert_int_equal(harness_witness(h, WITNESS_VRAM_FAULT), 1);
+}
+
 /* A root at a bus address is an offset into VRAM here, where there are zeroes. */
 static void tables_in_system_memory(void **state)
 {
@@ -163,9 +216,9 @@ static void tables_in_system_memory(void **state)
 	struct ppgtt_leaf leaf;
 	uint64_t root = ppgtt_make(h);
 
-	assert_int_equal(ppgtt_walk(h->g->hw, &who, root, 0x1000, false, &leaf, NULL),
+	assert_int_equal(ppgtt_walk(h->g->hw, &who, root, 0x1000, 1, false, &leaf, NULL),
 			 PPGTT_TABLE_ERROR); /* beyond the end */
-	assert_int_equal(ppgtt_walk(h->g->hw, &who, 0x8000, 0x1000, false, &leaf, NULL),
+	assert_int_equal(ppgtt_walk(h->g->hw, &who, 0x8000, 0x1000, 1, false, &leaf, NULL),
 			 PPGTT_NOT_PRESENT);
 }
 
@@ -176,17 +229,17 @@ static void large_leaves(void **state)
 
 	vram_space(h);
 	v64(h, LEVEL(2), 0x0 | DM | 0x83); /* the identity map of the driver: 1 GiB */
-	assert_int_equal(ppgtt_walk(h->g->hw, &who, V_PT, 0x3abcdef8, true, &leaf, NULL), PPGTT_OK);
+	assert_int_equal(ppgtt_walk(h->g->hw, &who, V_PT, 0x3abcdef8, 1, true, &leaf, NULL), PPGTT_OK);
 	assert_true(leaf.at.vram);
 	assert_int_equal(leaf.at.addr, 0x3abcdef8);
 	assert_int_equal(leaf.bytes, END - 0x3abcdef8);
 	v64(h, LEVEL(2), LEVEL(1) | 3);
 	v64(h, LEVEL(1), 0x600000 | DM | 1 << 12 | 0x83); /* 2 MiB; bit 12 is PAT */
-	assert_int_equal(ppgtt_walk(h->g->hw, &who, V_PT, 0x12345, true, &leaf, NULL), PPGTT_OK);
+	assert_int_equal(ppgtt_walk(h->g->hw, &who, V_PT, 0x12345, 1, true, &leaf, NULL), PPGTT_OK);
 	assert_int_equal(leaf.at.addr, 0x612345);
 	v64(h, LEVEL(1), LEVEL(0) | 0x43); /* compact table of 64 KiB pages */
 	v64(h, LEVEL(0) + 8, 0x750000 | DM | 3);
-	assert_int_equal(ppgtt_walk(h->g->hw, &who, V_PT, 0x1abcd, true, &leaf, NULL), PPGTT_OK);
+	assert_int_equal(ppgtt_walk(h->g->hw, &who, V_PT, 0x1abcd, 1, true, &leaf, NULL), PPGTT_OK);
 	assert_int_equal(leaf.at.addr, 0x75abcd);
 	assert_true(leaf.at.vram);
 }
@@ -276,11 +329,11 @@ static void table_beyond_the_end(void **state)
 	for (int level = 4; level > 0; level--) {
 		vram_space(h);
 		v64(h, LEVEL(level), END | 3);
-		assert_int_equal(ppgtt_walk(h->g->hw, &who, V_PT, 0, false, &leaf, NULL),
+		assert_int_equal(ppgtt_walk(h->g->hw, &who, V_PT, 0, 1, false, &leaf, NULL),
 				 PPGTT_TABLE_ERROR);
 	}
-	assert_int_equal(ppgtt_walk(h->g->hw, &who, END, 0, false, &leaf, NULL), PPGTT_TABLE_ERROR);
-	assert_int_equal(ppgtt_walk(h->g->hw, &who, ~0ull, 0, false, &leaf, NULL), PPGTT_TABLE_ERROR);
+	assert_int_equal(ppgtt_walk(h->g->hw, &who, END, 0, 1, false, &leaf, NULL), PPGTT_TABLE_ERROR);
+	assert_int_equal(ppgtt_walk(h->g->hw, &who, ~0ull, 0, 1, false, &leaf, NULL), PPGTT_TABLE_ERROR);
 	assert_int_equal(harness_witness(h, WITNESS_VRAM_FAULT), 6);
 }
 
@@ -457,6 +510,8 @@ int main(void)
 		CARD(through_the_ggtt),
 		CARD(tables_in_vram),
 		CARD(system_leaf),
+		CARD(copies),
+		CARD(words),
 		CARD(tables_in_system_memory),
 		CARD(large_leaves),
 		CARD(null_leaf_is_no_vram),

@@ -26,7 +26,8 @@ def measure(args, out):
     model = alone(s)
     return Figures(f"virtual GPU, best of {RUNS} boots of {args.base}",
                    [(what, f"{best[key] * scale:.2f} {unit}", "") for key, what, scale, unit in ROWS] + rows(model),
-                   {"versions": s.versions, "runs": runs, "best": best, "model": model})
+                   {"versions": s.versions, "runs": runs, "best": best, "model": model},
+                   [plot(model["iova"], out / "iova.svg")])
 
 
 def alone(s):
@@ -42,20 +43,43 @@ def alone(s):
     return json.loads(done.stdout)
 
 
+COPIES = (("copy_2m", "2 MiB pages"), ("copy_4k", "4 KiB pages"),
+          ("copy_scattered", "4 KiB pages, each an IOVA of its own"))
+IOVA = (("map a page, request", 1, "tab:blue", "-"), ("unmap a page, request", 2, "tab:orange", "-"),
+        ("map a page, table alone", 3, "tab:blue", "--"), ("unmap a page, table alone", 4, "tab:orange", "--"))
+
+
 def rows(m):
     """The model's figures as ratios to what they are compared with."""
+    found = [("register read / empty vfio-user server", f"{m['register_ns'] / m['empty_ns']:.2f}",
+              f"{m['register_ns']} ns / {m['empty_ns']} ns")]
+    for key, what in COPIES:
+        engine, host = m[f"{key}_mb_s"]
+        found.append((f"copy engine, {what} / memcpy", f"{m[key]:.2f}", f"{engine} MB/s / {host} MB/s"))
     few, many = m["iova"][0], m["iova"][-1]
-    return [("register read / empty vfio-user server", f"{m['register_ns'] / m['empty_ns']:.2f}",
-             f"{m['register_ns']} ns / {m['empty_ns']} ns"),
-            ("copy engine, 2 MiB pages / memcpy", f"{m['copy_2m_mb_s'] / m['memcpy_mb_s']:.2f}",
-             f"{m['copy_2m_mb_s']} MB/s / {m['memcpy_mb_s']} MB/s"),
-            ("copy engine, 4 KiB pages / memcpy", f"{m['copy_4k_mb_s'] / m['memcpy_mb_s']:.2f}",
-             f"{m['copy_4k_mb_s']} MB/s"),
-            (f"map a page, {many[0]} live / {few[0]} live", f"{many[1] / few[1]:.2f}",
-             ", ".join(f"{n}: {up} ns" for n, up, _ in m["iova"])),
-            (f"unmap a page, {many[0]} live / {few[0]} live", f"{many[2] / few[2]:.2f}",
-             ", ".join(f"{n}: {down} ns" for n, _, down in m["iova"])),
-            ("idle program, 2 s", f"{m['idle_ticks']} ticks", f"{m['idle_wakeups']} wake-ups")]
+    for what, n, _, _ in IOVA:
+        found.append((f"{what}: {many[0]} live / {few[0]} live", f"{many[n] / few[n]:.2f}",
+                      ", ".join(f"{p[0]}: {p[n]}" for p in m["iova"]) + " ns"))
+    return found + [("idle program, 2 s", f"{m['idle_ticks']} ticks", f"{m['idle_wakeups']} wake-ups")]
+
+
+def plot(points, path):
+    """Cost of a mapping over the number that live, both axes logarithmic."""
+    import matplotlib
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, 4.5))
+    for what, n, colour, style in IOVA:
+        axes.plot([p[0] for p in points], [p[n] for p in points], style, marker="o", color=colour, label=what)
+    axes.set(xscale="log", yscale="log", ylim=(10, None), xlabel="4 KiB pages mapped", ylabel="ns",
+             title="virtual GPU: cost of a mapping while others live")
+    axes.grid(True, which="both", alpha=0.3)
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(path)
+    pyplot.close(figure)
+    return path
 
 
 def once(s, where):
