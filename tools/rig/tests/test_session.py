@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+"""How a session spreads tests over guests, and leaves out what earlier runs have told."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from xerig import errors, igt, run, session
+from xerig.igt import IgtTest
+
+TESTS = [IgtTest("xe_vm", "a"), IgtTest("xe_vm", "b"), IgtTest("xe_mmap", "c")]
+
+
+class Worker(igt.Worker):
+    @staticmethod
+    def tune(machine, _session):
+        return machine
+
+
+@pytest.fixture
+def two(monkeypatch, tmp_path):
+    """A session of both sides that has nothing but their names."""
+    monkeypatch.delenv("JOBS", raising=False)
+    s = session.Session("igt", "6.12", cache=SimpleNamespace())
+    s.sides = {side: SimpleNamespace() for side in ("base", "patched")}
+    s.run_dir = tmp_path
+    monkeypatch.setattr(s, "machine", lambda side, iommu: (side, iommu))
+    return s
+
+
+def lanes(s):
+    got, total = s._lanes([("on", TESTS)], {"base": [], "patched": []}, Worker)
+    return [[(j.facts["side"], [t.name for t in j.cells]) for j in lane] for lane in got], total
+
+
+ALL = ["xe_vm@a", "xe_vm@b", "xe_mmap@c"]
+
+
+def test_a_guest_a_side(two):
+    assert lanes(two) == ([[("base", ALL)], [("patched", ALL)]], 6)
+
+
+def test_one_after_the_other_with_one_job(two, monkeypatch):
+    monkeypatch.setenv("JOBS", "1")
+    assert lanes(two) == ([[("base", ALL), ("patched", ALL)]], 6)
+
+
+def test_the_only_side_is_split_among_the_jobs(two, monkeypatch):
+    del two.sides["base"]
+    assert lanes(two) == ([[("patched", ALL[:2])], [("patched", ALL[2:])]], 3)
+    monkeypatch.setenv("JOBS", "1")
+    assert lanes(two) == ([[("patched", ALL)]], 3)
+
+
+def test_a_wrong_number_of_jobs_is_a_usage_error(two, monkeypatch):
+    monkeypatch.setenv("JOBS", "0")
+    with pytest.raises(errors.UsageError, match="JOBS"):
+        lanes(two)
+
+
+def test_what_is_known_does_not_run_and_is_a_result(two):
+    known = run.Result(TESTS[0], {"side": "base"})
+    two.have["base"] = {TESTS[0]: known}
+    got, total = lanes(two)
+    assert got == [[("base", ALL[1:])], [("patched", ALL)]] and total == 5 and two.results == [known]
