@@ -152,7 +152,7 @@ class Guest:
             if isinstance(result, Exception):
                 self.error = result
                 return 7
-            self.out[f"igt@{name}"] = {"result": "incomplete" if cut else result, "out": "Failed assertion: x"}
+            self.out[f"igt@{name.lower()}"] = {"result": "incomplete" if cut else result, "out": "Failed assertion: x"}
             if cut:
                 break
             self.records.append(rec(f"[IGT] {program}: finished subtest {subtest}, SUCCESS"))
@@ -211,6 +211,7 @@ def test_a_job_of_a_closed_vm_may_fault_at_the_root():
     root_empty = {"kind": "ppgtt_fault", "detail": "not present, level 4"}
     assert judged("pass", witness=[root_empty]).verdict == "clean"
     assert judged("pass", witness=[{**root_empty, "detail": "not present, level 0"}]).oracles() == ["witness"]
+    assert judged("pass", witness=[{"kind": "unknown_command", "detail": "no such command: 0x12345678"}]).oracles() == ["witness"]
     assert judged("pass", witness=[root_empty, {"kind": "dma_after_unmap"}]).oracles() == ["witness"]
 
 
@@ -245,8 +246,18 @@ def test_what_the_runner_lost_and_igt_said_has_ended(monkeypatch):
 
 
 def test_a_runner_that_never_runs_anything_is_infra(monkeypatch):
-    got = go(monkeypatch, ABC, [{"xe_vm@a": "notrun"}])
-    assert [v for _, v, _ in got] == ["infra"] * 3
+    got = go(monkeypatch, ABC, [{"xe_vm@a": "notrun"}, {}])
+    assert [(v, b) for _, v, b in got] == [("infra", "boot-1"), ("clean", "boot-2"), ("clean", "boot-2")]
+
+
+def test_runners_that_run_nothing_end_the_list(monkeypatch):
+    tests = [IgtTest("xe_vm", str(n)) for n in range(9)]
+    got = go(monkeypatch, tests, [{t.name: "notrun" for t in tests}])
+    assert [v for _, v, _ in got] == ["infra"] * 9 and got[-1][2] == ""
+
+
+def test_names_with_capitals_are_the_runners_small_ones(monkeypatch):
+    assert go(monkeypatch, [IgtTest("xe_vm", "Invalid-x")], [{}]) == [("Invalid-x", "clean", "boot-1")]
 
 
 def test_expectations_of_named_tests():
