@@ -80,9 +80,20 @@ def test_subtests_that_lack_the_same_say_so_once():
         ["xe_has_vram(fd)", "xe_has_vram(fd)", "no reason given"]
 
 
+def test_a_reason_that_was_cut_is_the_whole_one_of_another(monkeypatch):
+    def skip(text):
+        return {"result": "skip", "out": "Test requirement: " + text}
+    seen = igt.read_results(result_file(xe_a__one=skip("has_necessary_e"), xe_a__two=skip("has_necessary_engines"),
+                                        xe_a__three=skip("other")))
+    assert [igt.why_skipped(one["text"]) for one in seen.values()] == ["has_necessary_engines"] * 2 + ["other"]
+
+
 def judged(result, text="", log=(), died=None, witness=()):
     seen = {"result": result, "seconds": 1.0, "text": text, "dynamic": {}} if result else None
     return igt.judge(IgtTest("xe_vm", "a"), FACTS, seen, list(log), list(witness), [], SKIPS, died)
+
+
+CLEAN = {"result": "pass", "seconds": 1.0, "text": "", "dynamic": {}}
 
 
 def test_verdicts():
@@ -212,6 +223,9 @@ def test_a_job_of_a_closed_vm_may_fault_at_the_root():
     assert judged("pass", witness=[root_empty]).verdict == "clean"
     assert judged("pass", witness=[{**root_empty, "detail": "not present, level 0"}]).oracles() == ["witness"]
     assert judged("pass", witness=[{"kind": "unknown_command", "detail": "no such command: 0x12345678"}]).oracles() == ["witness"]
+    fault = {**root_empty, "detail": "not present, level 1"}
+    assert not igt.judge(IgtTest("xe_vm", "a"), FACTS, CLEAN, [], [fault], [], SKIPS, faults=True).findings
+    assert igt.judge(IgtTest("xe_vm", "a"), FACTS, CLEAN, [], [fault], [], SKIPS).oracles() == ["witness"]
     assert judged("pass", witness=[root_empty, {"kind": "dma_after_unmap"}]).oracles() == ["witness"]
 
 

@@ -38,6 +38,7 @@ SPOILS = ("device_reset",)  # leaves a device on which later tests skip themselv
 SILENT_SECONDS = 60  # without a word from a guest that should be busy
 MOST_SILENT = 3
 SKIPS = paths.RIG / "expect" / "igt-skips.txt"
+FAULTS = re.compile("cat-error|invalid-fault|invalid-va")
 NO_REASON = "no reason given"
 CUT = {"result": "notrun"}
 BROKEN_OFF = ("notrun", "incomplete")
@@ -216,15 +217,25 @@ def read_results(text):
         one["seconds"] = max(one["seconds"], float(took.get("end", 0)) - float(took.get("start", 0)))
         if len(parts) <= 3 or result not in ("pass", "skip"):
             one["text"] += row.get("out", "") + row.get("err", "")
-    # Of subtests that lack the same, only the first says what.
-    last = {}
-    for name, one in out.items():
-        program = name.split("@")[0]
-        if one["result"] == "skip":
-            if why_skipped(one["text"]) == NO_REASON and program in last:
-                one["text"] = last[program]
-            last[program] = one["text"]
+    complete_skips(out)
     return out
+
+
+def complete_skips(tests):
+    """Gives each skip of read_results() its whole reason: of subtests that lack the same only the first says
+    what, and the runner cuts what one says where it reads the start of the next."""
+    skips = {}
+    for name, one in tests.items():
+        if one["result"] == "skip":
+            skips.setdefault(name.split("@")[0], []).append(one)
+    for mine in skips.values():
+        texts = {why_skipped(one["text"]): one["text"] for one in mine}
+        last = None
+        for one in mine:
+            why = why_skipped(one["text"])
+            whole = max((w for w in texts if w.startswith(why)), key=len)
+            one["text"] = last if why == NO_REASON and last else texts[whole]
+            last = one["text"]
 
 
 def wanted(event):
@@ -232,11 +243,13 @@ def wanted(event):
     return (event.get("kind"), event.get("detail")) in WANTED
 
 
-def judge(test, facts, seen, records, witness, rules, skips, died=None):
+def judge(test, facts, seen, records, witness, rules, skips, died=None, faults=False):
     """A run.Result of one test. seen: its entry of read_results(), None if the runner never told;
-    died: why the guest broke while it ran."""
+    died: why the guest broke while it ran; faults: it, or the next test, reaches for unmapped memory on purpose.
+    """
     res = run.Result(test, {**facts, **test.facts()})
-    ev = oracles.Evidence(res.facts, witness=[e for e in witness if not wanted(e)])
+    ev = oracles.Evidence(res.facts, witness=[e for e in witness if not wanted(e)
+                                               and not (faults and e["kind"] == "ppgtt_fault")])
     ev.entries = klog.entries(records)
     ev.bad_entries = [e for e in klog.judge(ev.entries, rules, res.facts) if not e.title.startswith("[IGT]")]
     ev.kernel_died = died
@@ -409,10 +422,12 @@ class Worker(run.Worker):
             return [ran]
         self.silent = 0
         out = []
-        for t in ran:
+        for n, t in enumerate(ran):
+            # The witness hears of a test a moment after its start.
+            faults = any(FAULTS.search(x.subtest) for x in ran[n:n + 2])
             mine = [e for e in events if e.get("mark") == t.igt_name or (e.get("mark") not in logs and t is ran[0])]
             out.append(judge(t, self.job.facts, seen.get(t.igt_name), logs.get(t.igt_name, []), mine, self.rules, self.skips,
-                             died if t is ran[-1] else None))
+                             died if t is ran[-1] else None, faults))
         if len(out) == 1:
             out[0].seconds = seconds
         return out
