@@ -32,7 +32,7 @@ class Step:
 class Walk:
     """Walks the series of a base. points: at most so many patches at a time, None for all of them.
 
-    Each walk returns (findings, note); the first patch that fails ends it.
+    Each walk returns (findings, note); the first patch that fails ends it, and a walk that was cut short is not passed.
     """
 
     def __init__(self, base, source, cache, points=None):
@@ -77,7 +77,7 @@ class Walk:
             self._mark(kind, step).touch()
         left = len(todo) - len(now)
         note = f"{len(steps)} states of the series, {len(now)} {verb} now, {len(steps) - len(todo)} did before"
-        return [], f"{note}, {left} are still to be asked" if left else note
+        return [f"{left} states are still to be asked: run it again"] if left else [], note
 
     def _mark(self, kind, step):
         return self.cache.check / f"{kind}-{step.key}"
