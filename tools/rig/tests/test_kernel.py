@@ -198,3 +198,31 @@ def test_the_kernel_that_counts_begins_as_a_copy_of_the_plain_one(builds):
     assert (k.bzimage.parent / "gcno/drivers/gpu/drm/xe/xe.gcno").read_text() == "notes"
     note.with_name("xe.o").write_text("stale")
     assert builds.compiled(builds.ensure("patched", "cover")) == "int other;\n"  # copied once
+def test_compiler_is_asked_once_for_what_it_has_seen(builds, monkeypatch):
+    monkeypatch.setattr(kernel, "CCACHE", builds.tmp / "ccache")
+    built = buildtree.BuildTree(builds.cache, builds.base, builds.source)
+    objects = built.objects("plain")
+    assert "ccache" not in kernel.Make(builds.cache, built.src, objects).env["PATH"], "there is no ccache"
+    write(builds.tmp / "ccache/gcc", "")
+    assert "CCACHE_DIR" not in kernel.Make(builds.cache, built.src, objects).env, "a first build fills it with nothing of use"
+    write(objects / "vmlinux", "")
+    env = kernel.Make(builds.cache, built.src, objects).env
+    assert env["PATH"].startswith(f"{builds.tmp}/ccache:") and env["CCACHE_DIR"] == str(builds.cache.ccache)
+
+
+def test_modules_after_a_change_of_the_image_build_the_image(builds):
+    builds.ensure()
+    built = buildtree.BuildTree(builds.cache, builds.base, builds.source)
+    objects, asked = built.objects("plain"), kconfig.options("plain", "6.12", "patched")
+
+    def last():
+        return builds.calls()[-1].split()
+    kernel.modules(builds.cache, built, objects, "plain", asked, {XE: b"int a;\n"}, "x")
+    kernel.modules(builds.cache, built, objects, "plain", asked, {XE: b"int b;\n"}, "x")
+    assert last()[-1] == "modules" and "bzImage" not in last()
+    kernel.modules(builds.cache, built, objects, "plain", asked, {"include/drm/drm.h": b"#define DRM 9\n"}, "x")
+    assert "bzImage" in last()
+    kernel.modules(builds.cache, built, objects, "plain", asked, {XE: b"int b;\n"}, "x")
+    assert "bzImage" in last(), "the image still had the other header"
+    k = kernel.product(builds.cache, builds.base, built, "plain", {XE: b"int b;\n"}, "0123")
+    assert k.bzimage.exists() and k.modules.exists() and k.key == "0123"
