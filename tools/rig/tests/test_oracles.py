@@ -5,7 +5,7 @@ import pytest
 from test_klog import DMA, OOPS, PM, records
 
 from xerig import klog, oracles
-from xerig.oracles import Evidence, Sample
+from xerig.oracles import Evidence, Sample, witness
 
 FACTS = {"base": "6.12", "side": "base", "kernel": "plain", "iommu": "on", "gpu": "lnl",
          "state": "bo-bound", "way": "remove", "order": "close-after"}
@@ -104,6 +104,18 @@ def test_witness_events_speak(kind):
     ev = clean()
     ev.witness = [{"kind": kind, "iova": 4096, "detail": "x"}]
     assert spoke(ev) == ["witness"]
+
+
+def test_events_are_told_with_what_went_before_in_the_guests_time():
+    event = {"kind": "dma_after_unmap", "time_us": 2000, "guest_us": 5002000, "iova": 4096, "len": 8, "engine": "bcs0",
+             "guc_id": 3, "detail": "write of an address unmapped 7 us ago",
+             "before": [{"time_us": 1500, "kind": "mmio_write", "what": "GFX_MSTR_IRQ", "addr": 0x190010, "len": 4, "val": 1}]}
+    assert witness.story(event).splitlines() == [
+        "[    5.001500]     mmio_write 0x190010 GFX_MSTR_IRQ = 0x1",
+        "[    5.002000] dma_after_unmap by bcs0, context 3 at 0x1000, 8 bytes: write of an address unmapped 7 us ago"]
+    del event["guest_us"], event["before"]
+    assert witness.story(event).startswith("[    0.002000] dma_after_unmap by bcs0")
+    assert witness.story({"kind": "ctb_protocol"}) == "ctb_protocol"
 
 
 @pytest.mark.parametrize("key, value", [("live_dma_pages", 7), ("contexts", 1), ("jobs_running", 1), ("bus_master", True)])

@@ -21,7 +21,7 @@ def make(state="userptr", verdict="dirty", side="base", **kw):
              "state": state, "way": "remove", "order": "close-after"}
     findings = [Finding("klog", "oops: </script><b>", "trace")] if verdict == "dirty" else []
     res = Result(cell, facts, verdict, findings, leaked=15 if verdict == "dirty" else 0, remove_ns=5_200_000, seconds=1.5,
-                 log=["<4>[    1.0] a </script> line"], witness=[{"kind": "dma_after_unmap"}],
+                 log=["<4>[    1.0] a </script> line"], witness=[{"kind": "dma_after_unmap", "time_us": 5, "guest_us": 1000005}],
                  samples={"before": Sample(1, 2, 3)}, replies=[("gone", "ok {}", 0.01)], **kw)
     return res
 
@@ -78,6 +78,7 @@ def test_page_is_one_file_and_safe_against_its_content(written):
     assert "http" not in page.replace("http://www.w3.org", "") and "<link" not in page and "src=" not in page
     body = page.split('<script id="data" type="application/json">')[1].split("</script>")[0]
     assert json.loads(body)[0]["log"].startswith("<4>") and "</script>" in json.loads(body)[0]["log"]
+    assert json.loads(body)[0]["witness"] == "[    1.000005] dma_after_unmap"
     assert page.count('data-id="') == 4 and "v-dirty" in page
 
 

@@ -39,7 +39,7 @@ class Guest:
     def __init__(self, answers=None):
         self.answers = {"hold": "held {}", "verify": "ok {}", "gone": "ok {}", "munmap": "ok {}", "close": "ok {}",
                         **(answers or {})}
-        self.steps, self.records, self.lost, self.heard = [], [], False, 0
+        self.steps, self.records, self.lost, self.heard, self.now = [], [], False, 0, 0
         self.kernel = []
         self._children = {}
         self.write_error = None
@@ -47,7 +47,7 @@ class Guest:
     def mark(self, text, *_args, **_kw):
         self.records += [agent.Record(4, 0, 0, t) for t in self.kernel]
         self.kernel = []
-        self.records.append(agent.Record(6, 0, 0, text))
+        self.records.append(agent.Record(6, 0, self.now, text))
         return len(self.records) - 1
 
     def slice(self, begin, end=None):
@@ -268,6 +268,14 @@ def test_what_the_kernel_says_between_two_cells_is_the_second_ones():
     guest.records.append(agent.Record(4, 0, 0, "a late warning"))
     for verdict in ("dirty", "clean"):
         assert cell_run(Cell("idle-fd", "remove", "close-after"), guest).run().verdict == verdict
+
+
+def test_the_gpu_learns_the_guests_clock():
+    gpu, guest = Gpu(), Guest()
+    guest.now = 4711
+    cell_run(Cell("idle-fd", "remove", "close-after"), guest, gpu).run()
+    assert ("mark", "idle-fd/remove/close-after", 4711) in gpu.log
+    assert gpu.log.index(("mark", "idle-fd/remove/close-after", 4711)) < gpu.log.index(("witness", 0, True))
 
 
 def test_witness_event_makes_a_cell_dirty():

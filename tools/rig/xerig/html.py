@@ -6,6 +6,8 @@ from pathlib import Path
 
 import jinja2
 
+from .oracles import witness
+
 TEMPLATES = Path(__file__).parent / "templates"
 MANY = 300  # results
 LOG_LIMIT = 60000  # characters of a log slice in the page; the file has all
@@ -19,9 +21,12 @@ def _environment():
     return env
 
 
-def _slice(run_dir, res, name):
+def _file(run_dir, res, name):
     path = run_dir / res["files"] / name
-    text = path.read_text("utf-8", "replace") if path.exists() else ""
+    return path.read_text("utf-8", "replace") if path.exists() else ""
+
+
+def _cut(text):
     return text if len(text) <= LOG_LIMIT else text[:LOG_LIMIT] + "\n... (cut, see the file)\n"
 
 
@@ -51,8 +56,10 @@ def write_run(run_dir, data):
     sides, ways, rows = grid(results)
     # Thousands of clean tests would make a page of their logs alone.
     whole = len(results) < MANY
-    detail = [{"log": _slice(run_dir, r, "klog.txt") if whole or r["verdict"] not in ("clean", "skip") else "(in the file)",
-               "witness": _slice(run_dir, r, "witness.json"), **r} for r in results]
+    detail = [{"log": _cut(_file(run_dir, r, "klog.txt")) if whole or r["verdict"] not in ("clean", "skip") else "(in the file)",
+               "witness": _cut("\n".join(witness.story(json.loads(e))
+                                         for e in _file(run_dir, r, "witness.json").splitlines())),
+               **r} for r in results]
     text = json.dumps(detail).replace("</", "<\\/")
     page = _environment().get_template("run.html.j2").render(
         data=data, sides=sides, ways=ways, rows=rows, detail=text,

@@ -13,7 +13,7 @@ import re
 import time
 from dataclasses import dataclass, replace
 
-from . import agent, cmd, errors, klog, oracles, paths, run
+from . import agent, cmd, errors, klog, oracles, paths, run, vgpu
 
 KIND = "igt"
 PROGRAMS = "/usr/libexec/igt-gpu-tools"
@@ -368,7 +368,7 @@ class Worker(run.Worker):
             at += len(fresh)
             for r in fresh:
                 if m := _START.match(r.text):
-                    vm.gpu.command("mark", name=f"{m[1]}@{m[2]}")
+                    vgpu.mark(vm.gpu, f"{m[1]}@{m[2]}", r)
                     self.note(f"{self.job.label}: {m[1]}@{m[2]}")
             if self._late() and not told:
                 told = True
@@ -393,7 +393,7 @@ class Worker(run.Worker):
         except (agent.GuestGone, agent.GuestTimeout, agent.AgentError):
             last = None
         logs = slices(guest.slice(first + 1, last), batch)
-        events = vm.gpu.command("witness", since=since)["events"]
+        events = vgpu.witnessed(vm.gpu, since)
         found = {name.lower(): one for name, one in read_results(text).items()}  # as the runner writes names
         seen = {t.igt_name: found[t.igt_name.lower()] for t in batch if t.igt_name.lower() in found}
         for t in batch:

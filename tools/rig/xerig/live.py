@@ -10,7 +10,7 @@ import re
 import time
 from dataclasses import dataclass
 
-from . import agent, errors, klog, kunit, oracles, paths, run
+from . import agent, errors, klog, kunit, oracles, paths, run, vgpu
 from .oracles import rig
 
 KIND = "live"
@@ -118,8 +118,8 @@ class LiveRun:
         began, first, last, since = time.monotonic(), 0, None, 0
         try:
             first = guest.mark(f"xe-unplug: {self.test.name}: begin")
+            vgpu.mark(gpu, self.test.name, guest.slice(first, first + 1)[0])
             since = gpu.command("witness", since=1 << 62)["next"]
-            gpu.command("mark", name=self.test.name)
             guest.write(FILTER, self.test.name)
             child = guest.run(["modprobe", MODULE], CASE_SECONDS)
             if child.status:
@@ -147,7 +147,7 @@ class LiveRun:
         # KUnit reports a failed expectation in the log as well; that is the case's own word.
         ev.bad_entries = [e for e in klog.judge(ev.entries, self.rules, res.facts) if not e.title.lstrip().startswith("# ")]
         try:
-            ev.witness = self.vm.gpu.command("witness", since=since)["events"]
+            ev.witness = vgpu.witnessed(self.vm.gpu, since)
         except errors.InfraError as e:
             ev.infra.append(str(e))
         res.log, res.entries, res.witness = [str(r) for r in records], ev.entries, ev.witness

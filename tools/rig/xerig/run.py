@@ -8,7 +8,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from . import agent, boot, errors, klog, oracles, paths, procs, ways
+from . import agent, boot, errors, klog, oracles, paths, procs, vgpu, ways
 from .oracles import dma_debug, memory
 from .orders import BESIDE, ORDERS
 from .states import STATES
@@ -103,9 +103,9 @@ class CellRun:
         since = [0] * len(self.boot.gpus)
         try:
             first = self.guest.mark(begin_text)
-            since = [g.command("witness", since=1 << 62)["next"] for g in self.boot.gpus]
-            for gpu in self.boot.gpus:
-                gpu.command("mark", name=self.cell.name)
+            for n, gpu in enumerate(self.boot.gpus):
+                vgpu.mark(gpu, self.cell.name, self.guest.records[first])
+                since[n] = gpu.command("witness", since=1 << 62)["next"]
             self._steps()
             self._await_dump(first)
         except agent.GuestOops as e:
@@ -353,7 +353,7 @@ class CellRun:
             if self._dead:
                 self.gpu.command("dead", on=False)
             ev.witness = [e if not n else {**e, "gpu": n + 1} for n, g in enumerate(self.boot.gpus)
-                          for e in g.command("witness", since=since[n])["events"]]
+                          for e in vgpu.witnessed(g, since[n])]
         except errors.InfraError as e:
             if healthy:
                 ev.infra.append(str(e))

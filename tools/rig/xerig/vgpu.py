@@ -33,6 +33,16 @@ def build(out_dir, verbose=False):
     return program
 
 
+def mark(gpu, name, record):
+    """A label for the GPU's events from now on. record: of the guest's kernel log and of just now, which tells its clock."""
+    gpu.command("mark", name=name, guest_us=record.us)
+
+
+def witnessed(gpu, since):
+    """Witness events from number since on, the first of a kind with what went before them."""
+    return gpu.command("witness", since=since, stories=True)["events"]
+
+
 class Vgpu:
     """One running virtual GPU. Not thread-safe: one user."""
 

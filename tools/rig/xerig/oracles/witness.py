@@ -1,13 +1,32 @@
 # SPDX-License-Identifier: MIT
 """The GPU's own view: what it was asked to do that no living driver may ask, and what it was left with."""
 
-import json
-
 from ..ways import WAYS
 from . import Finding
 
 NAME = "witness"
 DEAD = [w.name for w in WAYS.values() if w.dead]
+
+
+def clock(us):
+    """A time as the kernel log shows it."""
+    return f"[{us // 1000000:5d}.{us % 1000000:06d}]"
+
+
+def story(event):
+    """An event for people, a line; before it what the device saw, where it is known. Times are the guest's, if known."""
+    shift = event["guest_us"] - event["time_us"] if "guest_us" in event else 0
+    lines = []
+    for b in event.get("before", ()):
+        lines.append(f"{clock(max(0, b['time_us'] + shift))}     {b['kind']} {b['addr']:#x}"
+                     f"{' ' + b['what'] if b['what'] else ''} = {b['val']:#x}")
+    who = f" by {event['engine']}" if event.get("engine") else ""
+    if event.get("guc_id", -1) >= 0:
+        who += f", context {event['guc_id']}"
+    where = f" at {event['iova']:#x}, {event.get('len', 0)} bytes" if event.get("iova") is not None else ""
+    when = clock(max(0, event["time_us"] + shift)) + " " if "time_us" in event else ""
+    lines.append(f"{when}{event['kind']}{who}{where}: {event.get('detail', '')}".rstrip(": "))
+    return "\n".join(lines)
 
 
 def check(ev):
@@ -22,7 +41,7 @@ def check(ev):
         first = events[0]
         where = f" at {first['iova']:#x}" if first.get("iova") is not None and "dma" in kind else ""
         out.append(Finding(NAME, f"{kind}: {len(events)} x, first{where} {first.get('detail', '')}".rstrip(),
-                           "\n".join(json.dumps(e) for e in events[:50])))
+                           "\n".join(story(e) for e in events[:50])))
     gone = ev.gone or {}
     # Without a vIOMMU the whole memory of the guest is one mapping that is not the driver's.
     pages = gone.get("live_dma_pages", 0) - ev.own_pages
