@@ -43,12 +43,19 @@ static inline void wr(struct harness *h, uint32_t off, uint32_t val)
 	vgpu_mmio_write(h->g, off, val, 4);
 }
 
-static inline void sleep_ms(long ms)
+static inline void sleep_us(long us)
 {
-	struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
+	struct timespec ts = { us / 1000000, us % 1000000 * 1000 };
 
 	nanosleep(&ts, NULL);
 }
+
+static inline void sleep_ms(long ms)
+{
+	sleep_us(1000 * ms);
+}
+
+#define POLL_US 50 /* how often the helpers look; a test waits for hundreds of things */
 
 /* One request through the MMIO mailbox; returns flag 0 afterwards. */
 static inline uint32_t mailbox(struct harness *h, uint32_t d0, uint32_t d1, uint32_t d2,
@@ -133,10 +140,10 @@ static inline unsigned int g2h(struct harness *h, uint32_t msg[16], long ms)
 {
 	uint32_t head = ram32(h, OFF_DESC + 0x800), n;
 
-	for (long t = 0; head == ram32(h, OFF_DESC + 0x804); t++) {
-		if (t >= ms)
+	for (long t = 0; head == ram32(h, OFF_DESC + 0x804); t += POLL_US) {
+		if (t >= 1000 * ms)
 			return 0;
-		sleep_ms(1);
+		sleep_us(POLL_US);
 	}
 	n = (ram32(h, OFF_G2H + 4 * head) & 0xff) + 1;
 	assert_in_range(n, 2, 16);
@@ -255,8 +262,8 @@ static inline void ctx_disable(struct harness *h, uint32_t id)
 /* Waits until guest memory at @off is @val; fails the test after 3 s. */
 static inline void wait32(struct harness *h, uint32_t off, uint32_t val)
 {
-	for (int t = 0; t < 3000 && ram32(h, off) != val; t++)
-		sleep_ms(1);
+	for (long t = 0; t < 3000000 && ram32(h, off) != val; t += POLL_US)
+		sleep_us(POLL_US);
 	assert_int_equal(ram32(h, off), val);
 }
 

@@ -329,6 +329,20 @@ static void fast_color_repeats_the_pixel(void **state)
 	assert_int_equal(blt_execute(c, 16, &mem), BLT_BAD);
 }
 
+/* Compression is off: there is no state to move, and the addresses mean nothing. */
+static void ctrl_surf_copy_touches_nothing(void **state)
+{
+	uint32_t c[5] = { 0x52000003 | 3 << 8, 0xffffffff, 0xffffffff, 0x1000, 0 };
+	uint8_t before[256];
+
+	(void)state;
+	memcpy(before, flat.bytes + 0x1000, sizeof(before));
+	assert_int_equal(blt_execute(c, 5, &mem), BLT_DONE);
+	assert_int_equal(flat.pieces, 0);
+	assert_memory_equal(flat.bytes + 0x1000, before, sizeof(before));
+	assert_int_equal(blt_execute(c, 4, &mem), BLT_BAD);
+}
+
 static void fault_ends_the_blit(void **state)
 {
 	uint32_t c[7] = { 0x56c20005, 15, 3, 511, MEM_SIZE - 1024, 0, 0x5a000000 };
@@ -395,6 +409,7 @@ int main(void)
 		T(mem_set_matrix_fills_each_row),
 		T(mem_copy_modes),
 		T(fast_color_repeats_the_pixel),
+		T(ctrl_surf_copy_touches_nothing),
 		T(fault_ends_the_blit),
 		T(address_wrap_and_huge_sizes_only_fault),
 		T(cancel_ends_between_pieces),

@@ -45,6 +45,32 @@ static void life(void **state)
 	assert_int_equal(harness_witness_total(h), 0);
 }
 
+static void user_interrupts(void **state)
+{
+	static const struct {
+		uint32_t class, mask, source, id;
+	} of[] = { { 0, 1, IRQ_RCS0, 0x80000001 }, { 3, 1, IRQ_BCS0, 0x80030001 },
+		   { 3, 2, IRQ_BCS8, 0x80830001 }, { 4, 1, IRQ_CCS0, 0x80050001 } };
+	struct harness *h = *state;
+
+	for (uint32_t i = 0; i < 4; i++) {
+		ctx_make(h, i, of[i].class, of[i].mask);
+		RING(h, i, MI_SDI, RESULT, 0, i + 1);
+		ctx_enable(h, i);
+		wait32(h, OFF_DATA + RESULT, i + 1);
+		assert_int_equal(rd(h, 0x190018) >> of[i].source & 1, 0); /* nobody asked for one */
+		RING(h, i, MI_UI, MI_SDI, RESULT, 0, i + 100);
+		H2G(h, 0x1000, i);
+		wait32(h, OFF_DATA + RESULT, i + 100);
+		assert_int_equal(rd(h, 0x190018) >> of[i].source & 1, 1);
+		wr(h, 0x190070, 1u << of[i].source);
+		assert_int_equal(rd(h, 0x190060), of[i].id);
+		wr(h, 0x190060, of[i].id);
+		wr(h, 0x190018, 1u << of[i].source);
+	}
+	assert_int_equal(stat_of(h, "jobs_done"), 4);
+}
+
 static void engines_by_class(void **state)
 {
 	static const struct {
@@ -364,6 +390,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		GPU_TEST(life),
+		GPU_TEST(user_interrupts),
 		GPU_TEST(engines_by_class),
 		GPU_TEST(kick_runs_more),
 		GPU_TEST(kick_while_running),
