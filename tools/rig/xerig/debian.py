@@ -27,7 +27,7 @@ or otherwise in its SPDX line); of the kernel as a whole: GPL-2, see
 CONF = """# {name} {version}
 PACKAGE_NAME="{name}"
 PACKAGE_VERSION="{version}"
-MAKE[0]="make -j$(nproc) -C ${{kernel_source_dir}} M=${{dkms_tree}}/{name}/{version}/build modules"
+MAKE[0]="make -C ${{kernel_source_dir}} M=${{dkms_tree}}/{name}/{version}/build modules"
 CLEAN="make -C ${{kernel_source_dir}} M=${{dkms_tree}}/{name}/{version}/build clean"
 AUTOINSTALL="yes"
 # Stable kernels change what drivers call in DRM: this source fits one point release.
@@ -96,7 +96,7 @@ def dkms(base, cache):
         say = {"name": name, "version": version}
         return _pack(root, cache, {
             "Package": f"{name}-dkms", "Version": version, "Architecture": "all", "Section": "kernel",
-            "Depends": "dkms (>= 3), gcc, make", "Recommends": "linux-headers-amd64",
+            "Depends": "dkms (>= 3), gcc, libc6-dev, make", "Recommends": "linux-headers-amd64",
             "Description": f"xe graphics driver that survives hot-unplug (DKMS, Linux {release})\n"
                            f" Source of the driver of Linux {source.version} with the xe-unplug series.\n"
                            f" DKMS builds {_names(wanted)} for each installed kernel {release}-*;\n"
