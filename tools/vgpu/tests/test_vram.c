@@ -26,6 +26,11 @@ static void v64(struct harness *h, uint64_t off, uint64_t val)
 	__atomic_store_n((uint64_t *)(void *)(mem(h) + off), val, __ATOMIC_RELEASE);
 }
 
+static uint32_t v32(struct harness *h, uint64_t off)
+{
+	return __atomic_load_n((uint32_t *)(void *)(mem(h) + off), __ATOMIC_ACQUIRE);
+}
+
 static void ggtt_entry(struct harness *h, uint64_t gpu, uint64_t pte)
 {
 	h->g->hw->ggtt.table[gpu >> 12] = pte;
@@ -398,7 +403,7 @@ static void engine_writes_tables(void **state)
 	     MI_SDI, 0x20000, 0, 0xcafe, MI_SDI, 0x200000, 0, 1, MI_UI);
 	ctx_enable(h, 1);
 	wait32(h, OFF_DATA, 1);
-	assert_int_equal(*(uint32_t *)(void *)(mem(h) + V_DATA + 0x5000), 0xcafe);
+	assert_int_equal(v32(h, V_DATA + 0x5000), 0xcafe);
 }
 
 static void engine_beyond_the_end(void **state)
