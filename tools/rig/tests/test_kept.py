@@ -104,15 +104,16 @@ def test_a_round_with_one_finding_is_not_clean():
     assert tally.rounds([judged(A, "clean"), judged(again, "dirty", "flake")]).startswith("1 of 2 rounds")
 
 
-def test_the_table_has_the_last_complete_lists(cache):
+def test_the_table_has_the_list_as_far_as_it_ran(cache):
     assert tally.table(cache) == ""
-    tally.remember(cache, MIXED, "7.3", "base", "lnl", "k1")
-    tally.remember(cache, MIXED[:1], "6.12", "patched", "bmg", "k2")
+    tally.remember(cache, MIXED, "7.3", "base", "lnl", 10, "k1")
+    tally.remember(cache, MIXED[:1], "6.12", "patched", "bmg", 1, "k2")
     lines = tally.table(cache).splitlines()
     assert lines[1].split() == ["program", "6.12", "patched", "bmg", "7.3", "unpatched", "lnl"]
     row = next(s for s in lines if s.startswith("``xe_vm``"))
     assert row.split()[1:] == ["1/1", "1/2", "1", "s", "1", "x"]
     assert any(s.startswith("pass") and "100.0 %" in s and "40.0 %" in s for s in lines)
+    assert next(s for s in lines if s.startswith("not run")).split()[2:] == ["0", "4"]
     assert len({len(s) for s in lines if set(s) <= {"=", " "} and s}) == 1
 
 

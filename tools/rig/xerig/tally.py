@@ -6,7 +6,7 @@ from dataclasses import astuple, dataclass, fields
 
 from . import ui
 
-STATE = "igt-tally"  # in the cache: the last complete list of each combination
+STATE = "igt-tally"  # in the cache: counts of the whole list by combination
 WANTED = 95.0  # per cent of the tests that do not skip have to pass
 _SIDES = {"base": "unpatched", "patched": "patched"}
 
@@ -84,11 +84,11 @@ def rounds(results):
     return f"{clean} of {len(of)} rounds without a finding, {tests} of {len(results)} subtests clean"
 
 
-def remember(cache, results, base, side, gpu, versions):
-    """Keeps the counts of a complete list for table()."""
+def remember(cache, results, base, side, gpu, every, versions):
+    """Keeps the counts of the whole list for table(), as far as it has run. every: how many tests it has."""
     known = cache.read_state(STATE)
     known[f"{base} {side} {gpu}"] = {
-        "when": time.strftime("%Y-%m-%d"), "versions": versions,
+        "when": time.strftime("%Y-%m-%d"), "versions": versions, "every": every,
         "programs": {p: list(astuple(c)) for p, c in by_program(results).items()}}
     cache.write_state(STATE, known)
 
@@ -112,6 +112,7 @@ def table(cache):
     rows = [[f"``{p}``", *(_cell(of[k][p]) if p in of[k] else "" for k in order)] for p in programs]
     sums = [total(of[k].values()) for k in order]
     rows += [["all", *map(_cell, sums)], ["pass", *(f"{c.share:.1f} %" for c in sums)],
+             ["not run", *(str(known[k]["every"] - c.ran - c.skipped) for k, c in zip(order, sums))],
              ["guest time", *(ui.duration(c.seconds) for c in sums)]]
     widths = [max(len(r[n]) for r in (head, *rows)) for n in range(len(head))]
     rule = " ".join("=" * w for w in widths)

@@ -17,7 +17,7 @@ def add_arguments(parser):
     parser.add_argument("--resume", default=env("RESUME"), help="same or any: take results that were as expected from earlier "
                         "runs of these kernels and packages, with this virtual GPU or with any")
     parser.add_argument("--list", action="store_true", help="only show the names of the tests")
-    parser.add_argument("--table", action="store_true", help="only show the counts of the last complete lists, as reStructuredText")
+    parser.add_argument("--table", action="store_true", help="only show the counts of the whole list as far as it has run, as reStructuredText")
 
 
 def run(args):
@@ -45,25 +45,29 @@ def run(args):
     stores = {name: kept.Kept(s.cache, f"igt-{side.kernel.key}-{gpu}-{iommu}-{package}", digest)
               for name, side in s.sides.items()}
     s.keep = lambda res: stores[res.facts["side"]].add(res)
-    if resume:
-        rules, skips = klog.load_allowed(), igt.load_skips()
-        for name in s.sides:
-            had = stores[name].results(tests, s.facts(name, iommu), rules, skips, resume)
-            lines = expect.load(s.base.name, name, igt.KIND)
-            s.have[name] = {t: r for t, r in had.items() if expect.apply(lines, r) in ("expected", "flake")}
-            if s.have[name]:
-                s.note(f"{name}: {len(s.have[name])} of {len(tests)} results are of earlier runs of this kernel")
-    worker = type("Worker", (igt.Worker,), {"until": until, "alone": igt.ALONE if repeat == 1 else ()})
+    rules, skips = klog.load_allowed(), igt.load_skips()
+
+    def kept_of(side, wanted, model):
+        had = stores[side].results(wanted, s.facts(side, iommu), rules, skips, model)
+        lines = expect.load(s.base.name, side, igt.KIND)
+        for res in had.values():
+            expect.apply(lines, res)
+        return had
+    for name in s.sides if resume else ():
+        s.have[name] = {t: r for t, r in kept_of(name, tests, resume).items() if r.expected in ("expected", "flake")}
+        if s.have[name]:
+            s.note(f"{name}: {len(s.have[name])} of {len(tests)} results are of earlier runs of this kernel")
+    worker = type("Worker", (igt.Worker,), {"until": until, "alone": igt.ALONE if o.repeat == 1 else ()})
     s.run([(iommu, tests)], igt.KIND, worker)
     status = show.verdict(s)
     unfinished = False
+    every = igt.choose(s.root, "", igt.DEFAULT)
     for name in s.sides:
         mine = [r for r in s.results if r.facts["side"] == name]
         left = len(tests) - len(mine)
         unfinished |= left > 0
-        if not text and o.repeat == 1 and not left:
-            tally.remember(s.cache, mine, s.base.name, name, gpu,
-                           f"kernel {s.sides[name].kernel.key}, igt {package}, virtual GPU {digest}, {s.versions['xe-unplug']}")
+        tally.remember(s.cache, kept_of(name, every, "any").values(), s.base.name, name, gpu, len(every),
+                       f"kernel {s.sides[name].kernel.key}, vIOMMU {iommu}, IGT {package}, {s.versions['xe-unplug']}")
         ui.say(tally.line(mine, s.base.name, name, gpu, left))
         if said := tally.rounds(mine):
             ui.say(f"igt {s.base.name} {name} {gpu}: {said}")
