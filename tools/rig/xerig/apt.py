@@ -135,10 +135,11 @@ class Apt:
     def download(self, package, version, folder):
         """Download one .deb into folder; returns its path."""
         r = self._get("download", f"{package}={version}", cwd=folder)
-        path = Path(folder) / file_name(package, version)
-        if r.returncode or not path.exists():
+        # The architecture is in the name; a package for all of them says so.
+        found = list(Path(folder).glob(file_name(package, version).replace("_all.", "_*.")))
+        if r.returncode or not found:
             raise failure(r.stderr or "no file came", f"downloading {package} {version}")
-        return path
+        return found[0]
 
     def _get(self, *args, cwd=None):
         return cmd.run(["apt-get", "-q", *self.options, *args], cwd=cwd, check=False)

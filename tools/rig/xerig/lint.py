@@ -10,11 +10,12 @@ import json
 import re
 import shutil
 
-from . import buildtree, cmd, errors, kconfig, kernel
+from . import buildtree, checker, cmd, errors, kconfig, kernel
 
 # tool -> (object folder, compiler); gcc's run gives two tools' findings.
 COMPILERS = {"gcc": ("lint", "gcc", ("w1", "sparse")), "clang": ("lint-clang", "clang-19", ("clang",))}
 CLANG = COMPILERS["clang"][1]   # the newest that Debian 12 and 13 both have; 7.3 asks for 17
+HEADERS = "*.h"  # stands for all headers where results are kept by file
 PLACE = re.compile(r"^(?:\./|\.\./|/\S*?/src/)?((?:drivers|include|kernel|lib|Documentation)/[\w./-]+):\d+(?::\d+)?(?:-\d+)?:\s*")
 
 
@@ -31,6 +32,10 @@ def findings(text, only=None):
     """Sorted findings in a tool's output; only: files they must be in."""
     found = [normal(s) for s in text.splitlines()]
     return sorted(f for f in found if f and ": note: " not in f and (only is None or f.split(":", 1)[0] in only))
+
+
+def _file(finding):
+    return finding.split(":", 1)[0]
 
 
 def fresh(now, before):
@@ -66,23 +71,28 @@ class Linter:
             mark.write_text(stamp, encoding="ascii")
 
     def compile(self, overlay, files):
-        """{tool: findings}: what gcc W=1 ("w1") and sparse, or clang W=1 ("clang"), say about these .c files.
+        """{tool: findings}: what gcc W=1 ("w1") and sparse, or clang W=1 ("clang"), say about these .c files, and about
+        those of the headers that they include.
 
         Cached by content of the overlay; a base is asked once per file.
         """
         names = [f for f in compiled(files) if overlay.get(f, b"") is not None and (
             f in overlay or (self.source.path / f).exists())]
-        parts = [2, self.source.key, self.asked, buildtree.hashes(overlay)] + [self.cc] * (self.cc != "gcc")
+        parts = [3, self.source.key, self.asked, buildtree.hashes(overlay)] + [self.cc] * (self.cc != "gcc")
         key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
         kept = self.cache.check / f"{self.base.name}-{key}.json"
         known = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
         todo = [f for f in names if f not in known]
         if todo:
             self._lay(overlay)
+            headers = known.get(HEADERS, {})
             known.update(self._compile(todo, "patched" if overlay else "unpatched"))
+            known[HEADERS] = {t: sorted({*said, *headers.get(t, ())}) for t, said in known[HEADERS].items()}
             self.built.built(overlay, self.name)
             kept.write_text(json.dumps(known), encoding="utf-8")
-        return {tool: sorted(s for f in names for s in known[f][tool]) for tool in self.tools}
+        mine = {f for f in files if f.endswith(".h")}
+        return {tool: sorted([s for f in names for s in known[f][tool]] +
+                             [s for s in known.get(HEADERS, {}).get(tool, ()) if _file(s) in mine]) for tool in self.tools}
 
     def _compile(self, files, side):
         targets = [f[:-2] + ".o" for f in files]
@@ -90,14 +100,18 @@ class Linter:
         for t in targets:
             (self.objects / t).unlink(missing_ok=True)
         w1 = make(f"{self.base.name} {side}: {self.cc} W=1, {len(files)} files", targets, ["W=1", f"CC={self.cc}"])
-        if self.tools == ("clang",):
-            return {f: {"clang": [s for s in findings("\n".join(w1), set(files)) if s.split(":", 1)[0] == f]} for f in files}
-        # C=2 asks sparse about files that need no compiling too.
-        sparse = make(f"{self.base.name} {side}: sparse, {len(files)} files", targets, ["W=1", "C=2"])
-        said = {"w1": findings("\n".join(w1), set(files)), "sparse": findings("\n".join(sparse), set(files))}
-        gcc = collections.Counter(said["w1"])
-        said["sparse"] = sorted((collections.Counter(said["sparse"]) - gcc).elements())
-        return {f: {t: [s for s in said[t] if s.split(":", 1)[0] == f] for t in said} for f in files}
+        said = {self.tools[0]: findings("\n".join(w1))}
+        if "sparse" in self.tools:
+            check = " ".join(map(str, checker.argv(self.source, self.cache)))
+            # C=2 asks sparse about files that need no compiling too.
+            sparse = make(f"{self.base.name} {side}: sparse, {len(files)} files", targets, ["W=1", "C=2", f"CHECK={check}"])
+            if any(checker.REFUSED in s for s in sparse):
+                raise errors.InfraError(f"{self.base.name}: kbuild did not run sparse: {check} {checker.REFUSED}")
+            gcc = collections.Counter(said["w1"])
+            said["sparse"] = sorted((collections.Counter(findings("\n".join(sparse))) - gcc).elements())
+        out = {f: {t: [s for s in said[t] if _file(s) == f] for t in said} for f in files}
+        # A header says the same for every file that includes it.
+        return {**out, HEADERS: {t: sorted({s for s in said[t] if _file(s).endswith(".h")}) for t in said}}
 
 
 def exported(source, overlay, folder):
