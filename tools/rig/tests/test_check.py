@@ -21,6 +21,8 @@ def test_findings_lose_path_and_line_numbers():
     assert len(found) == 4
     assert "drivers/gpu/drm/xe/xe_bo.c: warning: unused variable 'x' [-Wunused-variable]" in found
     assert lint.findings(text, {"drivers/gpu/drm/xe/xe_dma.c"}) == lint.findings(DOC)
+    assert lint.findings("Warning: drivers/gpu/drm/xe/xe_dma.c:7 parameter 'a' not described in 'b'") == [
+        "drivers/gpu/drm/xe/xe_dma.c: parameter 'a' not described in 'b'"]
 
 
 def test_only_what_the_base_does_not_have_as_often_is_new():
@@ -108,6 +110,12 @@ def test_a_tool_that_breaks_is_no_pass(series, step, script):
     write(series.kernel / script, "#!/bin/sh\nexit 2\n" if step == "kernel-doc" else "die 'broken';", 0o755)
     with pytest.raises(errors.InfraError, match="did not run"):
         run(series, step)
+
+
+def test_kernel_doc_that_is_not_understood_is_no_pass(series):
+    write(series.kernel / "scripts/kernel-doc", "#!/bin/sh\nfor f; do echo \"$f, at line 3: bad\" >&2; done\n", 0o755)
+    with pytest.raises(errors.InfraError, match="not understood"):
+        run(series, "kernel-doc")
 
 
 def test_coccinelle_against_the_reviewed_list(series, monkeypatch):

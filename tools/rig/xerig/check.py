@@ -123,6 +123,7 @@ class Check:
         """New complaints of kernel-doc about touched and new files."""
         files = self._files()
         with tempfile.TemporaryDirectory(dir=self.cache.tmp) as tmp:
+            lint.prove_kernel_doc(self.source, Path(tmp, "proof"))
             now = lint.kernel_doc(self.source, lint.exported(self.source, files, Path(tmp)), files)
         before = lint.kernel_doc(self.source, self.source.path, files)
         return lint.fresh(now, before), f"{len(files)} files"

@@ -19,9 +19,13 @@ HEADERS = "*.h"  # stands for all headers where results are kept by file
 PLACE = re.compile(r"^(?:\./|\.\./|/\S*?/src/)?((?:drivers|include|kernel|lib|Documentation)/[\w./-]+):\d+(?::\d+)?(?:-\d+)?:\s*")
 
 
+# kernel-doc since it is a Python program.
+DOC = re.compile(r"^(?:Warning|Error): ((?:drivers|include|kernel|lib|Documentation)/[\w./-]+):\d+ ")
+
+
 def normal(line):
     """A finding without line and column numbers and without the tree's own path; None if it is none."""
-    m = PLACE.match(line)
+    m = PLACE.match(line) or DOC.match(line)
     if not m:
         return None
     text = re.sub(r"(line |at |:)[0-9]+", r"\1N", line[m.end():])
@@ -133,10 +137,21 @@ def kernel_doc(source, folder, files):
     if not here:
         return []
     r = cmd.run([source.path / "scripts/kernel-doc", "-none", *here], cwd=folder, check=False)
-    found = findings(r.stderr + r.stdout, set(here))
+    # 7.3's says everything twice.
+    found = sorted(set(findings(r.stderr + r.stdout, set(here))))
     if r.returncode and not found:
         raise errors.InfraError(f"kernel-doc did not run: {cmd.last_line(r)}")
     return found
+
+
+def prove_kernel_doc(source, folder):
+    """InfraError unless kernel-doc complains, in words that are understood here, of a file made for that in folder."""
+    file = folder / "drivers/gpu/drm/xe/canary.c"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("/**\n * undocumented() - One of two arguments is not\n * @a: the one that is\n */\n"
+                    "int undocumented(int a, int b)\n{\n\treturn a + b;\n}\n", encoding="utf-8")
+    if not kernel_doc(source, folder, [str(file.relative_to(folder))]):
+        raise errors.InfraError(f"kernel-doc of Linux {source.version} says nothing of a bad comment, or what it says is not understood")
 
 
 def coccinelle(folder, rules, env):
