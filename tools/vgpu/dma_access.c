@@ -286,13 +286,36 @@ static uint8_t *side(struct vgpu_dma *d, const struct dma_side *s, size_t done, 
 	return e.prot & prot ? host : NULL;
 }
 
+struct run {
+	uint8_t *to, *from;
+	size_t len;
+};
+
+#define RUNS 34u /* a piece of 64 KiB in pages, neither side of which begins or ends with the other */
+
+/*
+ * The next run's beginning is asked for while this one is copied: with pages all over the memory each
+ * would begin with misses of cache and TLB that no hardware foresees.
+ */
+static void move_runs(const struct run *r, unsigned int n)
+{
+	for (; n; n--, r++) {
+		if (n > 1) {
+			__builtin_prefetch(r[1].from);
+			__builtin_prefetch(r[1].to, 1);
+		}
+		memmove(r->to, r->from, r->len); /* two names of one page may be copied */
+	}
+}
+
 /* Lock and guard held. Neighbouring runs become one. */
 static bool copy_runs(struct vgpu *g, const struct dma_seg *segs, unsigned int n)
 {
-	uint8_t *to = NULL, *from = NULL;
 	struct vgpu_dma *d = g->dma;
-	uint64_t run = 0, len;
+	struct run runs[RUNS], *r = runs;
+	uint64_t len;
 
+	r->len = 0;
 	for (const struct dma_seg *s = segs; s < segs + n; s++) {
 		if (vgpu_is_dead(g) || (!d->bus_master && !(s->dst.mem && s->src.mem)))
 			return false;
@@ -304,19 +327,18 @@ static bool copy_runs(struct vgpu *g, const struct dma_seg *segs, unsigned int n
 			b = a ? side(d, &s->dst, done, &len, VGPU_DMA_WRITE) : NULL;
 			if (!b)
 				return false;
-			if (a == from + run && b == to + run) {
-				run += len;
+			if (r->len && a == r->from + r->len && b == r->to + r->len) {
+				r->len += len;
 				continue;
 			}
-			if (run)
-				memmove(to, from, run); /* two names of one page may be copied */
-			to = b;
-			from = a;
-			run = len;
+			if (r->len && ++r == runs + RUNS) {
+				move_runs(runs, RUNS);
+				r = runs;
+			}
+			*r = (struct run){ b, a, len };
 		}
 	}
-	if (run)
-		memmove(to, from, run);
+	move_runs(runs, (unsigned int)(r - runs) + (r->len != 0));
 	return true;
 }
 

@@ -7,7 +7,8 @@
  * register_ns/empty_ns	a register read over the socket, from the program and from a server that
  *			answers every message with zeros: what the model adds to the protocol
  * copy_*_mb_s		copy engine, by size of page, and memcpy() of the same memory; scattered: every page
- *			a mapping of its own, as a guest with IOMMU makes them, and no two neighbours
+ *			a mapping of its own, as a guest with IOMMU makes them, and no two neighbours; local:
+ *			4 KiB pages in the memory of a card
  * iova			while so many pages are mapped, nanoseconds to map and to unmap one: as a request
  *			over the socket, and in the table alone
  * idle_*		what the program costs while nobody talks to it
@@ -259,34 +260,59 @@ static void registers(const char *program)
 #define OFF_TABLES 0x20000u
 #define IOVA_SCATTERED (1ull << 40)
 
-enum layout { HUGE, SMALL, SCATTERED };
+#define VRAM_PT	  0x100000u /* as OFF_PT, and the last tables behind it */
+#define VRAM_DATA 0x1000000u
 
-/* Offset in guest memory of VA. Numbers of pages times something odd: each once, far apart. */
-static uint32_t ram_of(enum layout l, uint32_t va)
+enum layout { HUGE, SMALL, SCATTERED, LOCAL };
+
+/* Offset of VA in guest memory, or local memory. Numbers of pages times something odd: each once, far apart. */
+static uint32_t offset_of(enum layout l, uint32_t va)
 {
 	uint32_t page = va >> 12;
 
+	if (l == LOCAL)
+		return VRAM_DATA + va;
 	return OFF_DATA + ((l == SCATTERED ? page * 1237 % PAGES : page) << 12) + (va & 4095);
 }
 
-/* VA 0 .. 24 MiB on to the data area. */
-static void map_all(struct harness *h, enum layout l)
+static uint8_t *at(struct harness *h, enum layout l, uint32_t va)
+{
+	return (l == LOCAL ? h->g->hw->vram.mem : h->ram) + offset_of(l, va);
+}
+
+/* VA 0 .. 24 MiB on to the data area, from guest memory's tables. */
+static void map_ram(struct harness *h, enum layout l)
 {
 	for (uint32_t page = 0; page < PAGES; page++) {
 		uint32_t leaf = page / 512, in = page % 512;
-		uint64_t at = HARNESS_RAM_IOVA + ram_of(l, page << 12);
+		uint64_t bus = HARNESS_RAM_IOVA + offset_of(l, page << 12);
 
 		if (l == SCATTERED) {
-			at = IOVA_SCATTERED + (page * 2731 % PAGES << 12);
-			if (vgpu_dma_map(h->g->dma, at, 4096, h->ram_fd, ram_of(l, page << 12),
+			bus = IOVA_SCATTERED + (page * 2731 % PAGES << 12);
+			if (vgpu_dma_map(h->g->dma, bus, 4096, h->ram_fd, offset_of(l, page << 12),
 					 VGPU_DMA_READ | VGPU_DMA_WRITE))
 				die("map");
 		}
-		ram64_set(h, OFF_TABLES + 4096 * leaf + 8 * in, at | 3);
+		ram64_set(h, OFF_TABLES + 4096 * leaf + 8 * in, bus | 3);
 		if (!in)
 			ram64_set(h, OFF_PT + 3 * 4096 + 8 * leaf,
-				  l == HUGE ? at | 0x83 : (HARNESS_RAM_IOVA + OFF_TABLES + 4096 * leaf) | 3);
+				  l == HUGE ? bus | 0x83 : (HARNESS_RAM_IOVA + OFF_TABLES + 4096 * leaf) | 3);
 	}
+}
+
+/* The same in local memory, pages of 4 KiB; the context gets the root. */
+static void map_local(struct harness *h)
+{
+	uint64_t *pt = (uint64_t *)(void *)(h->g->hw->vram.mem + VRAM_PT);
+
+	for (uint32_t level = 0; level < 3; level++)
+		pt[512 * level] = (VRAM_PT + 4096 * (level + 1)) | 3;
+	for (uint32_t page = 0; page < PAGES; page++) {
+		pt[512 * 3 + page / 512] = (VRAM_PT + 4096 * (4 + page / 512)) | 3;
+		pt[512 * 4 + page] = offset_of(LOCAL, page << 12) | 1 << 11 | 3;
+	}
+	lrc_set(h, 1, 0x31, 0);
+	lrc_set(h, 1, 0x33, VRAM_PT);
 }
 
 static double mb_s(uint64_t ns)
@@ -303,19 +329,19 @@ static double engine_once(struct harness *h, enum layout l, uint32_t seq)
 	RING(h, 1, MI_SDI, DONE, 0, seq);
 	t = spent();
 	H2G(h, 0x1000, 1);
-	while (ram32(h, ram_of(l, DONE)) != seq)
+	while (__atomic_load_n((uint32_t *)(void *)at(h, l, DONE), __ATOMIC_ACQUIRE) != seq)
 		usleep(200);
 	return mb_s(spent() - t);
 }
 
 static double memcpy_once(struct harness *h, enum layout l)
 {
-	uint32_t piece = l == SCATTERED ? 4096 : COPY_BYTES;
+	const volatile uint32_t piece = l == SCATTERED ? 4096 : COPY_BYTES; /* libc's, not the compiler's */
 	uint64_t t = spent();
 
 	for (unsigned int k = 0; k < COPIES; k++) {
 		for (uint32_t p = 0; p < COPY_BYTES; p += piece)
-			memcpy(h->ram + ram_of(l, VA_DST + p), h->ram + ram_of(l, VA_SRC + p), piece);
+			memcpy(at(h, l, VA_DST + p), at(h, l, VA_SRC + p), piece);
 		__asm__ volatile("" : : "r"(h->ram) : "memory");
 	}
 	return mb_s(spent() - t);
@@ -325,20 +351,23 @@ static double memcpy_once(struct harness *h, enum layout l)
 static void copies(enum layout l, const char *name)
 {
 	double engine[COPY_ROUNDS], host[COPY_ROUNDS], ratio[COPY_ROUNDS];
-	struct harness *h = harness_new();
+	struct harness *h = harness_new_of(l == LOCAL ? "bmg" : "lnl");
 
 	gpu_boot(h);
 	ctx_make(h, 1, 3, 1);
-	map_all(h, l);
+	if (l == LOCAL)
+		map_local(h);
+	else
+		map_ram(h, l);
 	ctx_enable(h, 1);
 	for (uint32_t i = 0; i < COPY_ROUNDS; i++) {
 		host[i] = memcpy_once(h, l);
 		for (uint32_t p = 0; p < COPY_BYTES; p += 4096)
-			memset(h->ram + ram_of(l, VA_SRC + p), (int)(p / 4096 + i), 4096);
+			memset(at(h, l, VA_SRC + p), (int)(p / 4096 + i), 4096);
 		engine[i] = engine_once(h, l, i + 1);
 		ratio[i] = engine[i] / host[i];
 		for (uint32_t p = 0; p < COPY_BYTES; p += 4096)
-			if (memcmp(h->ram + ram_of(l, VA_SRC + p), h->ram + ram_of(l, VA_DST + p), 4096))
+			if (memcmp(at(h, l, VA_SRC + p), at(h, l, VA_DST + p), 4096))
 				die("the copy is wrong");
 	}
 	printf("\"copy_%s_mb_s\": [%.0f, %.0f], \"copy_%s\": %.3f, ", name, median(engine, COPY_ROUNDS),
@@ -351,6 +380,7 @@ static void copy_engine(void)
 	copies(HUGE, "2m");
 	copies(SMALL, "4k");
 	copies(SCATTERED, "scattered");
+	copies(LOCAL, "local");
 }
 
 /* ---- DMA table -------------------------------------------------------------------------- */

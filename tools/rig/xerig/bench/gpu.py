@@ -44,7 +44,7 @@ def alone(s):
 
 
 COPIES = (("copy_2m", "2 MiB pages"), ("copy_4k", "4 KiB pages"),
-          ("copy_scattered", "4 KiB pages, each an IOVA of its own"))
+          ("copy_scattered", "4 KiB pages, each an IOVA of its own"), ("copy_local", "4 KiB pages in VRAM"))
 IOVA = (("map a page, request", 1, "tab:blue", "-"), ("unmap a page, request", 2, "tab:orange", "-"),
         ("map a page, table alone", 3, "tab:blue", "--"), ("unmap a page, table alone", 4, "tab:orange", "--"))
 
