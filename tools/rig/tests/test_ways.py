@@ -16,7 +16,7 @@ class Guest:
 
     def __init__(self, rmmod=1, bad=(), files=None, running=()):
         self.did, self.rmmod, self.bad, self.files, self.alive = [], rmmod, bad, files or {}, running
-        self.records = []
+        self.records, self.debug = [], ["force_reset", "info"]
 
     def write(self, path, data, _timeout=0):
         self.did.append(f"{path.rsplit('/', 1)[1]}={data.strip()}")
@@ -45,7 +45,7 @@ class Guest:
         raise agent.AgentError("write", {"errno": 19})
 
     def call(self, op, path):
-        return {"names": ["card0", "renderD128"]}
+        return {"names": ["card0", "renderD128"] if path.endswith("/drm") else self.debug}
 
 
 def on(guest):
@@ -101,6 +101,9 @@ def test_reset_and_probe_are_under_way_when_the_device_goes():
     guest = Guest()
     ways.WAYS["reset-remove"].leave(on(guest))
     assert guest.did == ["begin read force_reset", "remove=1", "end"]
+    guest.debug = ["info"]
+    with pytest.raises(ways.Missing, match="force_reset"):
+        ways.WAYS["reset-remove"].leave(on(guest))
     guest = Guest()
     ways.WAYS["remove-probe"].leave(on(guest))
     assert guest.did == ["unbind=0000:01:00.0", "begin write bind", "remove=1", "end"]

@@ -194,10 +194,19 @@ class ResetRemove(Remove):
     name = "reset-remove"
     what = "a GT reset is on its way when the device is removed"
 
+    FILE = "force_reset"  # reading it asks for a reset
+
     def leave(self, boot):
         guest = boot.agent
         card = next(n for n in guest.call("list", path=f"{DEVICE}/drm")["names"] if n.startswith("card"))
-        asked = guest.begin("read", path=f"{DEBUG}/dri/{card[4:]}/gt0/force_reset")
+        folder = f"{DEBUG}/dri/{card[4:]}/gt0"
+        try:
+            there = self.FILE in guest.call("list", path=folder)["names"]
+        except agent.AgentError:
+            there = False
+        if not there:  # or this would be a plain removal
+            raise Missing(f"this xe has no gt0/{self.FILE} in debugfs")
+        asked = guest.begin("read", path=f"{folder}/{self.FILE}")
         took = super().leave(boot)
         try:
             guest.end(asked, "read", LEAVE_TIME)
