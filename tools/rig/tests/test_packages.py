@@ -23,7 +23,8 @@ def packing(world, monkeypatch):
         write(world.kernel / "drivers/gpu/drm/i915" / name, "x\n")
     write(world.kernel / "drivers/gpu/drm/Makefile", "drm_gpusvm_helper-y := \\\n\tdrm_gpusvm.o\n"
           "drm_gpusvm_helper-$(CONFIG_ZONE_DEVICE) += \\\n\tdrm_pagemap.o\nobj-$(CONFIG_DRM_GPUSVM) += drm_gpusvm_helper.o\n")
-    for name in ("drivers/gpu/drm/drm_gpusvm.c", "drivers/gpu/drm/drm_pagemap.c", "include/drm/drm_gpusvm.h"):
+    for name in ("drivers/gpu/drm/drm_gpusvm.c", "drivers/gpu/drm/drm_pagemap.c", "include/drm/drm_gpusvm.h",
+                 "include/drm/drm_pagemap.h", "include/uapi/drm/drm.h"):
         write(world.kernel / name, "old\n")
     checkout.make(world.base, world.source, world.cache)
     folder = tree.checkout_folder(world.base)
@@ -51,6 +52,7 @@ def test_tree_has_the_series_and_finds_i915_beside_it(packing, tmp_path):
     assert [m.name for m in wanted] == ["xe", "drm_gpusvm_helper"]
     assert (into / XE / "xe.c").read_text() == "new\n" and not (into / XE / "gone.c").exists()
     assert (into / "include/drm/drm_gpusvm.h").read_text() == "new\n" and not (into / "Documentation").exists()
+    assert not (into / "include/drm/drm_pagemap.h").exists(), "a header the series leaves alone is the target kernel's"
     assert "-I$(src)/../i915/display" in (into / XE / "Makefile").read_text()
     i915 = into / "drivers/gpu/drm/i915"
     assert (i915 / "display/intel_a.c").exists() and (i915 / "i915_reg.h").exists()
@@ -59,6 +61,11 @@ def test_tree_has_the_series_and_finds_i915_beside_it(packing, tmp_path):
     assert "obj-m += xe/\n" in kbuild and "obj-m += drm_gpusvm_helper.o\n" in kbuild
     assert "drm_gpusvm_helper-$(CONFIG_ZONE_DEVICE) += drm_pagemap.o" in kbuild
     assert (packing.kernel / XE / "Makefile").read_text().count("srctree") == 1, "the pristine sources were written to"
+
+
+def test_user_header_that_changes_brings_what_it_includes(packing, tmp_path):
+    outoftree.lay(packing.source, {"include/uapi/drm/xe_drm.h": b"#include \"drm.h\"\n"}, tmp_path / "tree")
+    assert (tmp_path / "tree/include/uapi/drm/drm.h").exists()
 
 
 def test_driver_that_looks_elsewhere_for_i915_is_told(packing, tmp_path):

@@ -58,8 +58,12 @@ def lay(source, overlay, into):
     wanted = modules(overlay)
     for module in wanted:
         for entry in module.files:
-            _copy(source.path, entry, into)
+            if not entry.startswith("include/"):  # headers the series leaves alone are the target kernel's
+                _copy(source.path, entry, into)
     _i915(source.path, into)
+    if any(p.startswith("include/uapi/drm/") for p in overlay):
+        for name in ("drm.h", "drm_mode.h"):  # what its neighbours include by that name
+            _copy(source.path, f"include/uapi/drm/{name}", into)
     for path, data in overlay.items():
         if path.startswith(NO_CODE):
             continue
