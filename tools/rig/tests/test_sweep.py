@@ -168,3 +168,20 @@ def test_points_have_their_own_expectations():
     res = walk("probe")[2]
     lines = expect.parse("fail userptr@probe@* klog known", "sweep.txt", cells=False)
     assert expect.apply(lines, res) == "must-leave" and isinstance(res, run.Result)
+
+
+def test_a_walk_is_taken_up_only_with_the_same_kernel_gpu_and_programs(monkeypatch, tmp_path):
+    made = []
+    monkeypatch.setattr(sweep, "record", lambda *_a: made.append(1) or {"probe": [len(made)]})
+    monkeypatch.setattr(sweep.results, "new_run_dir", lambda _w: tmp_path)
+    s = SimpleNamespace(cache=paths.Cache(tmp_path), gpu="lnl", base=SimpleNamespace(name="6.12"),
+                        sides={"patched": SimpleNamespace(kernel=SimpleNamespace(key="k"))})
+
+    def ask(again=False):
+        return sweep.recording(s, "patched", "on", "userptr", [], again)["probe"]
+    assert ask() == ask() == [1] and ask(again=True) == [2] and ask() == [2]
+    monkeypatch.setattr(sweep, "SCENARIOS", tmp_path)
+    (tmp_path / "Makefile").write_text("another")
+    assert ask() == [3]
+    s.gpu = "bmg"
+    assert ask() == [4]

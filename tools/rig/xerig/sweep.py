@@ -16,8 +16,9 @@ import re
 import time
 from dataclasses import dataclass
 
-from . import agent, errors, results, run, ways
+from . import agent, errors, kept, results, run, ways
 from .memo import Memo
+from .session import SCENARIOS
 
 KIND = "sweep"
 PHASES = ("probe", "work", "close", "remove")
@@ -314,14 +315,20 @@ class Worker(run.Worker):
         return SweepRun(vm, cell, self.job.facts, self.rules, lingering, self.memo)
 
 
+def key(session, side, iommu):
+    """Of what points and recordings have in common: kernel, GPU and guest programs, these by their sources."""
+    sources = kept.model_digest()[:6] + kept.model_digest(SCENARIOS)[:6]
+    return f"{session.sides[side].kernel.key}-{session.gpu}-{iommu}-{sources}"
+
+
 def recording(session, side, iommu, state, rules, again):
-    """As record(), once for a kernel."""
-    key = f"sweep-events-{session.sides[side].kernel.key}-{session.gpu}-{iommu}-{state}"
-    kept = session.cache.read_state(key)
-    if again or not kept:
-        kept = record(session, side, iommu, state, rules, results.new_run_dir(f"sweep-record-{session.base.name}"))
-        session.cache.write_state(key, kept)
-    return kept
+    """As record(), once for a kernel, GPU and program."""
+    name = f"sweep-events-{key(session, side, iommu)}-{state}"
+    known = session.cache.read_state(name)
+    if again or not known:
+        known = record(session, side, iommu, state, rules, results.new_run_dir(f"sweep-record-{session.base.name}"))
+        session.cache.write_state(name, known)
+    return known
 
 
 def record(session, side, iommu, state, rules, where):

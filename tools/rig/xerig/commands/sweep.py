@@ -24,7 +24,7 @@ def run(args):
     s = session.Session("sweep", args.base, o.kernel, o.gpu).prepare([side])
     if not s.sides:
         return errors.SKIPPED
-    memo = Memo(s.cache, f"sweep-{s.sides[side].kernel.key}-{o.gpu}-{iommu}")
+    memo = Memo(s.cache, f"sweep-{sweep.key(s, side, iommu)}")
     if wanted is None:
         every = sweep.points(o.state, sweep.recording(s, side, iommu, o.state, klog.load_allowed(), args.again))
         known = {} if args.again else memo.known()
