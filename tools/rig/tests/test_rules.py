@@ -80,3 +80,34 @@ def test_gate_itself_may_map(says):
 def test_every_rule_has_a_seeded_defect_and_a_list():
     assert {r.stem for r in check.RULES} == set(SEEDED)
     assert all((RULES / f"{r}.allow").exists() for r in SEEDED)
+
+
+GUARDED = """
+int map(struct device *dev, struct sg_table *sg)
+{
+	scoped_guard(mutex, &lock)
+		return dma_map_sgtable(dev, sg, DMA_BIDIRECTIONAL, 0);
+	return 0;
+}
+"""
+
+
+def test_rules_see_into_guards(says):
+    assert says("dma_calls", "xe_a.c", GUARDED) == ["drivers/gpu/drm/xe/xe_a.c: map() calls dma_map_sgtable()"]
+
+
+def test_function_that_no_rule_sees_is_a_finding(says, tmp_path):
+    says("dma_calls", "xe_a.c", "")
+    file = tmp_path / "drivers/gpu/drm/xe/xe_a.c"
+    file.write_text(GUARDED.replace("scoped_guard(mutex, &lock)", "unheard_of(mutex, (struct x) {}) {").replace("\treturn 0;", "}"))
+    assert lint.blind(tmp_path, ["drivers/gpu/drm/xe/xe_a.c", "drivers/gpu/drm/xe/gone.c"], None) == [
+        "drivers/gpu/drm/xe/xe_a.c: map() is not parsed"]
+    file.write_text(GUARDED)
+    assert lint.blind(tmp_path, ["drivers/gpu/drm/xe/xe_a.c"], None) == []
+
+
+def test_tables_that_are_not_parsed_are_no_functions():
+    said = "PARSING: a.c\nbad: static const struct x t[] = {\nBAD:!!!!! \t.a = COUNT(b),\nbad: };\nbadcount: 3\n"
+    assert lint.unparsed(said) == []
+    said += "PARSING: b.c\nbad: struct xe_q *\nbad: xe_find(int a,\nbad: \tint b)\nbad: {\nBAD:!!!!! \tx (y) {\nbad: }\n"
+    assert lint.unparsed(said) == ["b.c: xe_find() is not parsed"]

@@ -129,10 +129,12 @@ class Check:
         return lint.fresh(now, before), f"{len(files)} files"
 
     def coccinelle(self):
-        """Own rules over the whole driver against the reviewed list."""
+        """Own rules over the whole driver against the reviewed lists; functions of the series that no rule can see."""
+        files = self._files()
         with tempfile.TemporaryDirectory(dir=self.cache.tmp) as tmp:
-            folder = lint.exported(self.source, self._files(), Path(tmp))
+            folder = lint.exported(self.source, files, Path(tmp))
             said = lint.coccinelle(folder, RULES, self.cache.environ())
+            said["parse"] = lint.blind(folder, files, self.cache.environ())
         found = []
         for rule, lines in said.items():
             left, idle = allow.judge(lines, allow.load(rule, self.base.name))
