@@ -96,6 +96,50 @@ static void math(void **state)
 	assert_int_equal(res(h, 3), ~10u);
 }
 
+/* Each operation of two sources, its carry and its zero flag. */
+static void math_operations(void **state)
+{
+	static const struct {
+		uint32_t op;
+		uint64_t a, b, want;
+		bool carry;
+	} of[] = {
+		{ 0x100, ~0ull, 1, 0, true },		 /* ADD */
+		{ 0x100, 5, 6, 11, false },
+		{ 0x101, 6, 6, 0, false },		 /* SUB */
+		{ 0x102, 0xff0f, 0x0ff0, 0x0f00, false }, /* AND */
+		{ 0x103, 0xf000, 0x000f, 0xf00f, false }, /* OR */
+		{ 0x104, 0xff00, 0x0ff0, 0xf0f0, false }, /* XOR */
+		{ 0x105, 3, 62, 3ull << 62, false },	 /* SHL */
+		{ 0x106, 1ull << 63, 60, 8, false },	 /* SHR */
+		{ 0x107, 1ull << 63, 60, ~7ull, false },	 /* SAR */
+	};
+	struct harness *h = *state;
+
+	const size_t n = sizeof(of) / sizeof(of[0]);
+
+	for (size_t i = 0; i < n; i++) {
+		uint32_t at = R + 16 * (uint32_t)i;
+		uint32_t dw[] = {
+			LRI_CS(4), GPR(0), (uint32_t)of[i].a, GPR(0) + 4, (uint32_t)(of[i].a >> 32),
+			GPR(1), (uint32_t)of[i].b, GPR(1) + 4, (uint32_t)(of[i].b >> 32),
+			MATH(6), ALU(0x080u, 0x20, 0), ALU(0x080u, 0x21, 1), ALU(of[i].op, 0, 0),
+			ALU(0x580u, 2, 0x31), ALU(0x180u, 3, 0x33), ALU(0x180u, 4, 0x32),
+			SRM_CS, GPR(2), at, 0, SRM_CS, GPR(2) + 4, at + 4, 0,
+			SRM_CS, GPR(3), at + 8, 0, SRM_CS, GPR(4), at + 12, 0, MI_BBE,
+		};
+
+		/* each writes over the end of the one before */
+		batch_at(h, VA + (uint32_t)(i * (sizeof(dw) - 4)), dw, sizeof(dw) / 4);
+	}
+	run(h);
+	for (unsigned int i = 0; i < n; i++) {
+		assert_int_equal(res(h, 4 * i) | (uint64_t)res(h, 4 * i + 1) << 32, ~of[i].want);
+		assert_int_equal(res(h, 4 * i + 2), of[i].carry ? ~0u : 0);
+		assert_int_equal(res(h, 4 * i + 3), of[i].want ? 0 : ~0u);
+	}
+}
+
 static void math_bad_operands(void **state)
 {
 	struct harness *h = *state;
@@ -466,6 +510,7 @@ int main(void)
 		GPU_TEST(store_data),
 		GPU_TEST(store_data_longest),
 		GPU_TEST(math),
+		GPU_TEST(math_operations),
 		GPU_TEST(math_bad_operands),
 		GPU_TEST(registers),
 		GPU_TEST(copy_and_atomic),
