@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Reads slices of the kernel log: groups traces into entries, says what kind each is, applies the allow-list."""
 
+import fnmatch
 import re
 from dataclasses import dataclass, field
 
@@ -152,8 +153,9 @@ class Allowed:
     reason: str
 
     def applies(self, facts):
-        """Whether the conditions hold; of several GPUs the one that is unplugged counts."""
-        return all(str(facts.get(key)).split("+")[0] in values for key, values in self.conditions)
+        """Whether the conditions hold; values are shell patterns. Of several GPUs the one that is unplugged counts."""
+        return all(any(fnmatch.fnmatchcase(str(facts.get(key)).split("+")[0], v) for v in values)
+                   for key, values in self.conditions)
 
 
 def load_allowed(path=ALLOW_FILE):
