@@ -61,7 +61,19 @@ def test_what_rests_on_a_line_that_left_the_lists_runs_again(cache):
     store.add(result(B, "skip", skip="xe_has_vram(fd)"))
     assert set(had(store, A, B, rules=[Allowed((), re.compile("odd"), "x")])) == {A, B}
     assert set(had(store, A, B)) == {B}
-    assert not had(store, A, B, skips=[])
+    assert not had(store, A, skips=[])
+
+
+def test_reasons_of_skips_are_judged_by_todays_list(cache):
+    store = kept.Kept(cache, "igt-x", "m1")
+    known, unknown = result(A, "skip"), result(B, "dirty")
+    known.skipped("xe_has_vram(fd)", SKIPS)
+    unknown.skipped("the moon is full", SKIPS)
+    store.add(known)
+    store.add(unknown)
+    back = had(store, A, B, skips=[Allowed((), re.compile("moon"), "x")])
+    assert (back[A].verdict, back[A].oracles(), back[B].verdict, back[B].oracles()) == ("dirty", ["program"], "skip", [])
+    assert [r.verdict for r in had(store, A, B).values()] == ["skip", "dirty"]
 
 
 def test_rounds_of_a_repeated_test_are_kept_apart(cache):

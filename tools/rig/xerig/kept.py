@@ -45,7 +45,8 @@ class Kept:
     def results(self, tests, facts, rules, skips, model="same"):
         """test -> run.Result of those that need not run again.
 
-        rules, skips: today's lists (klog.Allowed); what rested on a line that is gone has to run again.
+        rules, skips: today's lists (klog.Allowed). What rested on an allowed line of the log that is gone has
+        to run again; reasons of skips are judged anew.
         model: one of CHOICES.
         """
         known, out = self.memo.known(), {}
@@ -54,11 +55,14 @@ class Kept:
             if not had or (model == "same" and had["model"] != self.model):
                 continue
             mine = {**facts, **test.facts()}
-            if not all(klog.known(t, rules, mine) for t in had["allowed"]) or \
-                    had["verdict"] == "skip" and not klog.known(had["skip"], skips, mine):
+            if not all(klog.known(t, rules, mine) for t in had["allowed"]):
                 continue
-            out[test] = run.Result(
-                test, mine, verdict=had["verdict"], skip=had["skip"], seconds=had["seconds"], leaked=had["leaked"],
-                splats=had["splats"], held=had["held"], replies=[tuple(r) for r in had["replies"]], boot="kept",
-                findings=[oracles.Finding(o, s) for o, s in had["findings"]])
+            res = out[test] = run.Result(
+                test, mine, verdict=had["verdict"], seconds=had["seconds"], leaked=had["leaked"], splats=had["splats"],
+                held=had["held"], replies=[tuple(r) for r in had["replies"]], boot="kept",
+                findings=[oracles.Finding(o, s) for o, s in had["findings"] if not s.startswith(run.UNLISTED)])
+            if had["skip"]:
+                res.skipped(had["skip"], skips)
+                if had["verdict"] in ("skip", "dirty"):
+                    res.verdict = "dirty" if res.findings else "skip"
         return out

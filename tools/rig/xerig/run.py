@@ -23,6 +23,7 @@ RACE_SPREAD = 0.4  # seconds a removal takes on an emulated processor: a race ma
 DUMP_TIME = 10.0  # seconds a device core dump's worker may take: it waits for answers of a dead device
 DUMP = re.compile(r"device coredump has been (created|deleted)")
 DUMPS = "/sys/class/devcoredump"
+UNLISTED = "skipped, and the list has no such reason"
 DMA_API = "/sys/kernel/debug/dma-api"
 SKIPS = paths.RIG / "expect" / "skips.txt"
 
@@ -56,7 +57,7 @@ class Result:
         """The test skipped itself: a finding where none of the known reasons (klog.Allowed) is why."""
         self.skip = why
         if klog.known(why, known, self.facts) is None:
-            self.findings.append(oracles.Finding("program", f"skipped, and the list has no such reason: {why}"))
+            self.findings.append(oracles.Finding("program", f"{UNLISTED}: {why}"))
 
     def oracles(self):
         """Names of the oracles that spoke, in order, once each."""
