@@ -29,6 +29,8 @@ cover: ## line coverage of the series' files by KUnit and cells [BASE= TESTS=kun
 	@$(RIG) cover
 mutants: ## each patch, hunk and call of the series taken out: does a test notice? POINTS=N|all TESTS= [BASE=]
 	@$(RIG) mutants
+holes: ## the holes of the audit: each fails unpatched as listed and is clean patched: TESTS=F2,… [BASE=7.3]
+	@$(RIG) holes
 kunit: ## KUnit suites on UML and in the x86 guest [BASE=]
 	@$(RIG) kunit
 check: ## checkpatch --strict, sparse, W=1, kernel-doc, coccinelle, the build of each patch: TESTS=steps|all [BASE= POINTS=]
@@ -63,4 +65,4 @@ help: ## this list
 	      /^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\nBASE=6.12|7.3  CACHE=dir  BASE_SRC=dir  V=1 shows commands\n'
 
-.PHONY: hotunplug test setup matrix igt live sweep cycles cover mutants kunit check vgpu shell bench report tree refresh series dkms deb help
+.PHONY: hotunplug test setup matrix igt live sweep cycles cover mutants holes kunit check vgpu shell bench report tree refresh series dkms deb help

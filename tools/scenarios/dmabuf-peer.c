@@ -10,6 +10,7 @@
  * that asks there gives the pages back under the other GPU's hands (audit, F18).
  */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common.h"
@@ -32,6 +33,9 @@ struct side {
 static struct side goes = { .xe.fd = -1, .fd = -1, .seed = SEED };
 static struct side stays = { .xe.fd = -1, .fd = -1, .seed = SEED + 1 };
 static uint64_t second;
+
+#define REUSED 32
+static struct xe_bo reused[REUSED];
 
 static const struct scn_option options[] = {
 	{ "second", &second, 128, 255, "number of the render node of the GPU that stays" },
@@ -141,11 +145,26 @@ static int setup(const char *device)
 	return 0;
 }
 
+/* Freed pages keep their data until somebody else gets them: be that somebody, in pieces of the same size. */
+static void reuse_pages(void)
+{
+	struct xe_bo bo = { 0 };
+
+	scn_step("reuse of pages that were freed");
+	for (int i = 0; i < REUSED; i++) {
+		if (xe_bo_create(&stays.xe, &bo, BYTES, 0) || xe_bo_mmap(&stays.xe, &bo))
+			return;
+		memset(bo.map, 0x5a, BYTES);
+		reused[i] = bo;
+	}
+}
+
 static int gone(void)
 {
 	gone_ioctls(&goes.xe, &goes.work, &goes.copy);
 	if (!goes.copy.map)
 		return 0;
+	reuse_pages();
 	scn_step("job of the GPU that stays, on a buffer of the one that went");
 	side_look(&stays, &goes, "copy by the GPU that stays, after removal");
 	gone_intact(stays.own.map, BYTES, stays.seed, "buffer that the GPU that went had bound");
@@ -180,6 +199,9 @@ static int side_close(struct side *s)
 
 static int close_all(void)
 {
+	for (int i = 0; i < REUSED; i++)
+		if (xe_bo_munmap(&reused[i]) || xe_bo_close(&stays.xe, &reused[i]))
+			return -1;
 	return side_close(&goes) | side_close(&stays);
 }
 

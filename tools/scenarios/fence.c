@@ -35,7 +35,7 @@ const char *fence_status_name(int status)
 	return !status ? "active" : status > 0 ? "success" : scn_errname(-status);
 }
 
-int fence_gone(int sync_file, uint64_t end_ms, bool may_succeed, const char *what)
+int fence_gone(int sync_file, uint64_t end_ms, int other, const char *what)
 {
 	struct pollfd p = { .fd = sync_file, .events = POLLIN };
 	int status = 0;
@@ -47,9 +47,9 @@ int fence_gone(int sync_file, uint64_t end_ms, bool may_succeed, const char *wha
 		return 0;
 	if (!status)
 		scn_fail("the fence of %s is not signalled in time after removal", what);
-	else if (status > 0 && !may_succeed)
+	else if (status > 0 && other != 1)
 		scn_fail("the fence of %s says success", what);
-	else if (status < 0 && status != -ENODEV)
+	else if (status < 0 && status != -ENODEV && status != other)
 		scn_fail_errno(-status, "the fence of %s, not ENODEV", what);
 	return status;
 }

@@ -22,10 +22,10 @@ const char *fence_status_name(int status);
 
 /*
  * After removal: the fence ends until @end_ms (CLOCK_MONOTONIC, milliseconds)
- * and says ENODEV; with @may_succeed success is fine too. Deviations are
- * reported with @what. Returns the status last seen.
+ * and says ENODEV. One more status may be right: @other, 1 for success, 0 for
+ * none. Deviations are reported with @what. Returns the status last seen.
  */
-int fence_gone(int sync_file, uint64_t end_ms, bool may_succeed, const char *what);
+int fence_gone(int sync_file, uint64_t end_ms, int other, const char *what);
 
 /*
  * After removal: the call returns until @end_ms. Success is fine where a fence

@@ -162,10 +162,11 @@ static int write_arguments(void)
 	if (xe_bo_create(&xe, &bo, 1 << 20, 0))
 		return -1;
 	bo.va = xe_va(&xe, bo.size);
+	/* Local memory is cleared by the GPU */
 	gem_create = (struct drm_xe_gem_create) {
 		.size = 1 << 20,
-		.placement = xe.sysmem,
-		.cpu_caching = DRM_XE_GEM_CPU_CACHING_WB,
+		.placement = xe.vram ? xe.vram : xe.sysmem,
+		.cpu_caching = xe.vram ? DRM_XE_GEM_CPU_CACHING_WC : DRM_XE_GEM_CPU_CACHING_WB,
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(ops); i++) {
 		ops[i] = xe_op_map(&xe, &bo);

@@ -29,6 +29,12 @@ static struct xe_bo memory;	/* of the batch */
 static struct spin spin;
 static uint32_t out;		/* sync object */
 static int sync_file = -1;
+static uint64_t reset;
+
+static const struct scn_option options[] = {
+	{ "reset", &reset, 0, 1, "1: an engine reset may find the batch before the removal does" },
+	{ 0 }
+};
 
 static int wait_out(void *arg)
 {
@@ -85,7 +91,8 @@ static int setup(const char *device)
 static int gone(void)
 {
 	uint64_t start = scn_now_ms();
-	int status = fence_gone(sync_file, start + GONE_MS, false, "the endless batch");
+	int status = fence_gone(sync_file, start + GONE_MS, reset ? -ETIME : 0,
+				"the endless batch");
 
 	if (status)
 		scn_fact("fence_ms", scn_now_ms() - start);
@@ -124,6 +131,7 @@ static int close_all(void)
 static const struct scenario scn = {
 	.name = "queue-endless",
 	.summary = "a batch that never ends runs on a copy engine",
+	.options = options,
 	.setup = setup,
 	.verify = verify,
 	.gone = gone,

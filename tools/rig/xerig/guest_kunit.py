@@ -5,7 +5,8 @@ import time
 
 from . import agent, boot, errors, kunit, paths, session
 
-MODULES = ("xe_test",)
+# Of the series: the one that only 7.3 has tests what it adds to drm_gpusvm.
+MODULES = {"6.12": ("xe_test",), "7.3": ("xe_test", "drm_gpusvm_test")}
 LOAD_TIME = 180.0
 
 
@@ -27,7 +28,7 @@ def on_machine(base, machine, out, cache, after=None):
         guest = vm.agent
         begin = guest.mark("xe-unplug: kunit: begin")
         try:
-            for name in MODULES:
+            for name in MODULES[base.name]:
                 child = guest.run(["modprobe", name], LOAD_TIME)
                 if child.status:
                     why = " ".join(child.err) or f"status {child.status}"

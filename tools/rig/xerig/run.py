@@ -191,6 +191,8 @@ class CellRun:
         argv = self.program(self.state.name, *self.state.options)
         if self.way.dead:
             argv += self.state.dead_options
+        if self.way.resets:
+            argv += self.state.reset_options
         if self.state.second and len(self.boot.gpus) > 1:
             argv += ["--second", self.boot.render_node(1).removeprefix("/dev/dri/renderD")]
         began = time.monotonic()

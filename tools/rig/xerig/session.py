@@ -34,9 +34,10 @@ class Side:
 class Session:
     """What one command works with. prepare() may build for minutes on a fresh machine."""
 
-    def __init__(self, what, base, variant="plain", gpu="lnl", cache=None):
+    def __init__(self, what, base, variant="plain", gpu="lnl", cache=None, kernel_args=()):
         self.what, self.base, self.variant, self.gpu = what, bases.load(base), variant, gpu
         self.cache = cache or paths.Cache()
+        self.kernel_args = tuple(kernel_args)
         self.sides = {}
         self.notes = []
         self.versions = {}
@@ -92,7 +93,7 @@ class Session:
 
     def machine(self, side, iommu):
         """The side's machine with or without the vIOMMU."""
-        return replace(self.sides[side].machine, iommu=iommu == "on")
+        return replace(self.sides[side].machine, iommu=iommu == "on", kernel_args=self.kernel_args)
 
     def machine_of(self, kernel, iommu, side="patched"):
         """A machine with another kernel and the programs of a side."""

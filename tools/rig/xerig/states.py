@@ -9,6 +9,7 @@ class State:
     """name: of the program as well; munmap: there is memory whose munmap after removal is a case of its own.
 
     dead_options: given to the program when the device will be dead before the driver is told;
+    reset_options: given to it when a GT reset runs beside the removal;
     second: the program works with another GPU of the guest, too, and skips where there is none;
     modules: loaded before the first sample; remove_seconds: remove() that takes longer waits for something it must not.
     """
@@ -18,6 +19,7 @@ class State:
     munmap: bool = False
     options: tuple = ()
     dead_options: tuple = ()
+    reset_options: tuple = ()
     second: bool = False
     held_seconds: float = 30.0  # longest time to reach the state on a loaded machine
     modules: tuple = ()
@@ -32,6 +34,7 @@ STATES = {s.name: s for s in (
     State("bo-bound", "a buffer bound in a VM"),
     # as many unmaps through an emulated IOMMU on a loaded machine; as many waits would take longer
     State("many-bos", "10,000 buffers", held_seconds=60.0, remove_seconds=10.0),
+    State("many-vms", "400 address spaces", held_seconds=60.0, default=False),
     State("userptr", "user memory bound in a VM", munmap=True),
     State("userptr-munmapped", "user memory bound, then munmapped", munmap=True),
     State("userptr-partial", "bound user memory with a page munmapped", munmap=True, default=False),
@@ -41,11 +44,14 @@ STATES = {s.name: s for s in (
     State("userptr-racing", "munmap, bind and exec of one memory at once", munmap=True, default=False),
     State("fault-userptr", "user memory in a VM that takes page faults", munmap=True, default=False),
     State("fault-svm", "user memory at the CPU's addresses, page faults", munmap=True, default=False),
+    State("svm-vram", "user memory that has moved to local memory (GPU=bmg)", munmap=True,
+          dead_options=("--lost", "1"), default=False),
     State("queue-idle", "a queue after finished and verified jobs"),
-    State("queue-endless", "a queue running an endless batch"),
+    State("queue-endless", "a queue running an endless batch", reset_options=("--reset", "1")),
     State("queue-many", "200 queues, each running an endless batch", held_seconds=60.0, default=False),
     State("queue-queued", "jobs running, queued and waiting for a fence", default=False),
     State("preempt-vm", "a busy long-running VM with userptrs", munmap=True, default=False),
+    State("preempt-many", "2,000 buffers in a busy long-running VM", held_seconds=60.0, default=False),
     State("dmabuf-open", "an exported dma-buf, its handle open"),
     State("dmabuf-closed", "an exported dma-buf, its handle closed"),
     State("dmabuf-imported", "buffers of another driver, bound", modules=("vgem",), default=False),

@@ -19,10 +19,13 @@ class Missing(Exception):
 
 
 class Way:
-    """One way out and the way back. dead: the device does not answer while the driver lets go."""
+    """One way out and the way back.
+
+    dead: the device does not answer while the driver lets go; resets: a GT reset may end jobs before that.
+    """
 
     name = what = ""
-    dead = False
+    dead = resets = False
 
     def prepare(self, boot):
         """What happens to the device before the driver is told."""

@@ -193,6 +193,7 @@ class FailedProbe(Unbind):
 class ResetRemove(Remove):
     name = "reset-remove"
     what = "a GT reset is on its way when the device is removed"
+    resets = True
 
     FILE = "force_reset"  # reading it asks for a reset
 

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+/*
+ * State svm-vram: memory of the process that has migrated to the GPU's own.
+ *
+ * The GPU sees memory at the CPU's addresses; what it touches moves to local memory,
+ * and comes back when the CPU touches it. Here the CPU does not: when the device goes,
+ * the only copy of the process's data is on the card. An orderly removal has to bring
+ * it back. Of a card that was pulled nothing can be (--lost 1): then an access is
+ * answered by SIGBUS, never by something else than the data, and nobody may wait for
+ * the process to give up its pages.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "gone.h"
+#include "mem.h"
+#include "work.h"
+
+#define SEED	170
+#define BYTES	(2u << 20)
+#define PAGE	4096u
+#define PM_SWAP (1ULL << 62)	/* of /proc/self/pagemap: a swap entry, of device memory here */
+
+static struct xe xe = { .fd = -1 };
+static struct work work;
+static struct xe_bo bo;
+static char *block, *range;	/* the memory: BYTES, aligned, inside of block */
+static uint64_t lost;
+
+static const struct scn_option options[] = {
+	{ "lost", &lost, 0, 1, "1: the device is dead, its memory cannot be saved" },
+	{ 0 }
+};
+
+/* Pages of the range that are in local memory, by their page table entries; -1 on error, reported. */
+static int pages_in_vram(void)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC), n = 0;
+	uint64_t entry[64];
+
+	if (fd < 0)
+		return scn_fail_errno(errno, "open of /proc/self/pagemap");
+	for (size_t at = 0; at < BYTES / PAGE; at += ARRAY_SIZE(entry)) {
+		off_t where = ((uintptr_t)range / PAGE + at) * sizeof(entry[0]);
+
+		if (pread(fd, entry, sizeof(entry), where) != (ssize_t)sizeof(entry)) {
+			n = scn_fail_errno(errno, "read of /proc/self/pagemap");
+			break;
+		}
+		for (size_t i = 0; i < ARRAY_SIZE(entry); i++)
+			n += !!(entry[i] & PM_SWAP);
+	}
+	close(fd);
+	return n;
+}
+
+static int bind_mirror(void)
+{
+#ifdef DRM_XE_VM_BIND_FLAG_CPU_ADDR_MIRROR
+	struct drm_xe_vm_bind_op op = {
+		.op = DRM_XE_VM_BIND_OP_MAP,
+		.flags = DRM_XE_VM_BIND_FLAG_CPU_ADDR_MIRROR,
+		.range = BYTES,
+		.addr = (uintptr_t)range,
+		.pat_index = xe.pat_wb,
+	};
+
+	return xe_vm_bind(&xe, work.vm, &op, 1, NULL);
+#else
+	return scn_skip("this kernel has no binds that mirror the CPU's addresses");
+#endif
+}
+
+/* The GPU reads all of it, page by page, which takes it to local memory. */
+static int verify(void)
+{
+	int n;
+
+	if (!range || !bo.map)
+		return 0;
+	mem_fill(bo.map, BYTES, 1);
+	if (work_copy(&xe, &work, bo.va, (uintptr_t)range, BYTES, "copy out of process memory") ||
+	    mem_check(bo.map, BYTES, SEED, "copy out of process memory"))
+		return -1;
+	n = pages_in_vram();
+	if (n < 0)
+		return -1;
+	if (n != BYTES / PAGE)
+		return scn_fail("%d of %u pages are in local memory", n, BYTES / PAGE);
+	return 0;
+}
+
+static int setup(const char *device)
+{
+	uint32_t flags = DRM_XE_VM_CREATE_FLAG_LR_MODE | DRM_XE_VM_CREATE_FLAG_FAULT_MODE;
+	int ret = xe_open(&xe, device);
+
+	if (ret)
+		return ret;
+	if (!xe.vram)
+		return scn_skip("the GPU has no local memory");
+	block = mmap(NULL, 2 * BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (block == MAP_FAILED) {
+		block = NULL;
+		return scn_fail_errno(errno, "mmap of %u bytes", 2 * BYTES);
+	}
+	range = (char *)(((uintptr_t)block + BYTES - 1) & ~(uintptr_t)(BYTES - 1));
+	madvise(block, 2 * BYTES, MADV_NOHUGEPAGE);
+	mem_fill(range, BYTES, SEED);
+	if (work_open_vm(&xe, &work, DRM_XE_ENGINE_CLASS_COPY, flags) ||
+	    xe_bo_make(&xe, &bo, BYTES, work.vm))
+		return -1;
+	ret = bind_mirror();
+	if (ret)
+		return ret;
+	scn_fact("svm_bytes", BYTES);
+	scn_fact("bo_bytes", bo.size + work.batch.size);
+	return verify();
+}
+
+static int gone(void)
+{
+	enum mem_content is;
+
+	gone_ioctls(&xe, &work, &bo);
+	if (!range)
+		return 0;
+	scn_step("access to process memory");
+	is = mem_classify(range, BYTES, SEED);
+	scn_fact_str("process_memory", mem_content_name(is));
+	if (is != MEM_DATA && !(lost && is == MEM_FAULT))
+		return scn_fail("process memory lost its data: %s", mem_content_name(is));
+	return 0;
+}
+
+static int unmap(void)
+{
+	char *p = block;
+
+	block = range = NULL;
+	scn_step("munmap of process memory");
+	return p && munmap(p, 2 * BYTES) ? scn_fail_errno(errno, "munmap of process memory") : 0;
+}
+
+static int close_all(void)
+{
+	int ret = xe_bo_munmap(&bo);
+
+	ret |= work_close(&xe, &work);
+	ret |= xe_bo_close(&xe, &bo);
+	ret |= xe_close(&xe);
+	return ret | unmap();
+}
+
+static const struct scenario scn = {
+	.name = "svm-vram",
+	.summary = "memory of the process that has migrated to local memory",
+	.options = options,
+	.setup = setup,
+	.verify = verify,
+	.gone = gone,
+	.unmap = unmap,
+	.close = close_all,
+	.user_memory = true,
+};
+SCENARIO(scn);
