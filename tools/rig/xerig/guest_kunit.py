@@ -24,22 +24,24 @@ def on_machine(base, machine, out, cache, after=None):
     """
     began = time.monotonic()
     machine.kernel_args = kunit.GUEST_ARGS
+    texts = []
     with boot.Boot(machine, out, gpu=False) as vm:
         guest = vm.agent
-        begin = guest.mark("xe-unplug: kunit: begin")
         try:
             for name in MODULES[base.name]:
+                begin = guest.mark(f"xe-unplug: kunit {name}: begin")
                 child = guest.run(["modprobe", name], LOAD_TIME)
                 if child.status:
                     why = " ".join(child.err) or f"status {child.status}"
                     raise errors.InfraError(f"modprobe {name} in the guest: {why}")
-            end = guest.mark("xe-unplug: kunit: end")
+                end = guest.mark(f"xe-unplug: kunit {name}: end")
+                texts.append("\n".join(r.text for r in guest.slice(begin + 1, end)) + "\n")
             if after:
                 after(guest)
         except (agent.GuestTimeout, agent.GuestGone, agent.GuestOops) as e:
             raise errors.InfraError(f"the guest broke during KUnit: {e} (log: {out}/console.log)") from None
-        text = "\n".join(r.text for r in guest.slice(begin + 1, end)) + "\n"
-    (out / "kernel.log").write_text(text)
-    outcome = kunit.parse_ktap(base, text, cache, "x86")
+    (out / "kernel.log").write_text("".join(texts))
+    # Each module reports as if it were alone.
+    outcome = kunit.join(kunit.parse_ktap(base, text, cache, "x86") for text in texts)
     outcome.seconds = time.monotonic() - began
     return outcome

@@ -144,6 +144,16 @@ def parse_ktap(base, text, cache=None, where="x86"):
         report.unlink(missing_ok=True)
 
 
+def join(outcomes):
+    """One outcome of several reports of one place, in order."""
+    first, *rest = outcomes
+    for other in rest:
+        first.suites.update(other.suites)
+        first.failed += other.failed
+        first.splats += other.splats
+    return first
+
+
 def splats(log, allow=None):
     """Lines of a kernel log that say something is wrong and are not on the reviewed list."""
     allowed = allowed_splats(ALLOW if allow is None else allow)
