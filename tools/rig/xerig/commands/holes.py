@@ -44,6 +44,9 @@ def run(args):
     for h in tests:
         if not h.cell:
             print(f"{h.name:6} no test: {h.reason}")
+    if not seen:
+        ui.say("nothing of that can be run")
+        return errors.SKIPPED
     word = f"{len(bad)} NOT as listed: {' '.join(bad)}" if bad else "each fails unpatched as listed and is clean patched"
     print(f"verdict holes {args.base}: {seen} tests; {word}")
     return errors.CHECK_FAILED if bad else errors.OK
