@@ -11,6 +11,7 @@
 static const struct scenario scn = {
 	.name = "fault-svm",
 	.summary = "memory the GPU sees at the CPU's addresses, faults in flight",
+	.options = fault_vm_options,
 	.setup = fault_vm_setup_mirror,
 	.verify = fault_vm_verify,
 	.gone = fault_vm_gone,

@@ -8,6 +8,7 @@
  * flight when the device goes. After removal the same thread goes on for a while:
  * its notifiers meet page tables of a device that is gone.
  */
+#define _GNU_SOURCE
 #include "fault_vm.h"
 
 #include <errno.h>
@@ -15,6 +16,8 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include "gone.h"
 #include "mem.h"
@@ -24,8 +27,8 @@
 #define PAGE	4096u
 #define MIB2	(2u << 20)
 #define MARK	0xfa017edu
-#define ROUND_MS 1000	/* a fault that is not served within this is counted as lost */
-#define PROGRESS_MS 8000
+#define ROUND_MS 3000	/* a fault that is not served within this is counted as lost */
+#define PROGRESS_MS 15000
 
 static struct xe xe = { .fd = -1 };
 static struct work work, busy;		/* copies, and the endless batch; one VM */
@@ -35,12 +38,29 @@ static uint64_t va;			/* of range */
 static pthread_t thread;
 static bool started;
 static atomic_bool stop;
+static uint64_t memory_lost;
+
+const struct scn_option fault_vm_options[] = {
+	{ "lost", &memory_lost, 0, 1, "1: the device is dead, what was in its memory cannot be saved" },
+	{ 0 }
+};
 static atomic_uint served, lost;
 
 /* The word the endless batch stores to: its page is the one that goes and comes. */
 static volatile uint32_t *word(void)
 {
 	return (volatile uint32_t *)(range + MIB2 - PAGE);
+}
+
+/* The word, without a signal where it is lost with a card that was pulled. */
+static uint32_t read_word(void)
+{
+	uint32_t value = 0;
+	struct iovec here = { &value, sizeof(value) }, there = { (void *)word(), sizeof(value) };
+
+	if (process_vm_readv(getpid(), &here, 1, &there, 1, 0) != sizeof(value))
+		return 0;
+	return value;
 }
 
 static void *churn(void *arg)
@@ -50,9 +70,9 @@ static void *churn(void *arg)
 		uint64_t end = scn_now_ms() + ROUND_MS;
 
 		madvise((void *)word(), PAGE, MADV_DONTNEED);
-		while (*word() != MARK && scn_now_ms() < end && !atomic_load(&stop))
+		while (read_word() != MARK && scn_now_ms() < end && !atomic_load(&stop))
 			scn_sleep_ms(1);
-		atomic_fetch_add(*word() == MARK ? &served : &lost, 1);
+		atomic_fetch_add(read_word() == MARK ? &served : &lost, 1);
 	}
 	return NULL;
 }
@@ -204,11 +224,15 @@ int fault_vm_setup_mirror(const char *device)
 int fault_vm_gone(void)
 {
 	unsigned int now = atomic_load(&served);
+	enum mem_content is;
 
 	gone_ioctls(&xe, &work, &bo);
 	gone_more_work(&xe, &busy);
 	if (range) {
-		gone_intact(range, PAGE, SEED, "user memory");
+		is = mem_classify(range, PAGE, SEED);
+		scn_fact_str("user_memory", mem_content_name(is));
+		if (is != MEM_DATA && !(memory_lost && is == MEM_FAULT))
+			scn_fail("user memory lost its data: %s", mem_content_name(is));
 		scn_step("page that nobody writes any more");
 		scn_sleep_ms(100);
 		if (started && (int)(atomic_load(&served) - now) > 1)

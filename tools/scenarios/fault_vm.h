@@ -9,6 +9,9 @@
 
 #include "common.h"
 
+/* --lost 1: of a device that is dead, where pages can be in its own memory */
+extern const struct scn_option fault_vm_options[];
+
 int fault_vm_setup_userptr(const char *device);
 int fault_vm_setup_mirror(const char *device);
 int fault_vm_verify(void);

@@ -10,9 +10,8 @@
  * the process to give up its pages.
  */
 #include <errno.h>
-#include <fcntl.h>
+#include <stdlib.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "gone.h"
 #include "mem.h"
@@ -20,40 +19,39 @@
 
 #define SEED	170
 #define BYTES	(2u << 20)
-#define PAGE	4096u
-#define PM_SWAP (1ULL << 62)	/* of /proc/self/pagemap: a swap entry, of device memory here */
 
 static struct xe xe = { .fd = -1 };
 static struct work work;
 static struct xe_bo bo;
 static char *block, *range;	/* the memory: BYTES, aligned, inside of block */
 static uint64_t lost;
+static int64_t before;	/* vram_used() without the process's memory */
 
 static const struct scn_option options[] = {
 	{ "lost", &lost, 0, 1, "1: the device is dead, its memory cannot be saved" },
 	{ 0 }
 };
 
-/* Pages of the range that are in local memory, by their page table entries; -1 on error, reported. */
-static int pages_in_vram(void)
+/* Bytes of local memory in use, by all; -1 on error, reported. */
+static int64_t vram_used(void)
 {
-	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC), n = 0;
-	uint64_t entry[64];
+	struct drm_xe_device_query q = { .query = DRM_XE_DEVICE_QUERY_MEM_REGIONS };
+	struct drm_xe_query_mem_regions *regions;
+	int64_t used = 0;
 
-	if (fd < 0)
-		return scn_fail_errno(errno, "open of /proc/self/pagemap");
-	for (size_t at = 0; at < BYTES / PAGE; at += ARRAY_SIZE(entry)) {
-		off_t where = ((uintptr_t)range / PAGE + at) * sizeof(entry[0]);
-
-		if (pread(fd, entry, sizeof(entry), where) != (ssize_t)sizeof(entry)) {
-			n = scn_fail_errno(errno, "read of /proc/self/pagemap");
-			break;
-		}
-		for (size_t i = 0; i < ARRAY_SIZE(entry); i++)
-			n += !!(entry[i] & PM_SWAP);
+	if (XE_IOCTL(&xe, XE_DEVICE_QUERY, &q))
+		return -1;
+	regions = calloc(1, q.size);
+	q.data = (uintptr_t)regions;
+	if (!regions || XE_IOCTL(&xe, XE_DEVICE_QUERY, &q)) {
+		free(regions);
+		return -1;
 	}
-	close(fd);
-	return n;
+	for (uint32_t i = 0; i < regions->num_mem_regions; i++)
+		if (regions->mem_regions[i].mem_class == DRM_XE_MEM_REGION_CLASS_VRAM)
+			used += regions->mem_regions[i].used;
+	free(regions);
+	return used;
 }
 
 static int bind_mirror(void)
@@ -76,7 +74,7 @@ static int bind_mirror(void)
 /* The GPU reads all of it, page by page, which takes it to local memory. */
 static int verify(void)
 {
-	int n;
+	int64_t used;
 
 	if (!range || !bo.map)
 		return 0;
@@ -84,11 +82,11 @@ static int verify(void)
 	if (work_copy(&xe, &work, bo.va, (uintptr_t)range, BYTES, "copy out of process memory") ||
 	    mem_check(bo.map, BYTES, SEED, "copy out of process memory"))
 		return -1;
-	n = pages_in_vram();
-	if (n < 0)
+	used = vram_used();
+	if (used < 0)
 		return -1;
-	if (n != BYTES / PAGE)
-		return scn_fail("%d of %u pages are in local memory", n, BYTES / PAGE);
+	if (used < before + BYTES)
+		return scn_fail("%lld of %u bytes are in local memory", (long long)(used - before), BYTES);
 	return 0;
 }
 
@@ -112,7 +110,8 @@ static int setup(const char *device)
 	if (work_open_vm(&xe, &work, DRM_XE_ENGINE_CLASS_COPY, flags) ||
 	    xe_bo_make(&xe, &bo, BYTES, work.vm))
 		return -1;
-	ret = bind_mirror();
+	before = vram_used();
+	ret = before < 0 ? -1 : bind_mirror();
 	if (ret)
 		return ret;
 	scn_fact("svm_bytes", BYTES);
