@@ -2,6 +2,7 @@
 """What the series costs: daily calls in pairs of guests that live side by side, and remove() over size."""
 
 import contextlib
+import itertools
 import json
 import random
 
@@ -12,7 +13,10 @@ from . import Figures, median
 NAME = "driver"
 WHAT = "cost of binds, execs and remove(), patched against unpatched"
 PAIRS = 40
-COUNTS = (1000, 3000, 10000, 30000)
+# What remove() is measured over: state, ways, numbers of buffers.
+CURVES = (("many-bos", ("remove", "surprise"), (1000, 3000, 10000, 30000)),
+          ("preempt-many", ("remove",), (100, 300, 1000)))
+WORDS = {"many-bos": "bound BOs", "preempt-many": "BOs of a busy long-running VM"}
 CALLS = (("bind_bo_ns", "bind and unbind of a BO"), ("bind_userptr_ns", "bind and unbind of a userptr"),
          ("bo_ns", "create, bind, unbind, close of a BO"), ("exec_ns", "exec of an empty batch"))
 
@@ -30,11 +34,12 @@ def measure(args, out):
                          f"unpatched {median(b[key] for b, _ in pairs) / 1000:.0f} us"))
     curve = removal(s, out)
     fig.data["remove"] = curve
-    for way in ("remove", "surprise"):
-        for side in s.sides:
-            points = [(n, ms) for w, sd, n, ms in curve if (w, sd) == (way, side)]
-            fig.rows.append((f"{way} with {points[-1][0]} BOs, {side}", f"{points[-1][1]:.0f} ms",
-                             "; ".join(f"{n}: {ms:.0f} ms" for n, ms in points[:-1])))
+    for state, ways, _ in CURVES:
+        for way in ways:
+            for side in s.sides:
+                points = points_of(curve, state, way, side)
+                fig.rows.append((f"{way} with {points[-1][0]} {WORDS[state]}, {side}", f"{points[-1][1]:.0f} ms",
+                                 "; ".join(f"{n}: {ms:.0f} ms" for n, ms in points[:-1])))
     fig.plots.append(plot(curve, out / "remove.svg", args.base))
     return fig
 
@@ -82,27 +87,31 @@ def ratio(pairs, rounds=2000):
 
 
 def removal(s, out):
-    """(way, side, BOs, ms) of remove() with that many bound BOs held."""
+    """(state, way, side, BOs, ms) of remove() with that many buffers held."""
     found = []
     with procs.guard():
-        for way in ("remove", "surprise"):
-            for side in s.sides:
-                for count in COUNTS:
-                    ui.say(f"{way}, {side}, {count} BOs")
-                    machine = s.machine(side, "on")
-                    machine.memory_mib = 2048
-                    with boot.Boot(machine, out / f"{way}-{side}-{count}") as vm:
-                        found.append((way, side, count, one_removal(vm, WAYS[way], count) / 1e6))
+        for state, ways, counts in CURVES:
+            for way, side, count in itertools.product(ways, s.sides, counts):
+                ui.say(f"{way}, {side}, {count} {WORDS[state]}")
+                machine = s.machine(side, "on")
+                machine.memory_mib = 2048
+                with boot.Boot(machine, out / f"{state}-{way}-{side}-{count}") as vm:
+                    found.append((state, way, side, count, one_removal(vm, state, WAYS[way], count) / 1e6))
     return found
 
 
-def one_removal(vm, way, count):
+def one_removal(vm, state, way, count):
     """Nanoseconds of remove()."""
     vm.load_xe()
-    pid = vm.agent.spawn(["/scenarios/many-bos", "--device", vm.render_node(), "--count", str(count)])
+    pid = vm.agent.spawn([f"/scenarios/{state}", "--device", vm.render_node(), "--count", str(count)])
     expect(vm.agent.next_line(pid, 120), "held")
     way.prepare(vm)
     return way.leave(vm)
+
+
+def points_of(curve, state, way, side):
+    """(BOs, ms) of one line."""
+    return [(n, ms) for st, w, sd, n, ms in curve if (st, w, sd) == (state, way, side)]
 
 
 def plot(curve, path, base):
@@ -112,12 +121,12 @@ def plot(curve, path, base):
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(7, 4.5))
-    for way, style in (("remove", "-"), ("surprise", "--")):
+    styles = {("many-bos", "remove"): "-", ("many-bos", "surprise"): "--", ("preempt-many", "remove"): ":"}
+    for (state, way), style in styles.items():
         for side, colour in (("base", "tab:red"), ("patched", "tab:green")):
-            points = [(n, ms) for w, sd, n, ms in curve if (w, sd) == (way, side)]
-            axes.plot(*zip(*points), style, marker="o", color=colour,
-                      label=f"{'unpatched' if side == 'base' else side}, {way}")
-    axes.set(xscale="log", yscale="log", xlabel="bound BOs held", ylabel="remove() in the guest, ms",
+            axes.plot(*zip(*points_of(curve, state, way, side)), style, marker="o", color=colour,
+                      label=f"{'unpatched' if side == 'base' else side}, {way}, {WORDS[state]}")
+    axes.set(xscale="log", yscale="log", xlabel="BOs held", ylabel="remove() in the guest, ms",
              title=f"xe of Linux {base}: cost of unplug")
     axes.grid(True, which="both", alpha=0.3)
     axes.legend()
