@@ -2,13 +2,13 @@
 /*
  * VMs that take page faults, see fault_vm.h.
  *
- * An endless batch stores to user memory. A thread takes the pages away again and
- * again (MADV_DONTNEED) and sees the store come back on new ones: each time the
- * GPU has faulted, the kernel has found the page and mapped it. So faults are in
- * flight when the device goes. After removal the same thread goes on for a while:
- * its notifiers meet page tables of a device that is gone.
+ * An endless batch stores to user memory, and to a flag. A thread takes the pages
+ * away again and again (MADV_DONTNEED), waits until the flag says that the batch went
+ * round, and sees the store on new ones: each time the GPU has faulted, the kernel
+ * has found the page and mapped it. So faults are in flight when the device goes.
+ * After removal the same thread goes on for a while: its notifiers meet page tables
+ * of a device that is gone.
  */
-#define _GNU_SOURCE
 #include "fault_vm.h"
 
 #include <errno.h>
@@ -16,7 +16,6 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "gone.h"
@@ -39,6 +38,7 @@ static pthread_t thread;
 static bool started;
 static atomic_bool stop;
 static uint64_t memory_lost;
+static int window[2] = { -1, -1 };	/* a pipe, see read_word() */
 
 const struct scn_option fault_vm_options[] = {
 	{ "lost", &memory_lost, 0, 1, "1: the device is dead, what was in its memory cannot be saved" },
@@ -52,27 +52,46 @@ static volatile uint32_t *word(void)
 	return (volatile uint32_t *)(range + MIB2 - PAGE);
 }
 
-/* The word, without a signal where it is lost with a card that was pulled. */
+/* The batch sets it each time it has stored to the word. */
+static volatile uint32_t *flag(void)
+{
+	return (volatile uint32_t *)((char *)busy.batch.map + PAGE);
+}
+
+/* The word by way of the kernel, which gets no signal where it is lost with a card that was pulled. */
 static uint32_t read_word(void)
 {
 	uint32_t value = 0;
-	struct iovec here = { &value, sizeof(value) }, there = { (void *)word(), sizeof(value) };
 
-	if (process_vm_readv(getpid(), &here, 1, &there, 1, 0) != sizeof(value))
+	if (write(window[1], (void *)word(), sizeof(value)) != sizeof(value) ||
+	    read(window[0], &value, sizeof(value)) != sizeof(value))
 		return 0;
 	return value;
+}
+
+/* The batch has gone round at least once more. Seen beside the memory: a look at that would take it back. */
+static bool batch_went_round(uint64_t end)
+{
+	for (int i = 0; i < 2; i++) {
+		*flag() = 0;
+		while (!*flag()) {
+			if (scn_now_ms() >= end || atomic_load(&stop))
+				return false;
+			scn_sleep_ms(1);
+		}
+	}
+	return true;
 }
 
 static void *churn(void *arg)
 {
 	(void)arg;
 	while (!atomic_load(&stop)) {
-		uint64_t end = scn_now_ms() + ROUND_MS;
-
 		madvise((void *)word(), PAGE, MADV_DONTNEED);
-		while (read_word() != MARK && scn_now_ms() < end && !atomic_load(&stop))
-			scn_sleep_ms(1);
-		atomic_fetch_add(read_word() == MARK ? &served : &lost, 1);
+		if (batch_went_round(scn_now_ms() + ROUND_MS) && read_word() == MARK)
+			atomic_fetch_add(&served, 1);
+		else
+			atomic_fetch_add(&lost, 1);
 	}
 	return NULL;
 }
@@ -82,6 +101,8 @@ static int start_churn(void)
 	sigset_t all, old;
 	int err;
 
+	if (pipe(window))
+		return scn_fail_errno(errno, "pipe");
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);	/* SIGALRM is the main thread's */
 	err = pthread_create(&thread, NULL, churn, NULL);
@@ -97,6 +118,11 @@ static void stop_churn(void)
 	if (started)
 		pthread_join(thread, NULL);
 	started = false;
+	for (int i = 0; i < 2; i++) {
+		if (window[i] >= 0)
+			close(window[i]);
+		window[i] = -1;
+	}
 }
 
 static int allocate(void)
@@ -150,6 +176,7 @@ static int start_batch(void)
 	batch_begin(&b, busy.batch.map, PAGE, busy.batch.va);
 	loop = batch_here(&b);
 	batch_store(&b, target, MARK);
+	batch_store(&b, busy.batch.va + PAGE, 1);
 	batch_preempt(&b);
 	batch_jump(&b, loop);
 	scn_step("submission of the endless batch");
