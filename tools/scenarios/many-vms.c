@@ -4,7 +4,8 @@
  *
  * VMs are released by workers, some time after the file was closed. On a device that
  * is gone the file was the last to hold the driver's data, which the workers use: with
- * as many of them as here, most run when it could have been freed long ago.
+ * as many of them as here, most run when it could have been freed long ago. Those of
+ * long-running VMs give a runtime PM reference of the device back.
  */
 #include "common.h"
 #include "gone.h"
@@ -12,7 +13,7 @@
 
 static struct xe xe = { .fd = -1 };
 static struct work work;
-static uint64_t count = 400;
+static uint64_t count = 150;
 
 static const struct scn_option options[] = {
 	{ "count", &count, 1, 100000, "number of VMs" },
@@ -37,7 +38,7 @@ static int setup(const char *device)
 	for (uint64_t i = 0; i < count; i++) {
 		if (i % 50 == 0)
 			scn_step("creation of VM %llu", (unsigned long long)i);
-		if (xe_vm_create(&xe, 0, &vm))
+		if (xe_vm_create(&xe, DRM_XE_VM_CREATE_FLAG_LR_MODE, &vm))
 			return -1;
 	}
 	scn_fact("vms", count);

@@ -34,7 +34,7 @@ STATES = {s.name: s for s in (
     State("bo-bound", "a buffer bound in a VM"),
     # as many unmaps through an emulated IOMMU on a loaded machine; as many waits would take longer
     State("many-bos", "10,000 buffers", held_seconds=60.0, remove_seconds=10.0),
-    State("many-vms", "400 address spaces", held_seconds=60.0, default=False),
+    State("many-vms", "150 address spaces", held_seconds=60.0, default=False),
     State("userptr", "user memory bound in a VM", munmap=True),
     State("userptr-munmapped", "user memory bound, then munmapped", munmap=True),
     State("userptr-partial", "bound user memory with a page munmapped", munmap=True, default=False),
