@@ -75,3 +75,15 @@ def test_excerpt_has_no_registers_and_no_times():
     text = holes.excerpt(h, [res("base", oops())])
     assert "dma_iova_unlink" in text and "late unmap" in text
     assert "R10" not in text and "1.0" not in text
+
+
+@pytest.mark.parametrize("hole", [h for h in holes.load("7.3") if h.cell], ids=lambda h: h.name)
+def test_what_was_kept_is_what_is_listed(hole):
+    head, _, body = holes.kept("7.3", hole).read_text().partition("\n\n")
+    said = [line.removeprefix(f"{hole.oracle}: ") for line in head.splitlines() if line.startswith(f"{hole.oracle}: ")]
+    assert any(hole.pattern.search(f"{line}\n{body}") for line in said)
+
+
+def test_nothing_else_is_kept():
+    names = {h.name for h in holes.load("7.3") if h.cell}
+    assert {p.stem for p in (holes.FOLDER / "holes-7.3").iterdir()} == names
