@@ -109,6 +109,29 @@ def test_reset_and_probe_are_under_way_when_the_device_goes():
     assert guest.did == ["unbind=0000:01:00.0", "begin write bind", "remove=1", "end"]
 
 
+def test_a_wedged_device_is_unbound():
+    guest = Guest()
+    guest.debug = ["force_reset", "fail_gt_reset"]
+    guest.slice = lambda begin: guest.records[begin:]
+
+    def call(op, *_a, path):
+        if op == "read":
+            guest.did.append(path)
+            guest.records.append(agent.Record(3, 0, 0, "[drm] *ERROR* CRITICAL: Xe has declared device 0000:01:00.0 as wedged."))
+            return {"data": ""}
+        return Guest.call(guest, op, path)
+
+    guest.call = call
+    way = ways.WAYS["wedged"]
+    way.prepare(on(guest))
+    way.leave(on(guest))
+    assert guest.did == ["verbose=0", "probability=100", "interval=0", "times=-1", "/sys/kernel/debug/dri/0/gt0/force_reset",
+                         "probability=0", "unbind=0000:01:00.0"]
+    guest.debug = ["force_reset"]
+    with pytest.raises(ways.Missing, match="no fail_gt_reset"):
+        way.prepare(on(guest))
+
+
 def test_capability_list():
     space = bytearray(256)
     space[0x34], space[0x40], space[0x41], space[0x54] = 0x40, 0x05, 0x54, 0x10

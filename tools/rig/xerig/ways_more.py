@@ -25,6 +25,12 @@ def _wait(boot, done, timeout, what):
     return time.monotonic() - began
 
 
+def inject(guest, folder):
+    """Arms a fault of the kernel's fault injection, by its folder in debugfs: every time, without a trace."""
+    for name, value in (("verbose", "0"), ("probability", "100"), ("interval", "0"), ("times", "-1")):
+        guest.write(f"{folder}/{name}", value)
+
+
 def _device_there(boot):
     return BDF in boot.agent.call("list", path="/sys/bus/pci/devices")["names"]
 
@@ -186,8 +192,21 @@ class FailedProbe(Unbind):
         top = f"{DEBUG}/fail_function"
         guest.write(f"{top}/inject", point)
         guest.write(f"{top}/{point}/retval", "0xfffffffffffffff4")  # -ENOMEM
-        for name, value in (("verbose", "0"), ("probability", "100"), ("interval", "0"), ("times", "-1")):
-            guest.write(f"{top}/{name}", value)
+        inject(guest, top)
+
+
+def _debugfs(boot, folder, name):
+    """Path of a file or folder that this xe has in debugfs; Missing where not, or the way would be a plain removal."""
+    guest = boot.agent
+    card = next(n for n in guest.call("list", path=f"{DEVICE}/drm")["names"] if n.startswith("card"))
+    path = f"{DEBUG}/dri/{card[4:]}{folder}"
+    try:
+        there = name in guest.call("list", path=path)["names"]
+    except agent.AgentError:
+        there = False
+    if not there:
+        raise Missing(f"this xe has no {folder[1:] + '/' if folder else ''}{name} in debugfs")
+    return f"{path}/{name}"
 
 
 class ResetRemove(Remove):
@@ -199,21 +218,31 @@ class ResetRemove(Remove):
 
     def leave(self, boot):
         guest = boot.agent
-        card = next(n for n in guest.call("list", path=f"{DEVICE}/drm")["names"] if n.startswith("card"))
-        folder = f"{DEBUG}/dri/{card[4:]}/gt0"
-        try:
-            there = self.FILE in guest.call("list", path=folder)["names"]
-        except agent.AgentError:
-            there = False
-        if not there:  # or this would be a plain removal
-            raise Missing(f"this xe has no gt0/{self.FILE} in debugfs")
-        asked = guest.begin("read", path=f"{folder}/{self.FILE}")
+        asked = guest.begin("read", path=_debugfs(boot, "/gt0", self.FILE))
         took = super().leave(boot)
         try:
             guest.end(asked, "read", LEAVE_TIME)
         except agent.AgentError:
             pass  # the file may have gone with the device
         return took
+
+
+class Wedged(Unbind):
+    name = "wedged"
+    what = "a GT reset fails, the driver gives the device up (wedged), then unbind"
+
+    SAID = "Xe has declared device"
+
+    def prepare(self, boot):
+        guest = boot.agent
+        fault, reset = _debugfs(boot, "", "fail_gt_reset"), _debugfs(boot, "/gt0", "force_reset")
+        since = len(guest.slice(0))
+        inject(guest, fault)
+        try:
+            guest.call("read", LEAVE_TIME, path=reset)
+            _wait(boot, lambda: any(self.SAID in r.text for r in guest.slice(since)), LEAVE_TIME, "a wedged device")
+        finally:
+            guest.write(f"{fault}/probability", "0")
 
 
 class RemoveProbe(Remove):
@@ -235,4 +264,4 @@ class RemoveProbe(Remove):
         return took
 
 
-WAYS = (Pciehp(), Pull(), Rmmod(), FailedProbe(), ResetRemove(), RemoveProbe())
+WAYS = (Pciehp(), Pull(), Rmmod(), FailedProbe(), ResetRemove(), Wedged(), RemoveProbe())
