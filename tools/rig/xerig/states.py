@@ -50,6 +50,8 @@ STATES = {s.name: s for s in (
     State("queue-idle", "a queue after finished and verified jobs"),
     State("queue-endless", "a queue running an endless batch", reset_options=("--reset", "1")),
     State("queue-many", "200 queues, each running an endless batch", held_seconds=60.0, default=False),
+    State("mixed-load", "200 queues, 10,000 buffers, 1,000 userptrs and a stuck ioctl", munmap=True,
+          held_seconds=120.0, remove_seconds=10.0, default=False),
     State("queue-queued", "jobs running, queued and waiting for a fence", default=False),
     State("preempt-vm", "a busy long-running VM with userptrs", munmap=True, default=False),
     State("preempt-many", "2,000 buffers in a busy long-running VM", held_seconds=60.0, default=False),
