@@ -2,6 +2,8 @@
 
 #include "xe_bo_unplug.h"
 
+#include <kunit/static_stub.h>
+
 #include <linux/delay.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
@@ -37,6 +39,11 @@
  * released. A buffer object without pages is an empty hull: nothing can be
  * bound or mapped to it any more.
  *
+ * Page tables and ring contexts belong to VMs and queues, and these to files
+ * that stay open as well. Late callers, such as an MMU notifier that zaps
+ * entries, write into them. They do so through xe_map, which is closed first,
+ * and drops what they write.
+ *
  * All of it happens with the reservation lock of the buffer object held. The
  * lock can be held by others for as long as a fence of a foreign device takes,
  * so the removal only tries to take it. Who is locked for all of
@@ -51,6 +58,9 @@
 
 /* No copy out of VRAM begins later than this after the first */
 #define XE_BO_SAVE_MS		2000
+
+/* One that was begun by then has as much time again */
+#define XE_BO_COPY_MS		(2 * XE_BO_SAVE_MS)
 
 static const struct ttm_place system_place = { .mem_type = XE_PL_SYSTEM };
 
@@ -82,8 +92,8 @@ static bool visit_locked(struct xe_bo *bo, visit_fn visit, bool wait,
  * to the list of the busy ones. Its owner may take it off any list at any time.
  * New ones need no visit, see xe_bo_validate().
  */
-static void walk_bos(struct xe_device *xe, visit_fn visit, ktime_t until,
-		     bool wait, struct xe_bo_unplug_stats *stats)
+static void walk_bos(struct xe_device *xe, struct list_head *bos, visit_fn visit,
+		     ktime_t until, bool wait, struct xe_bo_unplug_stats *stats)
 {
 	struct xe_bo_list *list = &xe->bos;
 	LIST_HEAD(todo);
@@ -92,11 +102,11 @@ static void walk_bos(struct xe_device *xe, visit_fn visit, ktime_t until,
 	bool done;
 
 	spin_lock(&list->lock);
-	list_splice_init(&list->bos, &todo);
+	list_splice_init(bos, &todo);
 retry:
 	while (!list_empty(&todo)) {
 		bo = list_first_entry(&todo, typeof(*bo), unplug_link);
-		list_move_tail(&bo->unplug_link, &list->bos);
+		list_move_tail(&bo->unplug_link, bos);
 		/* On its way out, and its pages with it */
 		if (!kref_get_unless_zero(&bo->ttm.base.refcount))
 			continue;
@@ -122,25 +132,59 @@ retry:
 		goto retry;
 	}
 
-	stats->busy += list_count_nodes(&busy);
-	list_splice(&busy, &list->bos);
+	list_for_each_entry(bo, &busy, unplug_link) {
+		stats->busy++;
+		if (xe_bo_is_exported(bo) && bo->flags & XE_BO_FLAG_VRAM_MASK)
+			stats->busy_shared++;
+	}
+	list_splice(&busy, bos);
 	spin_unlock(&list->lock);
 }
 
 static bool is_visible(struct xe_bo *bo)
 {
-	return bo->exported || atomic_read(&bo->cpu_maps);
+	return xe_bo_is_exported(bo) || atomic_read(&bo->cpu_maps);
+}
+
+/*
+ * Frees at once what is idle. All that our device had to do with it is done. If
+ * a job is still waiting for a foreign fence, TTM keeps the pages for it until
+ * that has signalled.
+ */
+static bool give_up(struct xe_bo *bo)
+{
+	struct ttm_placement nowhere = {};
+	struct ttm_operation_ctx ctx = {};
+
+	xe_bo_vunmap(bo);
+	if (ttm_bo_validate(&bo->ttm, &nowhere, &ctx))
+		return false;
+
+	/* Late callers expect a buffer object to be somewhere */
+	(void)ttm_bo_validate(&bo->ttm, &system_placement, &ctx);
+	return true;
 }
 
 static void drop(struct xe_bo *bo, struct xe_bo_unplug_stats *stats)
 {
-	struct ttm_placement nowhere = {};
-	struct ttm_operation_ctx ctx = {};
 	u64 pages = bo->ttm.base.size >> PAGE_SHIFT;
 	struct ttm_tt *tt = bo->ttm.ttm;
 
 	if (bo->ttm.type == ttm_bo_type_sg)
 		return;
+
+	/*
+	 * Left in VRAM, or not come out of it in time. To importers that access
+	 * VRAM itself, its addresses will be somebody else's, and nobody may be
+	 * shown what is in system memory instead.
+	 */
+	if (xe_bo_is_exported(bo) && bo->ttm.resource && !xe_bo_is_pinned(bo) &&
+	    (xe_bo_is_vram(bo) || !xe_bo_has_content(bo))) {
+		stats->lost++;
+		xe_bo_revoke(bo);
+		give_up(bo);
+		return;
+	}
 
 	/* Pinned for somebody who is shown the content, at least */
 	if (is_visible(bo) || xe_bo_is_pinned(bo)) {
@@ -157,27 +201,38 @@ static void drop(struct xe_bo *bo, struct xe_bo_unplug_stats *stats)
 	if (xe_bo_is_vram(bo))
 		pages = 0;
 
-	/*
-	 * Frees at once what is idle. All that our device had to do with it is
-	 * done. If a job is still waiting for a foreign fence, TTM keeps the
-	 * pages for it until that has signalled.
-	 */
-	xe_bo_vunmap(bo);
-	if (ttm_bo_validate(&bo->ttm, &nowhere, &ctx))
-		return;
-	stats->freed += pages;
+	if (give_up(bo))
+		stats->freed += pages;
+}
 
-	/* Late callers expect a buffer object to be somewhere */
-	(void)ttm_bo_validate(&bo->ttm, &system_placement, &ctx);
+/*
+ * Page tables and ring contexts. Their owners keep them mapped for the kernel,
+ * pinned, and with a pointer to each map, but look at them through xe_map only.
+ */
+static void drop_kernel(struct xe_bo *bo, struct xe_bo_unplug_stats *stats)
+{
+	struct ttm_buffer_object *ttm_bo = &bo->ttm;
+
+	/* Not pinned: its owner is about to free it */
+	if (!ttm_bo->resource || !xe_bo_is_pinned(bo) || xe_bo_is_vram(bo) ||
+	    !xe_bo_has_pages(bo))
+		return;
+
+	/* The owner unpins what it has pinned, also when there is nothing in it */
+	xe_bo_pin_suspend(bo);
+	if (give_up(bo))
+		stats->freed += ttm_bo->base.size >> PAGE_SHIFT;
+	xe_bo_pin_resume(bo);
 }
 
 static void save(struct xe_bo *bo, struct xe_bo_unplug_stats *stats)
 {
-	struct ttm_operation_ctx ctx = {};
+	/* Nobody shall be killed for the memory it takes */
+	struct ttm_operation_ctx ctx = { .gfp_retry_mayfail = true };
 	s64 left;
 
-	if (!bo->exported || !bo->ttm.resource || !xe_bo_is_vram(bo) ||
-	    xe_bo_is_pinned(bo))
+	if (!xe_bo_is_exported(bo) || !bo->ttm.resource || !xe_bo_is_vram(bo) ||
+	    xe_bo_is_pinned(bo) || !xe_bo_has_content(bo))
 		return;
 
 	/* Importers may still read it, and their jobs need not ever end */
@@ -186,9 +241,9 @@ static void save(struct xe_bo *bo, struct xe_bo_unplug_stats *stats)
 	    dma_resv_wait_timeout(bo->ttm.base.resv, DMA_RESV_USAGE_BOOKKEEP,
 				  false, msecs_to_jiffies(left)) <= 0 ||
 	    ttm_bo_validate(&bo->ttm, &system_placement, &ctx))
-		stats->lost++;
-	else
-		stats->saved++;
+		return;
+
+	stats->saved++;
 }
 
 static void retry_work(struct work_struct *work)
@@ -196,7 +251,8 @@ static void retry_work(struct work_struct *work)
 	struct xe_device *xe = container_of(work, struct xe_device, bos.retry);
 	struct xe_bo_unplug_stats stats = {};
 
-	walk_bos(xe, drop, 0, true, &stats);
+	walk_bos(xe, &xe->bos.bos, drop, 0, true, &stats);
+	walk_bos(xe, &xe->bos.kernel, drop_kernel, 0, true, &stats);
 	drm_dev_put(&xe->drm);
 }
 
@@ -235,14 +291,23 @@ static void detach_work(struct work_struct *work)
 	spin_lock(&list->lock);
 	while (!list_empty(&list->imports)) {
 		bo = list_first_entry(&list->imports, typeof(*bo), unplug_link);
-		list_del_init(&bo->unplug_link);
-		/* On its way out, and the attachment with it */
-		if (!kref_get_unless_zero(&bo->ttm.base.refcount))
+		/*
+		 * One that was closed stays attached until the work of its
+		 * exporter is done, but TTM has a reference. If not that, its
+		 * destructor runs, or it changes hands this moment.
+		 */
+		if (!kref_get_unless_zero(&bo->ttm.kref)) {
+			list_move_tail(&bo->unplug_link, &list->imports);
+			spin_unlock(&list->lock);
+			usleep_range(500, 1000);
+			spin_lock(&list->lock);
 			continue;
+		}
+		list_del_init(&bo->unplug_link);
 		spin_unlock(&list->lock);
 
 		detach(bo);
-		xe_bo_put(bo);
+		xe_bo_put_ttm(bo);
 		cond_resched();
 
 		spin_lock(&list->lock);
@@ -256,45 +321,54 @@ static void detach_work(struct work_struct *work)
 /**
  * xe_bo_unplug_save() - Copy exported buffers out of VRAM
  * @xe: the device, execution has stopped and VRAM can be read
- * @stats: @saved, @lost and @busy are added to
+ * @stats: @saved is added to
  *
- * Whoever imported them is told that they moved. Copies with the CPU. Takes as
- * long as that takes for what is exported, but begins with no buffer any more
- * after two seconds. Not for a device that is dead.
+ * Whoever imported them is told that they moved. Copies with the CPU. Begins
+ * with no buffer any more after two seconds, and gives up the one it is at after
+ * four. Not for a device that is dead.
  */
 void xe_bo_unplug_save(struct xe_device *xe, struct xe_bo_unplug_stats *stats)
 {
+	KUNIT_STATIC_STUB_REDIRECT(xe_bo_unplug_save, xe, stats);
+
 	if (!IS_DGFX(xe))
 		return;
 
 	stats->save_until = ktime_add_ms(ktime_get(), XE_BO_SAVE_MS);
-	walk_bos(xe, save, ktime_add_ms(ktime_get(), XE_BO_UNPLUG_MS), false,
-		 stats);
-	if (stats->lost)
-		drm_warn(&xe->drm, "content of %lu shared buffers in VRAM is lost\n",
-			 stats->lost);
+	stats->copy_until = ktime_add_ms(ktime_get(), XE_BO_COPY_MS);
+	walk_bos(xe, &xe->bos.bos, save,
+		 ktime_add_ms(ktime_get(), XE_BO_UNPLUG_MS), false, stats);
+	/* Looked at again when buffers are dropped, and counted then */
+	stats->busy = 0;
+	stats->busy_shared = 0;
 }
 
 /**
  * xe_bo_unplug_drop() - Free what nobody can see any more
- * @xe: the device, which accesses no memory any more
+ * @xe: the device, which accesses no memory any more, after xe_map_close()
  * @stats: what was found is added to
  *
  * Frees the pages of buffers that are neither exported nor mapped by the CPU,
- * and gives imported ones back to their exporter. Costs O(n), and waits at
+ * of page tables and of ring contexts, and gives imported ones back to their
+ * exporter. Costs O(n), and waits at
  * most XE_BO_UNPLUG_MS for locks, for all buffers together, and as long for
  * the exporters.
  */
 void xe_bo_unplug_drop(struct xe_device *xe, struct xe_bo_unplug_stats *stats)
 {
 	unsigned long left = msecs_to_jiffies(XE_BO_UNPLUG_MS);
+	ktime_t until = ktime_add_ms(ktime_get(), XE_BO_UNPLUG_MS);
 	unsigned long before = stats->busy;
+
+	KUNIT_STATIC_STUB_REDIRECT(xe_bo_unplug_drop, xe, stats);
 
 	drm_dev_get(&xe->drm);
 	xe_destroy_wq_queue(&xe->bos.detach);
 
-	walk_bos(xe, drop, ktime_add_ms(ktime_get(), XE_BO_UNPLUG_MS), false,
-		 stats);
+	walk_bos(xe, &xe->bos.bos, drop, until, false, stats);
+	walk_bos(xe, &xe->bos.kernel, drop_kernel, until, false, stats);
+	/* There is no second chance for these, as there is to be dropped */
+	stats->lost += stats->busy_shared;
 	if (stats->busy != before) {
 		drm_dev_get(&xe->drm);
 		xe_destroy_wq_queue(&xe->bos.retry);
@@ -349,6 +423,7 @@ void xe_bo_list_init(struct xe_device *xe)
 	spin_lock_init(&xe->bos.lock);
 	INIT_LIST_HEAD(&xe->bos.bos);
 	INIT_LIST_HEAD(&xe->bos.imports);
+	INIT_LIST_HEAD(&xe->bos.kernel);
 	INIT_WORK(&xe->bos.retry, retry_work);
 	INIT_WORK(&xe->bos.detach, detach_work);
 	init_completion(&xe->bos.detached);
@@ -365,6 +440,22 @@ void xe_bo_list_add(struct xe_bo *bo)
 	spin_lock(&list->lock);
 	list_add_tail(&bo->unplug_link, bo->ttm.type == ttm_bo_type_sg ?
 		      &list->imports : &list->bos);
+	spin_unlock(&list->lock);
+}
+
+/**
+ * xe_bo_list_add_kernel() - Let the unplug free a page table or ring context
+ * @bo: pinned buffer object, whose content is only accessed through xe_map
+ *      from now on. Its owner may be kept by open files
+ *
+ * What is added while the device goes may be missed, and is freed by its owner.
+ */
+void xe_bo_list_add_kernel(struct xe_bo *bo)
+{
+	struct xe_bo_list *list = &xe_bo_device(bo)->bos;
+
+	spin_lock(&list->lock);
+	list_add_tail(&bo->unplug_link, &list->kernel);
 	spin_unlock(&list->lock);
 }
 

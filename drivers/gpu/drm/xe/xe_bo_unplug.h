@@ -14,6 +14,7 @@ struct xe_device;
 
 void xe_bo_list_init(struct xe_device *xe);
 void xe_bo_list_add(struct xe_bo *bo);
+void xe_bo_list_add_kernel(struct xe_bo *bo);
 void xe_bo_list_del(struct xe_bo *bo);
 
 void xe_bo_unplug_save(struct xe_device *xe, struct xe_bo_unplug_stats *stats);

@@ -13,8 +13,9 @@
 /**
  * struct xe_bo_list - the buffer objects of a device that unplug looks at
  *
- * Those of users and imported ones. TTM's lists do not do: they are sorted by
- * use, in constant motion, and lack what is pinned.
+ * Those of users, imported ones, and page tables and ring contexts of users.
+ * TTM's lists do not do: they are sorted by use, in constant motion, and lack
+ * what is pinned.
  */
 struct xe_bo_list {
 	/** @lock: protects the lists and &xe_bo.unplug_link; a leaf */
@@ -23,6 +24,8 @@ struct xe_bo_list {
 	struct list_head bos;
 	/** @imports: those of dma-bufs of others, &xe_bo.unplug_link */
 	struct list_head imports;
+	/** @kernel: page tables and ring contexts, &xe_bo.unplug_link */
+	struct list_head kernel;
 	/** @retry: drops what was locked by somebody else during the removal */
 	struct work_struct retry;
 	/** @detach: gives back what is on @imports */
@@ -43,12 +46,16 @@ struct xe_bo_unplug_stats {
 	u64 kept_pages;
 	/** @save_until: no copy out of VRAM begins later than this */
 	ktime_t save_until;
+	/** @copy_until: and none goes on for longer than this */
+	ktime_t copy_until;
 	/** @saved: exported buffers whose content was copied out of VRAM */
 	unsigned long saved;
 	/** @lost: exported buffers whose content could not be saved */
 	unsigned long lost;
 	/** @busy: buffers that somebody else held locked for all the time */
 	unsigned long busy;
+	/** @busy_shared: those of @busy that are exported, and may be in VRAM */
+	unsigned long busy_shared;
 	/** @attached: imports were not all given back in time */
 	bool attached;
 };

@@ -72,14 +72,27 @@ static struct xe_dma_shard *map_to_shard(struct xe_dma_gate *gate,
 	return &gate->shards[hash_ptr(map, XE_DMA_SHARD_BITS)];
 }
 
+static void *map_to_obj(const struct xe_dma_map *map)
+{
+	return (char *)map + map->offset * (long)XE_DMA_ALIGN;
+}
+
+static void set_obj(struct xe_dma_map *map, const void *obj)
+{
+	long distance = (const char *)obj - (char *)map;
+
+	map->offset = distance / (long)XE_DMA_ALIGN;
+	WARN_ON(map_to_obj(map) != obj);
+}
+
 static void unmap_locked(struct xe_dma_gate *gate, struct xe_dma_map *map)
 {
 	map->mapped = false;
 	list_del(&map->link);
-	if (map->unmap)
-		map->unmap(map);
+	if (map->table)
+		xe_dma_raw_unmap(gate->dev, map_to_obj(map), map->dir);
 	else
-		xe_dma_raw_unmap(gate->dev, map->sgt, map->dir);
+		gate->unmap(map_to_obj(map), map->pages);
 }
 
 static unsigned long map_pages(const struct xe_dma_map *map)
@@ -88,10 +101,10 @@ static unsigned long map_pages(const struct xe_dma_map *map)
 	struct scatterlist *sg;
 	unsigned int i;
 
-	if (map->unmap)
+	if (!map->table)
 		return map->pages;
 
-	for_each_sgtable_sg(map->sgt, sg, i)
+	for_each_sgtable_sg((struct sg_table *)map_to_obj(map), sg, i)
 		pages += sg->length >> PAGE_SHIFT;
 
 	return pages;
@@ -183,18 +196,7 @@ int xe_dma_map_begin(struct xe_dma_gate *gate)
 }
 EXPORT_SYMBOL_IF_KUNIT(xe_dma_map_begin);
 
-/**
- * xe_dma_map_end() - Tell what was mapped since xe_dma_map_begin()
- * @gate: gate of the device
- * @idx: from xe_dma_map_begin()
- * @map: node of the mapping, not mapped before, with &xe_dma_map.unmap,
- *       &xe_dma_map.obj, &xe_dma_map.pages and &xe_dma_map.owner filled in; or
- *       NULL if nothing was mapped in the end
- *
- * Two calls for the same @map, or a map and an unmap, must not run in
- * parallel; that is for the owner to see to. Takes the leaf lock of the gate.
- */
-void xe_dma_map_end(struct xe_dma_gate *gate, int idx, struct xe_dma_map *map)
+static void map_end(struct xe_dma_gate *gate, int idx, struct xe_dma_map *map)
 {
 	if (map) {
 		struct xe_dma_shard *shard = map_to_shard(gate, map);
@@ -213,13 +215,38 @@ void xe_dma_map_end(struct xe_dma_gate *gate, int idx, struct xe_dma_map *map)
 	__acquire(&gate->srcu);
 	srcu_read_unlock(&gate->srcu, idx);
 }
+
+/**
+ * xe_dma_map_end() - Tell what was mapped since xe_dma_map_begin()
+ * @gate: gate of the device, with &xe_dma_gate.unmap
+ * @idx: from xe_dma_map_begin()
+ * @map: node of the mapping, not mapped before, with &xe_dma_map.owner; or NULL
+ *       if nothing was mapped in the end
+ * @obj: for &xe_dma_gate.unmap; in the same object as @map
+ * @pages: for &xe_dma_gate.unmap; size in CPU pages, less than 2^32
+ *
+ * Two calls for the same @map, or a map and an unmap, must not run in
+ * parallel; that is for the owner to see to. Takes the leaf lock of the gate.
+ */
+void xe_dma_map_end(struct xe_dma_gate *gate, int idx, struct xe_dma_map *map,
+		    const void *obj, unsigned long pages)
+{
+	if (map) {
+		map->table = false;
+		map->pages = pages;
+		WARN_ON(map->pages != pages);
+		set_obj(map, obj);
+	}
+
+	map_end(gate, idx, map);
+}
 EXPORT_SYMBOL_IF_KUNIT(xe_dma_map_end);
 
 /**
  * xe_dma_map_sgtable() - Map pages for the device
  * @gate: gate of the device
  * @map: node of the mapping, not mapped now
- * @sgt: pages; stays allocated until the owner has unmapped
+ * @sgt: pages; in the same object as @map, stays until the owner has unmapped
  * @dir: direction of the DMA
  * @attrs: attributes for dma_map_sgtable()
  * @owner: kind of object that owns @map
@@ -243,13 +270,13 @@ int xe_dma_map_sgtable(struct xe_dma_gate *gate, struct xe_dma_map *map,
 
 	err = xe_dma_raw_map(gate->dev, sgt, dir, attrs);
 	if (!err) {
-		map->unmap = NULL;
-		map->sgt = sgt;
+		map->table = true;
 		map->dir = dir;
+		set_obj(map, sgt);
 		map->owner = owner;
 	}
 
-	xe_dma_map_end(gate, idx, err ? NULL : map);
+	map_end(gate, idx, err ? NULL : map);
 
 	return err;
 }
@@ -340,6 +367,8 @@ static bool close_batch(struct xe_dma_gate *gate, struct xe_dma_shard *shard,
 void xe_dma_gate_close(struct xe_dma_gate *gate, struct xe_dma_stats *stats)
 {
 	int i;
+
+	KUNIT_STATIC_STUB_REDIRECT(xe_dma_gate_close, gate, stats);
 
 	if (stats)
 		memset(stats, 0, sizeof(*stats));

@@ -13,7 +13,8 @@ int xe_dma_map_sgtable(struct xe_dma_gate *gate, struct xe_dma_map *map,
 		       struct sg_table *sgt, enum dma_data_direction dir,
 		       unsigned long attrs, enum xe_dma_owner owner);
 int xe_dma_map_begin(struct xe_dma_gate *gate);
-void xe_dma_map_end(struct xe_dma_gate *gate, int idx, struct xe_dma_map *map);
+void xe_dma_map_end(struct xe_dma_gate *gate, int idx, struct xe_dma_map *map,
+		    const void *obj, unsigned long pages);
 void xe_dma_unmap(struct xe_dma_gate *gate, struct xe_dma_map *map);
 
 /**

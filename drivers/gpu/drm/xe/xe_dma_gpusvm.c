@@ -18,25 +18,17 @@ static int map_begin(struct drm_gpusvm_pages *pages)
 }
 
 /* Called by the gate, be it for the owner or because it closes */
-static void unmap_pages(struct xe_dma_map *map)
+static void unmap_pages(void *obj, unsigned long npages)
 {
-	drm_gpusvm_dma_unmap_pages(map->obj, map->pages);
+	drm_gpusvm_dma_unmap_pages(obj, npages);
 }
 
 static void map_end(struct drm_gpusvm_pages *pages, int cookie,
 		    unsigned long npages)
 {
-	struct xe_dma_map *map = pages->dma_priv;
+	struct xe_dma_map *map = npages ? pages->dma_priv : NULL;
 
-	if (npages) {
-		map->unmap = unmap_pages;
-		map->obj = pages;
-		map->pages = npages;
-	} else {
-		map = NULL;
-	}
-
-	xe_dma_map_end(pages_to_gate(pages), cookie, map);
+	xe_dma_map_end(pages_to_gate(pages), cookie, map, pages, npages);
 }
 
 static void unmap(struct drm_gpusvm_pages *pages, unsigned long npages)
@@ -67,4 +59,6 @@ void xe_dma_gpusvm_init(struct drm_gpusvm_pages *pages, struct xe_device *xe,
 	pages->dma_ops = &dma_gpusvm_ops;
 	pages->dma_priv = map;
 	map->owner = XE_DMA_OWNER_USERPTR;
+	/* The only kind there is besides tables */
+	WRITE_ONCE(xe->dma.unmap, unmap_pages);
 }

@@ -24,6 +24,9 @@ struct sg_table;
 /** XE_DMA_CLOSE_BATCH - most unmaps done in one lock hold while closing */
 #define XE_DMA_CLOSE_BATCH	64
 
+/** XE_DMA_ALIGN - alignment of a node and of what is mapped with it */
+#define XE_DMA_ALIGN		sizeof(long)
+
 /**
  * enum xe_dma_owner - what kind of object owns a mapping
  *
@@ -41,8 +44,9 @@ enum xe_dma_owner {
 /**
  * struct xe_dma_map - one DMA mapping of the device
  *
- * Embedded in the object that owns the pages. Zeroed memory is a valid,
- * unmapped node. The owner must call xe_dma_unmap() before it frees the node
+ * Embedded in the object that owns the pages, together with what describes
+ * them. There are as many as buffers and userptrs, so it is kept small. Zeroed
+ * memory is a valid, unmapped node. The owner must call xe_dma_unmap() before it frees the node
  * or what is mapped, also when the gate has been closed meanwhile.
  *
  * While mapped all fields belong to &struct xe_dma_gate and are protected by
@@ -51,25 +55,21 @@ enum xe_dma_owner {
 struct xe_dma_map {
 	/** @link: in the list of the shard while mapped */
 	struct list_head link;
-	/**
-	 * @unmap: undoes a mapping that is not one of an sg_table, otherwise
-	 * NULL. Called under the leaf lock.
-	 */
-	void (*unmap)(struct xe_dma_map *map);
-	union {
-		/** @sgt: table that was mapped */
-		struct sg_table *sgt;
-		/** @obj: what @unmap needs to know */
-		void *obj;
-	};
 	/** @pages: size in CPU pages, when there is no table that says it */
-	unsigned long pages;
+	u32 pages;
+	/**
+	 * @offset: where the owner keeps what is mapped, an sg_table or what
+	 * &xe_dma_gate.unmap knows; from the node, in units of XE_DMA_ALIGN
+	 */
+	s16 offset;
 	/** @dir: direction of a table, &enum dma_data_direction */
-	u8 dir;
+	u8 dir : 2;
 	/** @owner: &enum xe_dma_owner */
-	u8 owner;
-	/** @mapped: true from a successful map to the first unmap */
-	bool mapped;
+	u8 owner : 2;
+	/** @table: an sg_table is mapped */
+	u8 table : 1;
+	/** @mapped: set from a successful map to the first unmap */
+	u8 mapped : 1;
 #if IS_ENABLED(CONFIG_DRM_XE_DEBUG)
 	/** @pid: who has mapped it, for the log */
 	pid_t pid;
@@ -83,7 +83,7 @@ struct xe_dma_map {
  */
 struct xe_dma_shard {
 	/**
-	 * @lock: protects @maps, the counters and the nodes that hash here.
+	 * @lock: protects @maps and the nodes that hash here.
 	 * A leaf: it is taken below VM locks, dma_resv, the userptr notifier
 	 * lock, MMU notifiers and reclaim; below it is only the DMA API.
 	 */
@@ -108,6 +108,12 @@ struct xe_dma_stats {
 struct xe_dma_gate {
 	/** @dev: device the pages are mapped for; only used while open */
 	struct device *dev;
+	/**
+	 * @unmap: undoes a mapping that is not one of an sg_table. Gets what was
+	 * given to xe_dma_map_end(). Called under the leaf lock. Set before the
+	 * first such mapping.
+	 */
+	void (*unmap)(void *obj, unsigned long pages);
 	/**
 	 * @srcu: read side around the test of @closed and the map that depends
 	 * on it. Per device, so that nobody waits for another device.

@@ -2,6 +2,8 @@
 
 #include "xe_unplug.h"
 
+#include <kunit/static_stub.h>
+
 #include <linux/pci.h>
 
 #include <drm/drm_managed.h>
@@ -14,8 +16,12 @@
 #include "xe_gt.h"
 #include "xe_irq.h"
 #include "xe_map.h"
+#include "xe_migrate.h"
 #include "xe_mmio.h"
 #include "xe_oa.h"
+
+/* How long copies between kinds of memory may take to end, for all together */
+#define COPY_MS		1000
 
 static void unplug_fini(struct drm_device *drm, void *arg)
 {
@@ -110,9 +116,26 @@ static void stop_bus_master(struct xe_device *xe)
 {
 	struct pci_dev *pdev = to_pci_dev(xe->drm.dev);
 
+	KUNIT_STATIC_STUB_REDIRECT(stop_bus_master, xe);
+
 	pci_clear_master(pdev);
 	if (!pci_wait_for_pending_transaction(pdev))
 		drm_warn(&xe->drm, "transactions still pending at unplug\n");
+}
+
+/**
+ * xe_unplug_present() - Is the device on the bus?
+ * @xe: the device
+ *
+ * Asks its configuration space.
+ *
+ * Return: true if it answers there.
+ */
+bool xe_unplug_present(struct xe_device *xe)
+{
+	KUNIT_STATIC_STUB_REDIRECT(xe_unplug_present, xe);
+
+	return pci_device_is_present(to_pci_dev(xe->drm.dev));
 }
 
 /**
@@ -132,6 +155,8 @@ void xe_unplug_begin(struct xe_device *xe)
 	bool present;
 	u8 id;
 
+	KUNIT_STATIC_STUB_REDIRECT(xe_unplug_begin, xe);
+
 	xe->unplug.begin = ktime_get();
 	WRITE_ONCE(xe->unplug.gone, true);
 	/* Pairs with the barriers of those who publish, then test */
@@ -142,7 +167,7 @@ void xe_unplug_begin(struct xe_device *xe)
 	xe_oa_unplug(xe);
 
 	/* Registers can be gone from a device that is on the bus */
-	present = pci_device_is_present(to_pci_dev(xe->drm.dev));
+	present = xe_unplug_present(xe);
 	if (present && xe_mmio_answers(xe))
 		return;
 
@@ -156,11 +181,32 @@ void xe_unplug_begin(struct xe_device *xe)
 		stop_bus_master(xe);
 }
 
+/*
+ * Nobody can begin a copy or clear of memory any more. Those that were begun
+ * need not be cut off, unless they wait for a job that has to be.
+ */
+static void finish_copies(struct xe_device *xe)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(COPY_MS);
+	struct xe_tile *tile;
+	u8 id;
+
+	KUNIT_STATIC_STUB_REDIRECT(finish_copies, xe);
+
+	if (!IS_DGFX(xe))
+		return;
+
+	for_each_tile(tile, xe, id)
+		if (tile->migrate && time_before(jiffies, end))
+			xe_migrate_wait_timeout(tile->migrate, end - jiffies);
+}
+
 /**
  * xe_unplug_halt() - Stop execution and give up all work
  * @xe: the device, after xe_unplug_begin()
  *
- * Resets engines and firmware of all GTs, whatever they execute. If that
+ * Lets copies of memory come to their end, for a second at most. Then resets
+ * engines and firmware of all GTs, whatever they execute. If that
  * fails, takes them off the bus. Then signals all work that did not complete
  * with -ENODEV. Not earlier, as the memory it used may be reused at once.
  * VRAM can still be read then; what others share of it is copied.
@@ -174,6 +220,11 @@ void xe_unplug_halt(struct xe_device *xe)
 	bool silent = true;
 	struct xe_gt *gt;
 	u8 id;
+
+	KUNIT_STATIC_STUB_REDIRECT(xe_unplug_halt, xe);
+
+	if (!xe_device_dead(xe))
+		finish_copies(xe);
 
 	for_each_gt(gt, xe, id)
 		xe_gt_unplug_prepare(gt);
@@ -222,6 +273,9 @@ static void report(struct xe_device *xe, const struct xe_dma_stats *dma)
 		 bos->freed << (PAGE_SHIFT - 10), count_files(xe), bos->kept,
 		 bos->kept_pages << (PAGE_SHIFT - 10));
 
+	if (bos->lost && !xe_device_dead(xe))
+		drm_warn(&xe->drm, "content of %lu shared buffers in VRAM is lost\n",
+			 bos->lost);
 	if (bos->attached)
 		drm_warn(&xe->drm, "an exporter does not take its buffers back\n");
 	if (bos->busy)
@@ -235,8 +289,8 @@ static void report(struct xe_device *xe, const struct xe_dma_stats *dma)
  *
  * With interrupts and bus mastering off and the last transaction arrived there
  * is no access to memory any more. Then waits for those who use what driver
- * unbind is going to free, undoes all DMA mappings, and frees the memory nobody
- * can see any more.
+ * unbind is going to free, undoes all DMA mappings, cuts the kernel's own maps
+ * off, and frees the memory nobody can see any more.
  *
  * Nothing here waits for userspace or takes a lock that is held while waiting
  * for it.
@@ -245,6 +299,8 @@ void xe_unplug_finish(struct xe_device *xe)
 {
 	struct xe_dma_stats dma;
 
+	KUNIT_STATIC_STUB_REDIRECT(xe_unplug_finish, xe);
+
 	xe_irq_unplug(xe);
 
 	if (!xe_device_dead(xe))
@@ -252,9 +308,9 @@ void xe_unplug_finish(struct xe_device *xe)
 
 	xe_unplug_wait(xe);
 	xe_dma_gate_close(&xe->dma, &dma);
-	xe_bo_unplug_drop(xe, &xe->unplug.bos);
 	/* Maps of stolen memory go with devres, no driver code sees when */
 	xe_map_close(xe);
+	xe_bo_unplug_drop(xe, &xe->unplug.bos);
 
 	report(xe, &dma);
 }
@@ -268,5 +324,11 @@ void xe_unplug_finish(struct xe_device *xe)
  */
 void xe_unplug_wait(struct xe_device *xe)
 {
+	KUNIT_STATIC_STUB_REDIRECT(xe_unplug_wait, xe);
+
 	synchronize_srcu(&xe->unplug.srcu);
 }
+
+#if IS_ENABLED(CONFIG_DRM_XE_KUNIT_TEST)
+#include "tests/xe_unplug.c"
+#endif

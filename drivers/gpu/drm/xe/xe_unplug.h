@@ -5,7 +5,10 @@
 
 #include "xe_device_types.h"
 
+struct kunit_suite;
+
 int xe_unplug_init(struct xe_device *xe);
+bool xe_unplug_present(struct xe_device *xe);
 void xe_unplug_begin(struct xe_device *xe);
 void xe_unplug_wait(struct xe_device *xe);
 void xe_unplug_halt(struct xe_device *xe);
@@ -55,5 +58,9 @@ static inline bool xe_device_stopped(const struct xe_device *xe)
 {
 	return unlikely(READ_ONCE(xe->unplug.stopped));
 }
+
+#if IS_ENABLED(CONFIG_DRM_XE_KUNIT_TEST)
+extern struct kunit_suite xe_unplug_test_suite;
+#endif
 
 #endif

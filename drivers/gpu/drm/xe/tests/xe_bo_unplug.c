@@ -7,6 +7,8 @@
 
 #include <linux/delay.h>
 #include <linux/dma-buf.h>
+#include <linux/dma-fence.h>
+#include <linux/dma-resv.h>
 #include <linux/file.h>
 #include <linux/highmem.h>
 
@@ -23,6 +25,7 @@
 #include "xe_device.h"
 #include "xe_dma.h"
 #include "xe_dma_buf.h"
+#include "xe_map.h"
 #include "xe_unplug.h"
 
 #define BO_PAGES	4
@@ -101,6 +104,7 @@ static void unplug(struct xe_device *xe, struct xe_bo_unplug_stats *stats)
 	WRITE_ONCE(xe->unplug.stopped, true);
 	xe_unplug_wait(xe);
 	xe_dma_gate_close(&xe->dma, NULL);
+	xe_map_close(xe);
 	xe_bo_unplug_drop(xe, stats);
 }
 
@@ -189,6 +193,71 @@ static void test_drop_many(struct kunit *test)
 	}
 }
 
+/* A page table: its owner, and late callers, know nothing of it */
+static void test_page_table(struct kunit *test)
+{
+	struct xe_device *xe = test->priv;
+	struct xe_bo_unplug_stats stats;
+	struct xe_bo *bo, *other;
+	struct iosys_map map;
+
+	bo = xe_kunit_helper_bo_create_pinned(xe);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(bo));
+	xe_bo_list_add_kernel(bo);
+	/* Of the driver itself: freed by devres, and in use until then */
+	other = xe_kunit_helper_bo_create_pinned(xe);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(other));
+
+	xe_map_wr(xe, &bo->vmap, 8, u32, PATTERN);
+	KUNIT_EXPECT_EQ(test, xe_map_rd(xe, &bo->vmap, 8, u32), PATTERN);
+	map = bo->vmap;
+
+	unplug(xe, &stats);
+	KUNIT_EXPECT_EQ(test, stats.freed, 1);
+	KUNIT_EXPECT_EQ(test, stats.kept, 0);
+	KUNIT_EXPECT_EQ(test, stats.busy, 0);
+	KUNIT_EXPECT_TRUE(test, iosys_map_is_null(&bo->vmap));
+	expect_dropped(test, bo);
+	KUNIT_EXPECT_TRUE(test, ttm_tt_is_populated(other->ttm.ttm));
+	KUNIT_EXPECT_EQ(test, atomic_read(&fake.live), 0);
+
+	/* Both maps lead nowhere now */
+	xe_map_wr(xe, &bo->vmap, 8, u32, 0);
+	xe_map_memset(xe, &map, 0, 0, SZ_4K);
+	KUNIT_EXPECT_EQ(test, xe_map_rd(xe, &bo->vmap, 8, u32), U32_MAX);
+	KUNIT_EXPECT_EQ(test, xe_map_rd(xe, &map, 8, u32), U32_MAX);
+
+	xe_bo_unpin_map_no_vm(bo);
+	xe_bo_unpin_map_no_vm(other);
+	KUNIT_EXPECT_TRUE(test, list_empty(&xe->bos.kernel));
+}
+
+/* Locked by an ioctl in progress: the worker gets it */
+static void test_page_table_busy(struct kunit *test)
+{
+	struct xe_device *xe = test->priv;
+	unsigned long end = jiffies + 10 * HZ;
+	struct xe_bo_unplug_stats stats;
+	struct xe_bo *bo;
+
+	bo = xe_kunit_helper_bo_create_pinned(xe);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(bo));
+	xe_bo_list_add_kernel(bo);
+
+	xe_bo_lock(bo, false);
+	unplug(xe, &stats);
+	KUNIT_EXPECT_EQ(test, stats.busy, 1);
+	KUNIT_EXPECT_TRUE(test, ttm_tt_is_populated(bo->ttm.ttm));
+	xe_bo_unlock(bo);
+
+	while (ttm_tt_is_populated(bo->ttm.ttm) && time_before(jiffies, end))
+		msleep(20);
+	flush_work(&xe->bos.retry);
+	expect_dropped(test, bo);
+
+	xe_bo_unpin_map_no_vm(bo);
+}
+
 static void test_mapped(struct kunit *test)
 {
 	struct xe_bo_unplug_stats stats;
@@ -224,7 +293,7 @@ static void export(struct kunit *test, bool handle)
 {
 	struct xe_bo_unplug_stats stats;
 	struct xe_bo *bo = new_bo(test);
-	struct dma_buf *buf, *again;
+	struct dma_buf *buf, *other;
 
 	buf = xe_gem_prime_export(&bo->ttm.base, 0);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(buf));
@@ -232,10 +301,9 @@ static void export(struct kunit *test, bool handle)
 	if (handle)
 		bo->ttm.base.dma_buf = buf;
 
-	/* A second one would be a second owner of the content */
-	again = xe_gem_prime_export(&bo->ttm.base, 0);
-	KUNIT_EXPECT_PTR_EQ(test, again, buf);
-	dma_buf_put(again);
+	/* GEM can forget the first one and ask for another */
+	other = xe_gem_prime_export(&bo->ttm.base, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(other));
 
 	unplug(test->priv, &stats);
 	KUNIT_EXPECT_EQ(test, stats.freed, 0);
@@ -245,7 +313,12 @@ static void export(struct kunit *test, bool handle)
 	bo->ttm.base.dma_buf = NULL;
 	dma_buf_put(buf);
 	flush_delayed_fput();
-	KUNIT_EXPECT_NULL(test, bo->exported);
+	KUNIT_EXPECT_TRUE(test, xe_bo_is_exported(bo));
+	KUNIT_EXPECT_TRUE(test, has_content(bo));
+
+	dma_buf_put(other);
+	flush_delayed_fput();
+	KUNIT_EXPECT_FALSE(test, xe_bo_is_exported(bo));
 	expect_dropped(test, bo);
 
 	xe_bo_put(bo);
@@ -430,9 +503,121 @@ static void test_imported(struct kunit *test)
 	flush_delayed_fput();
 }
 
+static const char *fence_name(struct dma_fence *fence)
+{
+	return "fake";
+}
+
+static const struct dma_fence_ops fake_fence_ops = {
+	.get_driver_name = fence_name,
+	.get_timeline_name = fence_name,
+};
+
+static struct dma_fence *fake_fence(struct kunit *test, spinlock_t *lock)
+{
+	struct dma_fence *fence = kzalloc(sizeof(*fence), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, fence);
+	spin_lock_init(lock);
+	dma_fence_init(fence, &fake_fence_ops, lock, dma_fence_context_alloc(1), 1);
+
+	return fence;
+}
+
+/* The GPU was to fill it, and did not get to that: @err, or never at all */
+static void unfilled(struct kunit *test, int err)
+{
+	struct xe_bo_unplug_stats stats;
+	struct xe_bo *bo = new_bo(test);
+	struct dma_fence *fence;
+	struct dma_buf *buf;
+	spinlock_t lock; /* of the fence */
+
+	fence = fake_fence(test, &lock);
+	bo->filled = dma_fence_get(fence);
+	buf = xe_gem_prime_export(&bo->ttm.base, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(buf));
+
+	if (err <= 0) {
+		if (err)
+			dma_fence_set_error(fence, err);
+		dma_fence_signal(fence);
+	}
+
+	unplug(test->priv, &stats);
+	KUNIT_EXPECT_EQ(test, stats.lost, err ? 1 : 0);
+	KUNIT_EXPECT_EQ(test, stats.kept, err ? 0 : 1);
+	KUNIT_EXPECT_EQ(test, has_content(bo), !err);
+
+	if (err > 0)
+		dma_fence_signal(fence);
+	dma_fence_put(fence);
+	dma_buf_put(buf);
+	flush_delayed_fput();
+	xe_bo_put(bo);
+	flush_workqueue(((struct xe_device *)test->priv)->ttm.wq);
+	synchronize_rcu();
+}
+
+static void test_filled(struct kunit *test)
+{
+	unfilled(test, 0);
+}
+
+static void test_unfilled(struct kunit *test)
+{
+	unfilled(test, -ENODEV);
+}
+
+static void test_not_filled_yet(struct kunit *test)
+{
+	unfilled(test, 1);
+}
+
+/* Closed before the unplug, but its exporter's GPU is still at work on it */
+static void test_imported_closed(struct kunit *test)
+{
+	struct xe_device *xe = test->priv;
+	struct dma_buf *buf = fake_export(test);
+	struct xe_bo_unplug_stats stats;
+	struct drm_gem_object *obj;
+	struct dma_fence *fence;
+	spinlock_t lock; /* of the fence */
+	struct xe_bo *bo;
+
+	fence = fake_fence(test, &lock);
+	obj = import(xe, buf);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(obj));
+	bo = gem_to_xe_bo(obj);
+
+	xe_bo_lock(bo, false);
+	KUNIT_EXPECT_EQ(test, xe_kunit_helper_bo_validate(bo), 0);
+	KUNIT_EXPECT_EQ(test, dma_resv_reserve_fences(obj->resv, 1), 0);
+	dma_resv_add_fence(obj->resv, fence, DMA_RESV_USAGE_WRITE);
+	xe_bo_unlock(bo);
+
+	xe_bo_put(bo);
+	KUNIT_EXPECT_GT(test, atomic_read(&fake.imports), 0);
+
+	unplug(xe, &stats);
+	KUNIT_EXPECT_FALSE(test, stats.attached);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fake.imports), 0);
+	KUNIT_EXPECT_TRUE(test, list_empty(&buf->attachments));
+
+	dma_fence_signal(fence);
+	dma_fence_put(fence);
+	flush_workqueue(xe->ttm.wq);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fake.imports), 0);
+	dma_buf_put(buf);
+	flush_delayed_fput();
+	synchronize_rcu();
+}
+
 static struct kunit_case unplug_test_cases[] = {
 	KUNIT_CASE(test_drop),
 	KUNIT_CASE(test_drop_many),
+	KUNIT_CASE(test_page_table),
+	KUNIT_CASE(test_page_table_busy),
 	KUNIT_CASE(test_mapped),
 	KUNIT_CASE(test_hidden_before),
 	KUNIT_CASE(test_exported),
@@ -441,6 +626,10 @@ static struct kunit_case unplug_test_cases[] = {
 	KUNIT_CASE(test_late_callers),
 	KUNIT_CASE(test_map_fails),
 	KUNIT_CASE(test_imported),
+	KUNIT_CASE(test_imported_closed),
+	KUNIT_CASE(test_filled),
+	KUNIT_CASE(test_unfilled),
+	KUNIT_CASE(test_not_filled_yet),
 	{}
 };
 

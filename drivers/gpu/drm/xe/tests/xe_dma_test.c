@@ -332,15 +332,16 @@ static void test_stats(struct kunit *test)
 
 /* A mapping the gate knows nothing of but how to undo it */
 struct pieces {
-	struct xe_dma_map map;
+	long obj;
 	struct dma_ctx *ctx;
+	struct xe_dma_map map;
 };
 
-static void unmap_pieces(struct xe_dma_map *map)
+static void unmap_pieces(void *obj, unsigned long pages)
 {
-	struct pieces *p = map->obj;
+	struct pieces *p = container_of(obj, struct pieces, obj);
 
-	if (p != container_of(map, struct pieces, map))
+	if (pages != 5 || READ_ONCE(p->obj) != 42)
 		atomic_inc(&p->ctx->double_unmap);
 	atomic_inc(&p->ctx->unmaps);
 	atomic_dec(&p->ctx->live);
@@ -357,12 +358,10 @@ static int map_pieces(struct dma_ctx *ctx, struct pieces *p, int err)
 		atomic_inc(&ctx->maps);
 		atomic_inc(&ctx->live);
 		p->ctx = ctx;
-		p->map.unmap = unmap_pieces;
-		p->map.obj = p;
-		p->map.pages = 5;
+		p->obj = 42;
 		p->map.owner = XE_DMA_OWNER_USERPTR;
 	}
-	xe_dma_map_end(&ctx->gate, idx, err ? NULL : &p->map);
+	xe_dma_map_end(&ctx->gate, idx, err ? NULL : &p->map, &p->obj, 5);
 
 	return err;
 }
@@ -372,6 +371,8 @@ static void test_pieces(struct kunit *test)
 	struct dma_ctx *ctx = test->priv;
 	struct pieces p[4] = {};
 	struct xe_dma_stats stats;
+
+	ctx->gate.unmap = unmap_pieces;
 
 	KUNIT_ASSERT_EQ(test, map_pieces(ctx, &p[0], 0), 0);
 	KUNIT_ASSERT_EQ(test, map_pieces(ctx, &p[1], 0), 0);
