@@ -82,6 +82,16 @@ def test_patch_that_older_versions_do_not_need(mirror):
     assert mirror.run()[0][-1] == "patches/6.12/base: since: no patch is called 'drm/xe: Renamed since'"
 
 
+def test_versions_the_series_is_not_for_are_said_and_not_tried(mirror, capsys):
+    base = mirror.base.dir / "base"
+    base.write_text(base.read_text() + "oldest 6.12.107\n")
+    mirror.offer("trixie", {"6.12.117-1": XE_C, "6.12.107-1": XE_C, "6.12.94-1": "int other;\n"})
+    found, _ = mirror.run()
+    assert found == []
+    said = capsys.readouterr().err
+    assert "not for it: patches/6.12/base says 6.12.107 or later" in said and said.count("3 exact") == 2
+
+
 def test_nothing_on_offer_is_one_line(mirror):
     with pytest.raises(errors.UsageError, match="linux-source-6.12 is in none of trixie, old, gone"):
         mirror.run()

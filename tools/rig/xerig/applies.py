@@ -23,6 +23,7 @@ class Row:
     version: str
     suite: str
     done: list
+    why: str = ""  # the series is not for this version
 
     def count(self, how):
         """Number of patches that went in that way."""
@@ -34,6 +35,8 @@ class Row:
         return [f"{self.version}: patch {n} ({t}): {h}" for n, t, h in self.done if h in bad]
 
     def __str__(self):
+        if self.why:
+            return f"{self.version:20} {self.suite:20} {self.why}"
         parts = [f"{self.count(h)} {h}" for h in (EXACT, FUZZ, MERGE, CONFLICT, LATER) if self.count(h)]
         rest = [f"{n} {h}" for n, _, h in self.done if h not in (EXACT, LATER)]
         return f"{self.version:20} {self.suite:20} {', '.join(parts)}" + (f" (patches: {', '.join(rest)})" if rest else "")
@@ -79,6 +82,9 @@ def rows(base, source, cache):
     wanted = [p for p in tree.files_at(repo, tip)]
     out = []
     for version, suite, mirror in offered(base, cache):
+        if base.oldest and _numbers(version) < _numbers(base.oldest):
+            out.append(Row(version, suite, [], f"not for it: patches/{base.name}/base says {base.oldest} or later"))
+            continue
         folder = kernel_files.ensure(base, version, mirror, wanted, cache)
         with tempfile.TemporaryDirectory(dir=cache.tmp) as tmp:
             out.append(Row(version, suite, apply(series, base.since, version, folder, wanted, repo, Path(tmp))))

@@ -3,7 +3,7 @@
 
 That file has `key value` lines: package (Debian package with the sources), version (of that
 package, pinned), sha256 (of its .deb), suites (where Debian offers it), more-suites (where other
-versions of it are), and any number of `since VERSION TITLE`, a patch that older versions do not need,
+versions of it are), oldest (first version the series is for), and any number of `since VERSION TITLE`, a patch that older versions do not need,
 and `alone TITLE`, a fix that needs no other patch and can be sent by itself.
 """
 
@@ -27,6 +27,7 @@ class Base:
     more_suites: tuple = ()
     since: dict = dataclasses.field(default_factory=dict, hash=False)
     alone: tuple = ()
+    oldest: str = ""
 
     def patches(self):
         """The patch files in order."""
@@ -58,7 +59,8 @@ def load(name):
     if lacks:
         raise errors.UsageError(f"patches/{name}/base lacks {', '.join(lacks)}")
     return Base(name, fields["version"], fields["package"], fields["sha256"],
-                tuple(fields["suites"].split()), path.parent, tuple(fields.get("more-suites", "").split()), since, tuple(alone))
+                tuple(fields["suites"].split()), path.parent, tuple(fields.get("more-suites", "").split()), since, tuple(alone),
+                fields.get("oldest", ""))
 
 
 def load_list(text):
