@@ -33,7 +33,7 @@ def _log(text):
 
 def _leak_memory(cell_run):
     """Eats guest memory that nobody gives back."""
-    child = cell_run.guest.run(["dd", "if=/dev/zero", "of=/run/eaten", "bs=1M", "count=24"], 20)
+    child = cell_run.guest.run(["dd", "if=/dev/zero", "of=/run/eaten", "bs=1M", "count=128"], 20)
     if child.status:
         raise errors.InfraError("dd in the guest: " + " ".join(child.err))
 
@@ -74,4 +74,6 @@ def judge(meta, res):
     said = [f"{f.oracle}: {f.summary}" for f in mine]
     if any(meta.text in s or meta.text in f.detail for s, f in zip(said, mine)):
         return None
-    return "; ".join(said) or f"silent (verdict {res.verdict}, spoke: {' '.join(res.oracles()) or 'nobody'})"
+    free = ", ".join(f"{when} {s.free_kib}" for when, s in res.samples.items())
+    return "; ".join(said) or (f"silent (verdict {res.verdict}, spoke: {' '.join(res.oracles()) or 'nobody'}; "
+                               f"KiB free: {free or 'not asked'})")
