@@ -182,3 +182,10 @@ def test_kunit_build_error_shows_the_cause(series, capsys, build, monkeypatch):
     with pytest.raises(kernel.BuildError, match="KUnit 6.12: the UML kernel was not built"):
         kunit.run_uml(series.base, "patched", series.cache)
     assert build in capsys.readouterr().err
+
+
+def test_a_suite_inside_another_file_is_compiled_with_it():
+    tests = "drivers/gpu/drm/xe/tests"
+    overlay = {"drivers/gpu/drm/xe/xe_a.c": b'int a;\n#include "tests/xe_a.c"\n#include "tests/old.c"\n',
+               f"{tests}/xe_a.c": b"", f"{tests}/xe_b_test.c": b"", "drivers/gpu/drm/xe/xe_gone.c": None}
+    assert lint.parts(overlay) == {f"{tests}/xe_a.c": "drivers/gpu/drm/xe/xe_a.c"}

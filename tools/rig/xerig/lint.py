@@ -7,6 +7,7 @@ Lines are compared without line numbers, as multisets: code that moved is not a 
 import collections
 import hashlib
 import json
+import posixpath
 import re
 import shutil
 
@@ -17,6 +18,7 @@ COMPILERS = {"gcc": ("lint", "gcc", ("w1", "sparse")), "clang": ("lint-clang", "
 CLANG = COMPILERS["clang"][1]   # the newest that Debian 12 and 13 both have; 7.3 asks for 17
 HEADERS = "*.h"  # stands for all headers where results are kept by file
 MACROS = paths.REPO / "tools" / "check" / "macros.h"
+INCLUDED = re.compile(rb'^#include "([\w./-]+\.c)"', re.M)
 PLACE = re.compile(r"^(?:\./|\.\./|/\S*?/src/)?((?:drivers|include|kernel|lib|Documentation)/[\w./-]+):\d+(?::\d+)?(?:-\d+)?:\s*")
 
 
@@ -53,6 +55,15 @@ def compiled(files):
     return sorted(f for f in files if f.startswith("drivers/") and f.endswith(".c"))
 
 
+def parts(overlay):
+    """{file of an overlay: the file that includes it}: a suite that tests the static functions of that file."""
+    found = {}
+    for path, data in overlay.items():
+        for name in INCLUDED.findall(data or b"") if path.endswith(".c") else ():
+            found[posixpath.normpath(posixpath.join(posixpath.dirname(path), name.decode()))] = path
+    return {f: by for f, by in found.items() if f in overlay}
+
+
 class Linter:
     """Runs the tools on one tree of a base. The caller holds the lock `build-BASE`."""
 
@@ -83,15 +94,15 @@ class Linter:
         """
         names = [f for f in compiled(files) if overlay.get(f, b"") is not None and (
             f in overlay or (self.source.path / f).exists())]
-        parts = [3, self.source.key, self.asked, buildtree.hashes(overlay)] + [self.cc] * (self.cc != "gcc")
-        key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+        stamp = [4, self.source.key, self.asked, buildtree.hashes(overlay)] + [self.cc] * (self.cc != "gcc")
+        key = hashlib.sha256(json.dumps(stamp, sort_keys=True).encode()).hexdigest()[:16]
         kept = self.cache.check / f"{self.base.name}-{key}.json"
         known = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
         todo = [f for f in names if f not in known]
         if todo:
             self._lay(overlay)
             headers = known.get(HEADERS, {})
-            known.update(self._compile(todo, "patched" if overlay else "unpatched"))
+            known.update(self._compile(todo, "patched" if overlay else "unpatched", parts(overlay)))
             known[HEADERS] = {t: sorted({*said, *headers.get(t, ())}) for t, said in known[HEADERS].items()}
             self.built.built(overlay, self.name)
             kept.write_text(json.dumps(known), encoding="utf-8")
@@ -99,8 +110,9 @@ class Linter:
         return {tool: sorted([s for f in names for s in known[f][tool]] +
                              [s for s in known.get(HEADERS, {}).get(tool, ()) if _file(s) in mine]) for tool in self.tools}
 
-    def _compile(self, files, side):
-        targets = [f[:-2] + ".o" for f in files]
+    def _compile(self, files, side, included):
+        # What is a part of another file is compiled with that.
+        targets = sorted({included.get(f, f)[:-2] + ".o" for f in files})
         make = kernel.Make(self.cache, self.built.src, self.objects)
         for t in targets:
             (self.objects / t).unlink(missing_ok=True)
