@@ -15,7 +15,8 @@ from . import errors, sources
 DRM = "drivers/gpu/drm"
 # What of i915 the display code of xe is made of; the rest of it is another driver.
 I915 = ("display", "soc")
-NO_CODE = ("Documentation/", "MAINTAINERS", ".mailmap")
+# Kconfig and KUnit suites of DRM: the target kernel is configured already.
+NO_CODE = ("Documentation/", "MAINTAINERS", ".mailmap", f"{DRM}/Kconfig", f"{DRM}/tests/")
 
 
 @dataclass(frozen=True)
