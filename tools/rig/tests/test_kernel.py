@@ -198,7 +198,10 @@ def test_the_kernel_that_counts_begins_as_a_copy_of_the_plain_one(builds):
     assert (k.bzimage.parent / "gcno/drivers/gpu/drm/xe/xe.gcno").read_text() == "notes"
     note.with_name("xe.o").write_text("stale")
     assert builds.compiled(builds.ensure("patched", "cover")) == "int other;\n"  # copied once
+
+
 def test_compiler_is_asked_once_for_what_it_has_seen(builds, monkeypatch):
+    monkeypatch.delenv("CCACHE_DIR", raising=False)
     monkeypatch.setattr(kernel, "CCACHE", builds.tmp / "ccache")
     built = buildtree.BuildTree(builds.cache, builds.base, builds.source)
     objects = built.objects("plain")
