@@ -152,6 +152,16 @@ def test_memory_lost_for_good_speaks_and_noise_does_not():
     assert spoke(ev) == ["memory"]
 
 
+def test_slabs_of_thousands_of_buffers_are_noise():
+    ev = clean(state="many-bos")
+    ev.samples["after"] = Sample(900000 - 5000, 0, 16)
+    assert spoke(ev) == ["memory"]
+    ev.held["bos"] = 10000
+    assert spoke(ev) == []
+    ev.samples["after"] = Sample(900000 - 7000, 0, 16)
+    assert spoke(ev) == ["memory"]
+
+
 def test_big_buffers_must_be_freed_by_remove():
     ev = clean(state="many-bos")
     ev.held = {"bo_bytes": 40 << 20}

@@ -291,7 +291,7 @@ class CellRun:
             now = sample(self.guest)
             self.ev.samples["after"] = now
             passed = time.monotonic() - began
-            if before.free_kib - now.free_kib <= memory.NOISE_KIB or passed > IDLE_TIME:
+            if before.free_kib - now.free_kib <= memory.noise_kib(self.ev) or passed > IDLE_TIME:
                 return
             if passed >= drops:
                 # Page cache and slabs are no leak; dropped only when it matters, since it takes its time.

@@ -11,13 +11,20 @@ NOISE_KIB = 4096
 QUARANTINE_KIB = 65536
 # remove() is only asked about buffers that cannot drown in that noise.
 BIG_KIB = 16384
+# Slab pages that one object of thousands still keeps, for each buffer a program had (bytes).
+SLAB_BYTES = 256
+
+
+def noise_kib(ev):
+    """How much less may be free after a cell than before it (KiB)."""
+    quarantine = QUARANTINE_KIB if ev.facts.get("kernel") == "debug" else 0
+    return NOISE_KIB + quarantine + ev.held.get("bos", 0) * SLAB_BYTES // 1024
 
 
 def check(ev):
     out = []
     before, after = ev.samples.get("before"), ev.samples.get("after")
-    noise = NOISE_KIB + (QUARANTINE_KIB if ev.facts.get("kernel") == "debug" else 0)
-    if before and after and before.free_kib - after.free_kib > noise:
+    if before and after and before.free_kib - after.free_kib > noise_kib(ev):
         out.append(Finding(NAME, f"{before.free_kib - after.free_kib} KiB less free than before, all closed and bound again"))
     removed, closed = ev.samples.get("removed"), ev.samples.get("closed")
     bo_kib = ev.held.get("bo_bytes", 0) // 1024
