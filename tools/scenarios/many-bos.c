@@ -8,11 +8,11 @@
  */
 #include <stdlib.h>
 
+#include "bos.h"
 #include "common.h"
 #include "gone.h"
 #include "work.h"
 
-#define BINDS_A_CALL 1000
 #define SAMPLES 64
 
 static struct xe xe = { .fd = -1 };
@@ -41,31 +41,12 @@ static uint32_t tag(unsigned int i)
 	return 0xb0000000u + i;
 }
 
-static int create_all(void)
-{
-	for (uint64_t i = 0; i < count; i++) {
-		if (i % BINDS_A_CALL == 0)
-			scn_step("creation of BO %llu", (unsigned long long)i);
-		if (xe_bo_create(&xe, &bos[i], bo_bytes, work.vm))
-			return -1;
-		bos[i].va = xe_va(&xe, bo_bytes);
-	}
-	return 0;
-}
-
 static int bind_all(void)
 {
-	static struct drm_xe_vm_bind_op ops[BINDS_A_CALL];
 	struct drm_xe_sync sync = xe_sync_syncobj(work.syncobj);
 
-	for (uint64_t i = 0; i < count; i += BINDS_A_CALL) {
-		uint32_t n = count - i < BINDS_A_CALL ? count - i : BINDS_A_CALL;
-
-		for (uint32_t k = 0; k < n; k++)
-			ops[k] = xe_op_map(&xe, &bos[i + k]);
-		if (xe_vm_bind(&xe, work.vm, ops, n, &sync))
-			return -1;
-	}
+	if (bos_bind(&xe, bos, count, work.vm, &sync))
+		return -1;
 	/* Binds of a VM end in order: the last one speaks for all. */
 	scn_step("end of all binds");
 	return xe_syncobj_wait(&xe, work.syncobj, WORK_JOB_MS, "bind of all BOs");
@@ -110,7 +91,7 @@ static int setup(const char *device)
 	    xe_bo_make(&xe, &result, 4096, work.vm))
 		return -1;
 	start = scn_now_ms();
-	if (create_all())
+	if (bos_create(&xe, bos, count, bo_bytes, work.vm))
 		return -1;
 	created = scn_now_ms();
 	if (bind_all())

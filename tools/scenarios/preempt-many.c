@@ -9,12 +9,12 @@
  */
 #include <stdlib.h>
 
+#include "bos.h"
 #include "common.h"
 #include "gone.h"
 #include "spin.h"
 #include "work.h"
 
-#define BINDS_A_CALL 1000
 #define PAGE 4096u
 
 static struct xe xe = { .fd = -1 };
@@ -27,26 +27,6 @@ static const struct scn_option options[] = {
 	{ "count", &count, 1, 1000000, "number of BOs" },
 	{ 0 }
 };
-
-static int make_all(void)
-{
-	static struct drm_xe_vm_bind_op ops[BINDS_A_CALL];
-
-	for (uint64_t i = 0; i < count;) {
-		uint32_t n = 0;
-
-		scn_step("creation and bind of BO %llu", (unsigned long long)i);
-		for (; n < BINDS_A_CALL && i < count; n++, i++) {
-			if (xe_bo_create(&xe, &bos[i], xe.min_page, work.vm))
-				return -1;
-			bos[i].va = xe_va(&xe, bos[i].size);
-			ops[n] = xe_op_map(&xe, &bos[i]);
-		}
-		if (xe_vm_bind(&xe, work.vm, ops, n, NULL))
-			return -1;
-	}
-	return 0;
-}
 
 static int verify(void)
 {
@@ -64,7 +44,9 @@ static int setup(const char *device)
 	if (!bos)
 		return scn_fail("no memory for %llu BOs", (unsigned long long)count);
 	if (work_open_vm(&xe, &work, DRM_XE_ENGINE_CLASS_COPY, DRM_XE_VM_CREATE_FLAG_LR_MODE) ||
-	    xe_bo_make(&xe, &memory, PAGE, work.vm) || make_all())
+	    xe_bo_make(&xe, &memory, PAGE, work.vm) ||
+	    bos_create(&xe, bos, count, xe.min_page, work.vm) ||
+	    bos_bind(&xe, bos, count, work.vm, NULL))
 		return -1;
 	busy.vm = work.vm;
 	busy.lr = true;

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Many BOs at once.
+ */
+#ifndef SCENARIOS_BOS_H
+#define SCENARIOS_BOS_H
+
+#include "xe.h"
+
+#define BINDS_A_CALL 1000	/* operations of one VM_BIND */
+
+/* Create @count BOs of @bytes for @vm and choose their addresses. 0 or -1, reported. */
+int bos_create(struct xe *xe, struct xe_bo *bos, uint64_t count, uint64_t bytes, uint32_t vm);
+
+/* Bind them all; @sync as in xe_vm_bind(), for each call anew. 0 or -1, reported. */
+int bos_bind(struct xe *xe, const struct xe_bo *bos, uint64_t count, uint32_t vm,
+	     struct drm_xe_sync *sync);
+
+#endif
