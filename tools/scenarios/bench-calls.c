@@ -7,12 +7,11 @@
  * each; bo_ns: create, bind, unbind and close of a BO, pages included;
  * exec_ns: the call that submits an empty job, without its run.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "common.h"
+#include "mem.h"
 #include "work.h"
 
 #define BYTES	(64u << 10)
@@ -128,18 +127,13 @@ static int setup(const char *device)
 	    xe_bo_create(&xe, &bo, BYTES, work.vm))
 		return -1;
 	bo.va = xe_va(&xe, BYTES);
-	user = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (user == MAP_FAILED)
-		return scn_fail_errno(errno, "mmap of %u bytes", BYTES);
+	user = mem_map(BYTES);
+	if (!user)
+		return -1;
 	memset(user, 1, BYTES);
 	batch_begin(&b, work.batch.map, work.batch.size, work.batch.va);
 	batch_end(&b);
 	return batch_check(&b);
-}
-
-static int nothing(void)
-{
-	return 0;
 }
 
 static int finish(void)
@@ -153,8 +147,6 @@ static const struct scenario scn = {
 	.options = options,
 	.setup = setup,
 	.verify = measure,
-	.gone = nothing,
-	.unmap = nothing,
 	.close = finish,
 };
 SCENARIO(scn);

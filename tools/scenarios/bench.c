@@ -13,7 +13,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -127,18 +126,9 @@ static int setup(const char *device)
 	return 0;
 }
 
-static int nothing(void)
-{
-	return 0;
-}
-
 static const struct scenario scn = {
 	.name = "bench",
 	.summary = "speed of the virtual GPU",
 	.setup = setup,
-	.verify = nothing,
-	.gone = nothing,
-	.unmap = nothing,
-	.close = nothing,
 };
 SCENARIO(scn);

@@ -85,10 +85,7 @@ static const struct scenario scn = {
 	.name = "bo-bound",
 	.summary = "BOs bound in a VM, seen by the GPU and by the CPU",
 	.options = options,
-	.setup = setup,
-	.verify = verify,
-	.gone = gone,
+	SCN_CALLBACKS,
 	.unmap = unmap,
-	.close = close_all,
 };
 SCENARIO(scn);

@@ -4,18 +4,26 @@
  */
 #include "bos.h"
 
+#include <stdlib.h>
+
 #include "common.h"
 
-int bos_create(struct xe *xe, struct xe_bo *bos, uint64_t count, uint64_t bytes, uint32_t vm)
+struct xe_bo *bos_create(struct xe *xe, uint64_t count, uint64_t bytes, uint32_t vm)
 {
+	struct xe_bo *bos = calloc(count, sizeof(*bos));
+
+	if (!bos) {
+		scn_fail("no memory for %llu BOs", (unsigned long long)count);
+		return NULL;
+	}
 	for (uint64_t i = 0; i < count; i++) {
 		if (i % BINDS_A_CALL == 0)
 			scn_step("creation of BO %llu", (unsigned long long)i);
 		if (xe_bo_create(xe, &bos[i], bytes, vm))
-			return -1;
+			return NULL;
 		bos[i].va = xe_va(xe, bos[i].size);
 	}
-	return 0;
+	return bos;
 }
 
 int bos_bind(struct xe *xe, const struct xe_bo *bos, uint64_t count, uint32_t vm,

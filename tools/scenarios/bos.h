@@ -9,8 +9,11 @@
 
 #define BINDS_A_CALL 1000	/* operations of one VM_BIND */
 
-/* Create @count BOs of @bytes for @vm and choose their addresses. 0 or -1, reported. */
-int bos_create(struct xe *xe, struct xe_bo *bos, uint64_t count, uint64_t bytes, uint32_t vm);
+/*
+ * @count new BOs of @bytes for @vm, their addresses chosen. NULL: reported. They live as
+ * long as the process.
+ */
+struct xe_bo *bos_create(struct xe *xe, uint64_t count, uint64_t bytes, uint32_t vm);
 
 /* Bind them all; @sync as in xe_vm_bind(), for each call anew. 0 or -1, reported. */
 int bos_bind(struct xe *xe, const struct xe_bo *bos, uint64_t count, uint32_t vm,

@@ -242,8 +242,13 @@ int scn_try(const char *what, int (*fn)(void), const char **why)
 	int ret;
 
 	begin(what);
-	ret = fn();
+	ret = fn ? fn() : 0;
 	return conclude(ret ? -1 : 0, why);
+}
+
+static int do_nothing(void)
+{
+	return 0;
 }
 
 static int do_close(void)
@@ -253,7 +258,7 @@ static int do_close(void)
 		return 0;
 	}
 	me.closed = true;
-	return me.scn->close();
+	return me.scn->close ? me.scn->close() : 0;
 }
 
 /* Serve commands until `exit` or the end of stdin. */
@@ -282,7 +287,7 @@ static void serve(void)
 		begin(line);
 		for (i = 0; i < ARRAY_SIZE(commands); i++)
 			if (!strcmp(line, commands[i].name))
-				fn = *(int (**)(void))((char *)me.scn + commands[i].off);
+				fn = *(int (**)(void))((char *)me.scn + commands[i].off) ?: do_nothing;
 		if (!strcmp(line, "close"))
 			fn = do_close;
 		if (!strcmp(line, "exit")) {

@@ -36,7 +36,8 @@ struct scn_option {
 /*
  * A state. Each callback returns 0, SCN_SKIP (setup only), or -1 after it has
  * said why with scn_fail(). A check that fails need not return: scn_fail()
- * collects, and the step fails if it was called at all.
+ * collects, and the step fails if it was called at all. All but setup may be NULL:
+ * nothing to do.
  */
 struct scenario {
 	const char *name;
@@ -49,6 +50,9 @@ struct scenario {
 	int (*close)(void);
 	bool user_memory;	/* unmap takes memory of the process, not of a BO, away */
 };
+
+/* The callbacks every state has, by their names in its file; unmap is named beside them. */
+#define SCN_CALLBACKS .setup = setup, .verify = verify, .gone = gone, .close = close_all
 
 /*
  * Register a state with the program it is linked into. A program of one state

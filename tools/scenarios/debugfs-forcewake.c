@@ -54,11 +54,6 @@ static int gone(void)
 	return 0;
 }
 
-static int unmap(void)
-{
-	return 0;
-}
-
 static int close_all(void)
 {
 	int fd = file;
@@ -71,10 +66,6 @@ static int close_all(void)
 static const struct scenario scn = {
 	.name = "debugfs-forcewake",
 	.summary = "the forcewake_all file of debugfs, open",
-	.setup = setup,
-	.verify = verify,
-	.gone = gone,
-	.unmap = unmap,
-	.close = close_all,
+	SCN_CALLBACKS,
 };
 SCENARIO(scn);

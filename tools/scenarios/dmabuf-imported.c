@@ -7,7 +7,6 @@
  * must be unmapped at removal although no fd is closed. The content is the
  * exporter's and must stay.
  */
-#include <errno.h>
 #include <unistd.h>
 
 #include "common.h"
@@ -130,10 +129,7 @@ static const struct scenario scn = {
 	.name = "dmabuf-imported",
 	.summary = "buffers of another driver imported and bound",
 	.options = options,
-	.setup = setup,
-	.verify = verify,
-	.gone = gone,
+	SCN_CALLBACKS,
 	.unmap = unmap,
-	.close = close_all,
 };
 SCENARIO(scn);

@@ -209,10 +209,7 @@ static const struct scenario scn = {
 	.name = "dmabuf-peer",
 	.summary = "two GPUs share buffers both ways, one of them goes",
 	.options = options,
-	.setup = setup,
-	.verify = verify,
-	.gone = gone,
+	SCN_CALLBACKS,
 	.unmap = unmap,
-	.close = close_all,
 };
 SCENARIO(scn);

@@ -197,10 +197,7 @@ static int close_all(void)
 static const struct scenario scn = {
 	.name = "dmabuf-second",
 	.summary = "BOs exported to a second device and a second process",
-	.setup = setup,
-	.verify = verify,
-	.gone = gone,
+	SCN_CALLBACKS,
 	.unmap = unmap,
-	.close = close_all,
 };
 SCENARIO(scn);

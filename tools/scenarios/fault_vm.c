@@ -32,7 +32,7 @@
 static struct xe xe = { .fd = -1 };
 static struct work work, busy;		/* copies, and the endless batch; one VM */
 static struct xe_bo bo;
-static char *block, *range;		/* 2 MiB, aligned, inside of block */
+static void *range;			/* 2 MiB, aligned */
 static uint64_t va;			/* of range */
 static pthread_t thread;
 static bool started;
@@ -127,14 +127,10 @@ static void stop_churn(void)
 
 static int allocate(void)
 {
-	block = mmap(NULL, 2 * MIB2, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (block == MAP_FAILED) {
-		block = NULL;
-		return scn_fail_errno(errno, "mmap of %u bytes", 2 * MIB2);
-	}
-	range = (char *)(((uintptr_t)block + MIB2 - 1) & ~(uintptr_t)(MIB2 - 1));
 	/* Single pages: a huge one would be taken away as a whole. */
-	madvise(block, 2 * MIB2, MADV_NOHUGEPAGE);
+	range = mem_map_aligned(MIB2);
+	if (!range)
+		return -1;
 	mem_fill(range, PAGE, SEED);
 	return 0;
 }
@@ -151,25 +147,13 @@ static int bind_userptr(void)
 /* Nothing is mapped by this: the GPU's faults do it, page by page. */
 static int bind_mirror(void)
 {
-#ifdef DRM_XE_VM_BIND_FLAG_CPU_ADDR_MIRROR
-	struct drm_xe_vm_bind_op op = {
-		.op = DRM_XE_VM_BIND_OP_MAP,
-		.flags = DRM_XE_VM_BIND_FLAG_CPU_ADDR_MIRROR,
-		.range = MIB2,
-		.addr = (uintptr_t)range,
-		.pat_index = xe.pat_wb,
-	};
-
 	va = (uintptr_t)range;
-	return xe_vm_bind(&xe, work.vm, &op, 1, NULL);
-#else
-	return scn_skip("this kernel has no binds that mirror the CPU's addresses");
-#endif
+	return xe_vm_bind_mirror(&xe, work.vm, range, MIB2);
 }
 
 static int start_batch(void)
 {
-	uint64_t target = va + ((char *)word() - range), loop;
+	uint64_t target = va + ((uintptr_t)word() - (uintptr_t)range), loop;
 	struct drm_xe_sync sync = xe_sync_user_fence(busy.batch.va + busy.batch.size - 8, 1);
 	struct batch b;
 
@@ -181,16 +165,6 @@ static int start_batch(void)
 	batch_jump(&b, loop);
 	scn_step("submission of the endless batch");
 	return batch_check(&b) || xe_exec(&xe, busy.queue, busy.batch.va, &sync) ? -1 : 0;
-}
-
-/* A second queue in the VM of @w. */
-static int open_busy(const struct work *w)
-{
-	busy.vm = w->vm;
-	busy.lr = true;
-	busy.class = w->class;
-	return xe_bo_make(&xe, &busy.batch, 2 * PAGE, busy.vm) ||
-	       xe_queue_create(&xe, busy.vm, busy.class, &busy.queue) ? -1 : 0;
 }
 
 int fault_vm_verify(void)
@@ -225,7 +199,9 @@ static int setup(const char *device, int (*bind)(void))
 		return scn_skip("the device has no VMs that take page faults");
 	if (xe_vm_destroy(&xe, probe.vm_id) || allocate() ||
 	    work_open_vm(&xe, &work, DRM_XE_ENGINE_CLASS_COPY, flags) ||
-	    open_busy(&work) || xe_bo_make(&xe, &bo, PAGE, work.vm))
+	    work_open_second(&xe, &busy, &work) ||
+	    xe_bo_make(&xe, &busy.batch, 2 * PAGE, work.vm) ||
+	    xe_bo_make(&xe, &bo, PAGE, work.vm))
 		return -1;
 	ret = bind();
 	if (ret)
@@ -251,15 +227,11 @@ int fault_vm_setup_mirror(const char *device)
 int fault_vm_gone(void)
 {
 	unsigned int now = atomic_load(&served);
-	enum mem_content is;
 
 	gone_ioctls(&xe, &work, &bo);
 	gone_more_work(&xe, &busy);
 	if (range) {
-		is = mem_classify(range, PAGE, SEED);
-		scn_fact_str("user_memory", mem_content_name(is));
-		if (is != MEM_DATA && !(memory_lost && is == MEM_FAULT))
-			scn_fail("user memory lost its data: %s", mem_content_name(is));
+		gone_process_memory(range, PAGE, SEED, memory_lost);
 		scn_step("page that nobody writes any more");
 		scn_sleep_ms(100);
 		if (started && (int)(atomic_load(&served) - now) > 1)
@@ -271,12 +243,8 @@ int fault_vm_gone(void)
 
 int fault_vm_unmap(void)
 {
-	char *p = block;
-
 	stop_churn();
-	block = range = NULL;
-	scn_step("munmap of memory the GPU faults on");
-	return p && munmap(p, 2 * MIB2) ? scn_fail_errno(errno, "munmap of user memory") : 0;
+	return mem_unmap(&range, MIB2, "memory the GPU faults on");
 }
 
 int fault_vm_close(void)
@@ -284,11 +252,7 @@ int fault_vm_close(void)
 	int ret;
 
 	stop_churn();
-	ret = xe_bo_munmap(&bo);
-	busy.vm = 0;	/* it is work's */
-	ret |= work_close(&xe, &busy);
-	ret |= work_close(&xe, &work);
-	ret |= xe_bo_close(&xe, &bo);
-	ret |= xe_close(&xe);
+	ret = work_close(&xe, &busy);
+	ret |= work_end(&xe, &work, &bo, NULL);
 	return ret | fault_vm_unmap();
 }

@@ -7,11 +7,6 @@
  * address space that is gone: its notifier has run, its pages cannot come back.
  * Jobs that do not touch it still run.
  */
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
 
 #include "child.h"
 #include "common.h"
@@ -42,10 +37,10 @@ static int creator_main(int sock, void *device)
 	static struct baggage bag;
 	struct drm_xe_vm_bind_op op;
 	struct xe_bo bo;
-	void *p = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *p = mem_map(BYTES);
 	int ret = xe_open(&bag.xe, device);
 
-	if (ret || p == MAP_FAILED ||
+	if (ret || !p ||
 	    work_open(&bag.xe, &bag.work, DRM_XE_ENGINE_CLASS_COPY) ||
 	    xe_bo_make(&bag.xe, &bo, BYTES, bag.work.vm))
 		return SCN_FAIL;
@@ -122,10 +117,7 @@ static int close_all(void)
 static const struct scenario scn = {
 	.name = "fd-passed",
 	.summary = "a device file and its VM whose creator is dead",
-	.setup = setup,
-	.verify = verify,
-	.gone = gone,
+	SCN_CALLBACKS,
 	.unmap = unmap,
-	.close = close_all,
 };
 SCENARIO(scn);

@@ -30,6 +30,15 @@ int fence_status(int sync_file, int *status)
 	return 0;
 }
 
+int fence_pending(int sync_file, const char *what)
+{
+	int status = 0;
+
+	if (fence_status(sync_file, &status))
+		return -1;
+	return status ? scn_fail("the fence of %s has ended: status %d", what, status) : 0;
+}
+
 const char *fence_status_name(int status)
 {
 	return !status ? "active" : status > 0 ? "success" : scn_errname(-status);

@@ -17,6 +17,9 @@
  */
 int fence_status(int sync_file, int *status);
 
+/* Before removal: the fence of @what has not ended. 0 or -1, reported. */
+int fence_pending(int sync_file, const char *what);
+
 /* "active", "success" or the errno's name. */
 const char *fence_status_name(int status);
 

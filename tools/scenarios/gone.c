@@ -239,3 +239,14 @@ void gone_intact(const void *map, uint64_t bytes, uint32_t seed, const char *nam
 	else if (c != MEM_DATA)
 		scn_fail("%s lost its data: it reads %s", name, mem_content_name(c));
 }
+
+void gone_process_memory(const void *p, uint64_t bytes, uint32_t seed, bool lost)
+{
+	enum mem_content is;
+
+	scn_step("access to process memory after removal");
+	is = mem_classify(p, bytes, seed);
+	scn_fact_str("process_memory", mem_content_name(is));
+	if (is != MEM_DATA && !(lost && is == MEM_FAULT))
+		scn_fail("process memory lost its data: %s", mem_content_name(is));
+}

@@ -31,4 +31,11 @@ void gone_readable(void *map, uint64_t bytes, uint32_t seed, const char *name);
 /* The mapping still holds the pattern of @seed. */
 void gone_intact(const void *map, uint64_t bytes, uint32_t seed, const char *name);
 
+/*
+ * Memory of the process that the GPU had for its own, @bytes of it, still holds the
+ * pattern of @seed. Where its last copy was on a card that was pulled (@lost), an access
+ * may give a signal instead. What it was goes into the fact "process_memory".
+ */
+void gone_process_memory(const void *p, uint64_t bytes, uint32_t seed, bool lost);
+
 #endif

@@ -14,8 +14,6 @@
  * for its own job timeout, or for ever if that is switched off by then. `gone`: the
  * fault has ended, without a signal.
  */
-#include <errno.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "common.h"
@@ -63,11 +61,9 @@ static int split_range(void)
 	struct drm_xe_vm_bind_op op;
 	struct drm_xe_sync sync;
 
-	range = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (range == MAP_FAILED) {
-		range = NULL;
-		return scn_fail_errno(errno, "mmap of %u bytes", PAGES * PAGE);
-	}
+	range = mem_map(PAGES * PAGE);
+	if (!range)
+		return -1;
 	mem_fill(range, PAGES * PAGE, 1);
 	op = xe_op_userptr(&xe, range, PAGES * PAGE, va);
 	if (xe_vm_bind(&xe, work.vm, &op, 1, NULL) || start_batch())
@@ -81,15 +77,11 @@ static int split_range(void)
 
 static int verify(void)
 {
-	int status;
-
 	if (waiter_ended(&fault, 0))
 		return scn_fail("%s has ended after %llu ms", fault.what,
 				(unsigned long long)fault.slept_ms);
-	if (fence_status(unbind_file, &status))
+	if (fence_pending(unbind_file, "the unbind behind the endless batch"))
 		return -1;
-	if (status)
-		return scn_fail("the unbind did not wait for the batch: status %d", status);
 	return memory.map ? spin_check(&spin, 1, "endless batch") : 0;
 }
 
@@ -132,11 +124,7 @@ static int gone(void)
 
 static int unmap(void)
 {
-	void *p = range;
-
-	range = NULL;
-	scn_step("munmap of a bound userptr");
-	return p && munmap(p, PAGES * PAGE) ? scn_fail_errno(errno, "munmap of a userptr") : 0;
+	return mem_unmap(&range, PAGES * PAGE, "a bound userptr");
 }
 
 static int close_all(void)
@@ -162,11 +150,8 @@ static int close_all(void)
 static const struct scenario scn = {
 	.name = "hang-fault",
 	.summary = "a CPU fault on a BO that waits for an endless batch",
-	.setup = setup,
-	.verify = verify,
-	.gone = gone,
+	SCN_CALLBACKS,
 	.unmap = unmap,
 	.user_memory = true,
-	.close = close_all,
 };
 SCENARIO(scn);

@@ -32,11 +32,6 @@ static int gone(void)
 	return 0;
 }
 
-static int unmap(void)
-{
-	return 0;
-}
-
 static int close_all(void)
 {
 	return xe_close(&xe);
@@ -45,10 +40,6 @@ static int close_all(void)
 static const struct scenario scn = {
 	.name = "idle-fd",
 	.summary = "an open file descriptor and nothing else",
-	.setup = setup,
-	.verify = verify,
-	.gone = gone,
-	.unmap = unmap,
-	.close = close_all,
+	SCN_CALLBACKS,
 };
 SCENARIO(scn);

@@ -9,7 +9,6 @@
  * not have mapped, written or started anything.
  */
 #include <errno.h>
-#include <string.h>
 #include <sys/ioctl.h>
 
 #include "common.h"
@@ -240,11 +239,6 @@ static int gone(void)
 	return 0;
 }
 
-static int unmap(void)
-{
-	return 0;
-}
-
 static int close_all(void)
 {
 	int ret = 0;
@@ -257,18 +251,12 @@ static int close_all(void)
 	uffd_close(&uffd);
 	for (size_t i = 0; i < ARRAY_SIZE(holders); i++)
 		ret |= work_close(&xe, &holders[i]);
-	ret |= work_close(&xe, &work);
-	ret |= xe_bo_close(&xe, &bo);
-	return ret | xe_close(&xe);
+	return ret | work_end(&xe, &work, &bo, NULL);
 }
 
 static const struct scenario scn = {
 	.name = "ioctl-stuck",
 	.summary = "ioctls asleep in a copy from user memory",
-	.setup = setup,
-	.verify = verify,
-	.gone = gone,
-	.unmap = unmap,
-	.close = close_all,
+	SCN_CALLBACKS,
 };
 SCENARIO(scn);

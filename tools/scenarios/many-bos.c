@@ -6,8 +6,6 @@
  * private to the VM (one reservation for all) and bound in batches; a sample of
  * them carries a word each, which a job gathers and the CPU checks.
  */
-#include <stdlib.h>
-
 #include "bos.h"
 #include "common.h"
 #include "gone.h"
@@ -84,14 +82,12 @@ static int setup(const char *device)
 	if (bo_bytes % xe.min_page)
 		return scn_fail("--bo-size %llu is not a multiple of %u",
 				(unsigned long long)bo_bytes, xe.min_page);
-	bos = calloc(count, sizeof(*bos));
-	if (!bos)
-		return scn_fail("no memory for %llu BOs", (unsigned long long)count);
 	if (work_open(&xe, &work, DRM_XE_ENGINE_CLASS_COPY) ||
 	    xe_bo_make(&xe, &result, 4096, work.vm))
 		return -1;
 	start = scn_now_ms();
-	if (bos_create(&xe, bos, count, bo_bytes, work.vm))
+	bos = bos_create(&xe, count, bo_bytes, work.vm);
+	if (!bos)
 		return -1;
 	created = scn_now_ms();
 	if (bind_all())
@@ -123,20 +119,14 @@ static int unmap(void)
 /* The BOs themselves go with the file: closing handles one by one tests nothing. */
 static int close_all(void)
 {
-	int ret = unmap();
-
-	ret |= work_close(&xe, &work);
-	return ret | xe_close(&xe);
+	return work_end(&xe, &work, NULL) | unmap();
 }
 
 static const struct scenario scn = {
 	.name = "many-bos",
 	.summary = "a great number of small BOs bound in a VM",
 	.options = options,
-	.setup = setup,
-	.verify = verify,
-	.gone = gone,
+	SCN_CALLBACKS,
 	.unmap = unmap,
-	.close = close_all,
 };
 SCENARIO(scn);

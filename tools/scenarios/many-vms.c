@@ -52,27 +52,16 @@ static int gone(void)
 	return 0;
 }
 
-static int unmap(void)
-{
-	return 0;
-}
-
 /* The VMs go with the file, all at once. */
 static int close_all(void)
 {
-	int ret = work_close(&xe, &work);
-
-	return ret | xe_close(&xe);
+	return work_end(&xe, &work, NULL);
 }
 
 static const struct scenario scn = {
 	.name = "many-vms",
 	.summary = "a great number of address spaces",
 	.options = options,
-	.setup = setup,
-	.verify = verify,
-	.gone = gone,
-	.unmap = unmap,
-	.close = close_all,
+	SCN_CALLBACKS,
 };
 SCENARIO(scn);

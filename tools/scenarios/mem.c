@@ -5,10 +5,11 @@
 #define _GNU_SOURCE
 #include "mem.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <string.h>
+#include <sys/mman.h>
 
 #include "common.h"
 
@@ -46,6 +47,45 @@ const char *mem_content_name(enum mem_content c)
 	static const char *const names[] = { "data", "zero", "other", "fault" };
 
 	return names[c];
+}
+
+void *mem_map(size_t bytes)
+{
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED) {
+		scn_fail_errno(errno, "mmap of %zu bytes", bytes);
+		return NULL;
+	}
+	return p;
+}
+
+void *mem_map_aligned(size_t bytes)
+{
+	char *block = mem_map(2 * bytes), *p;
+	size_t head;
+
+	if (!block)
+		return NULL;
+	p = (char *)(((uintptr_t)block + bytes - 1) & ~(uintptr_t)(bytes - 1));
+	head = p - block;
+	if ((head && munmap(block, head)) || munmap(p + bytes, bytes - head)) {
+		scn_fail_errno(errno, "munmap of what is not aligned");
+		return NULL;
+	}
+	madvise(p, bytes, MADV_NOHUGEPAGE);
+	return p;
+}
+
+int mem_unmap(void **p, size_t bytes, const char *what)
+{
+	void *old = *p;
+
+	if (!old)
+		return 0;
+	scn_step("munmap of %s", what);
+	*p = NULL;
+	return munmap(old, bytes) ? scn_fail_errno(errno, "munmap of %s", what) : 0;
 }
 
 void mem_fill(void *p, size_t bytes, uint32_t seed)

@@ -14,6 +14,18 @@ enum mem_content { MEM_DATA, MEM_ZERO, MEM_OTHER, MEM_FAULT };
 /* "data", "zero", "other", "fault" */
 const char *mem_content_name(enum mem_content c);
 
+/* Fresh memory of the process, @bytes of it, zero. NULL: reported. */
+void *mem_map(size_t bytes);
+
+/* The same, aligned to @bytes (a power of two), of single pages instead of huge ones. */
+void *mem_map_aligned(size_t bytes);
+
+/*
+ * Unmap the @bytes at *@p and forget them; fine when NULL. @what names the memory in
+ * the step and the failure. 0 or -1, reported.
+ */
+int mem_unmap(void **p, size_t bytes, const char *what);
+
 /* Fill @bytes (multiple of 4) at @p with the pattern of @seed. */
 void mem_fill(void *p, size_t bytes, uint32_t seed);
 

@@ -9,9 +9,7 @@
  * binds have to share the engine with them.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 
 #include "bos.h"
 #include "common.h"
@@ -32,7 +30,7 @@ static struct work work, holder;	/* the second one for the ioctl that sleeps */
 static struct xe_bo *bos;
 static struct lanes lanes;
 static uint64_t queues = 200, bo_count = 10000, userptrs = 1000;
-static char *user;			/* one page a userptr */
+static void *user;			/* one page a userptr */
 static uint64_t user_va;
 static struct uffd uffd;
 static struct drm_xe_sync stuck_sync;
@@ -64,7 +62,8 @@ static int bind_bos(void)
 {
 	struct drm_xe_sync sync = xe_sync_syncobj(work.syncobj);
 
-	if (bos_create(&xe, bos, bo_count, xe.min_page, work.vm))
+	bos = bos_create(&xe, bo_count, xe.min_page, work.vm);
+	if (!bos)
 		return -1;
 	return bos_bind(&xe, bos, bo_count, work.vm, &sync);
 }
@@ -75,12 +74,9 @@ static int bind_userptrs(void)
 	struct drm_xe_sync sync = xe_sync_syncobj(work.syncobj);
 	uint32_t n = 0;
 
-	user = mmap(NULL, userptrs * PAGE, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (user == MAP_FAILED) {
-		user = NULL;
-		return scn_fail_errno(errno, "mmap of %llu pages", (unsigned long long)userptrs);
-	}
+	user = mem_map(userptrs * PAGE);
+	if (!user)
+		return -1;
 	mem_fill(user, userptrs * PAGE, SEED);
 	user_va = xe_va(&xe, userptrs * PAGE);
 	scn_step("userptrs");
@@ -127,9 +123,6 @@ static int setup(const char *device)
 	if (ret)
 		return ret;
 	scn_fact("job_timeout_ms", spin_raise_timeout(&xe));
-	bos = calloc(bo_count, sizeof(*bos));
-	if (!bos)
-		return scn_fail("no memory for %llu BOs", (unsigned long long)bo_count);
 	if (work_open(&xe, &work, DRM_XE_ENGINE_CLASS_COPY) ||
 	    work_open(&xe, &holder, DRM_XE_ENGINE_CLASS_COPY) ||
 	    lanes_open(&xe, &work, &lanes, queues) ||
@@ -169,12 +162,7 @@ static int gone(void)
 
 static int unmap(void)
 {
-	char *p = user;
-
-	user = NULL;
-	if (p && munmap(p, userptrs * PAGE))
-		return scn_fail_errno(errno, "munmap of bound userptrs");
-	return 0;
+	return mem_unmap(&user, userptrs * PAGE, "bound userptrs");
 }
 
 static int close_all(void)
@@ -187,8 +175,7 @@ static int close_all(void)
 	ret |= xe_bo_munmap(&lanes.memory);
 	ret |= lanes_close(&xe, &lanes);
 	ret |= work_close(&xe, &holder);
-	ret |= work_close(&xe, &work);
-	ret |= xe_close(&xe);
+	ret |= work_end(&xe, &work, NULL);
 	return ret | unmap();
 }
 
@@ -196,11 +183,8 @@ static const struct scenario scn = {
 	.name = "mixed-load",
 	.summary = "much of everything at once",
 	.options = options,
-	.setup = setup,
-	.verify = verify,
-	.gone = gone,
+	SCN_CALLBACKS,
 	.unmap = unmap,
 	.user_memory = true,
-	.close = close_all,
 };
 SCENARIO(scn);

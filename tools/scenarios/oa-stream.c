@@ -151,11 +151,6 @@ static int gone(void)
 	return 0;
 }
 
-static int unmap(void)
-{
-	return 0;
-}
-
 /* The stream outlives the file it was made with. */
 static int close_all(void)
 {
@@ -172,11 +167,6 @@ static int close_all(void)
 static const struct scenario scn = {
 	.name = "oa-stream",
 	.summary = "an OA stream, with a thread in read() and one in poll()",
-	.setup = setup,
-	.verify = verify,
-	.gone = gone,
-	.unmap = unmap,
-	.close = close_all,
+	SCN_CALLBACKS,
 };
-
 SCENARIO(scn);

@@ -7,8 +7,6 @@
  * soon as it is let: it takes minutes where unmapping takes milliseconds. And what
  * the worker resumes runs on page tables that point to memory given away.
  */
-#include <stdlib.h>
-
 #include "bos.h"
 #include "common.h"
 #include "gone.h"
@@ -40,18 +38,12 @@ static int setup(const char *device)
 
 	if (ret)
 		return ret;
-	bos = calloc(count, sizeof(*bos));
-	if (!bos)
-		return scn_fail("no memory for %llu BOs", (unsigned long long)count);
 	if (work_open_vm(&xe, &work, DRM_XE_ENGINE_CLASS_COPY, DRM_XE_VM_CREATE_FLAG_LR_MODE) ||
-	    xe_bo_make(&xe, &memory, PAGE, work.vm) ||
-	    bos_create(&xe, bos, count, xe.min_page, work.vm) ||
-	    bos_bind(&xe, bos, count, work.vm, NULL))
+	    xe_bo_make(&xe, &memory, PAGE, work.vm))
 		return -1;
-	busy.vm = work.vm;
-	busy.lr = true;
-	busy.class = work.class;
-	if (xe_queue_create(&xe, busy.vm, busy.class, &busy.queue) || spin_write(&spin, &memory, 0))
+	bos = bos_create(&xe, count, xe.min_page, work.vm);
+	if (!bos || bos_bind(&xe, bos, count, work.vm, NULL) ||
+	    work_open_second(&xe, &busy, &work) || spin_write(&spin, &memory, 0))
 		return -1;
 	scn_step("submission of the endless batch");
 	sync = xe_sync_user_fence(memory.va + PAGE - 8, 1);
@@ -77,22 +69,16 @@ static int unmap(void)
 /* The BOs go with the file, as of a program that just ends. */
 static int close_all(void)
 {
-	int ret = unmap();
+	int ret = unmap() | work_close(&xe, &busy);
 
-	busy.vm = 0;	/* it is work's */
-	ret |= work_close(&xe, &busy);
-	ret |= work_close(&xe, &work);
-	return ret | xe_close(&xe);
+	return ret | work_end(&xe, &work, NULL);
 }
 
 static const struct scenario scn = {
 	.name = "preempt-many",
 	.summary = "many buffers in a busy long-running VM",
 	.options = options,
-	.setup = setup,
-	.verify = verify,
-	.gone = gone,
+	SCN_CALLBACKS,
 	.unmap = unmap,
-	.close = close_all,
 };
 SCENARIO(scn);

@@ -38,11 +38,9 @@ static int map_range(void)
 {
 	struct drm_xe_vm_bind_op op;
 
-	range = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (range == MAP_FAILED) {
-		range = NULL;
-		return scn_fail_errno(errno, "mmap of %llu bytes", (unsigned long long)bytes);
-	}
+	range = mem_map(bytes);
+	if (!range)
+		return -1;
 	mem_fill(range, bytes, SEED);
 	va = xe_va(&xe, bytes);
 	busy_va = xe_va(&xe, bytes);
@@ -117,24 +115,14 @@ static int gone(void)
 
 static int unmap(void)
 {
-	void *p = range;
-
-	if (!p)
-		return 0;
-	scn_step("munmap of a bound userptr");
-	range = NULL;
-	return munmap(p, bytes) ? scn_fail_errno(errno, "munmap of a bound userptr") : 0;
+	return mem_unmap(&range, bytes, "a bound userptr");
 }
 
 static int close_all(void)
 {
-	int ret = xe_bo_munmap(&bo) | xe_bo_munmap(&memory);
+	int ret = work_close(&xe, &busy);
 
-	ret |= work_close(&xe, &busy);
-	ret |= work_close(&xe, &work);
-	ret |= xe_bo_close(&xe, &bo);
-	ret |= xe_bo_close(&xe, &memory);
-	ret |= xe_close(&xe);
+	ret |= work_end(&xe, &work, &bo, &memory, NULL);
 	return ret | unmap();
 }
 
@@ -142,11 +130,8 @@ static const struct scenario scn = {
 	.name = "preempt-vm",
 	.summary = "a long-running VM with preempt fences, busy, userptrs bound",
 	.options = options,
-	.setup = setup,
-	.verify = verify,
-	.gone = gone,
+	SCN_CALLBACKS,
 	.unmap = unmap,
 	.user_memory = true,
-	.close = close_all,
 };
 SCENARIO(scn);

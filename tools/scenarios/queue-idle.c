@@ -146,10 +146,7 @@ static const struct scenario scn = {
 	.name = "queue-idle",
 	.summary = "queues whose jobs have all ended",
 	.options = options,
-	.setup = setup,
-	.verify = verify,
-	.gone = gone,
+	SCN_CALLBACKS,
 	.unmap = unmap,
-	.close = close_all,
 };
 SCENARIO(scn);

@@ -9,9 +9,7 @@
  * answered by SIGBUS, never by something else than the data, and nobody may wait for
  * the process to give up its pages.
  */
-#include <errno.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include "gone.h"
 #include "mem.h"
@@ -23,7 +21,7 @@
 static struct xe xe = { .fd = -1 };
 static struct work work;
 static struct xe_bo bo;
-static char *block, *range;	/* the memory: BYTES, aligned, inside of block */
+static void *range;	/* the memory: BYTES, aligned */
 static uint64_t lost;
 static int64_t before;	/* vram_used() without the process's memory */
 
@@ -54,23 +52,6 @@ static int64_t vram_used(void)
 	return used;
 }
 
-static int bind_mirror(void)
-{
-#ifdef DRM_XE_VM_BIND_FLAG_CPU_ADDR_MIRROR
-	struct drm_xe_vm_bind_op op = {
-		.op = DRM_XE_VM_BIND_OP_MAP,
-		.flags = DRM_XE_VM_BIND_FLAG_CPU_ADDR_MIRROR,
-		.range = BYTES,
-		.addr = (uintptr_t)range,
-		.pat_index = xe.pat_wb,
-	};
-
-	return xe_vm_bind(&xe, work.vm, &op, 1, NULL);
-#else
-	return scn_skip("this kernel has no binds that mirror the CPU's addresses");
-#endif
-}
-
 /* The GPU reads all of it, page by page, which takes it to local memory. */
 static int verify(void)
 {
@@ -99,19 +80,15 @@ static int setup(const char *device)
 		return ret;
 	if (!xe.vram)
 		return scn_skip("the GPU has no local memory");
-	block = mmap(NULL, 2 * BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (block == MAP_FAILED) {
-		block = NULL;
-		return scn_fail_errno(errno, "mmap of %u bytes", 2 * BYTES);
-	}
-	range = (char *)(((uintptr_t)block + BYTES - 1) & ~(uintptr_t)(BYTES - 1));
-	madvise(block, 2 * BYTES, MADV_NOHUGEPAGE);
+	range = mem_map_aligned(BYTES);
+	if (!range)
+		return -1;
 	mem_fill(range, BYTES, SEED);
 	if (work_open_vm(&xe, &work, DRM_XE_ENGINE_CLASS_COPY, flags) ||
 	    xe_bo_make(&xe, &bo, BYTES, work.vm))
 		return -1;
 	before = vram_used();
-	ret = before < 0 ? -1 : bind_mirror();
+	ret = before < 0 ? -1 : xe_vm_bind_mirror(&xe, work.vm, range, BYTES);
 	if (ret)
 		return ret;
 	scn_fact("svm_bytes", BYTES);
@@ -121,35 +98,21 @@ static int setup(const char *device)
 
 static int gone(void)
 {
-	enum mem_content is;
-
 	gone_ioctls(&xe, &work, &bo);
-	if (!range)
-		return 0;
-	scn_step("access to process memory");
-	is = mem_classify(range, BYTES, SEED);
-	scn_fact_str("process_memory", mem_content_name(is));
-	if (is != MEM_DATA && !(lost && is == MEM_FAULT))
-		return scn_fail("process memory lost its data: %s", mem_content_name(is));
+	if (range)
+		gone_process_memory(range, BYTES, SEED, lost);
 	return 0;
 }
 
 static int unmap(void)
 {
-	char *p = block;
-
-	block = range = NULL;
-	scn_step("munmap of process memory");
-	return p && munmap(p, 2 * BYTES) ? scn_fail_errno(errno, "munmap of process memory") : 0;
+	return mem_unmap(&range, BYTES, "process memory");
 }
 
 static int close_all(void)
 {
-	int ret = xe_bo_munmap(&bo);
+	int ret = work_end(&xe, &work, &bo, NULL);
 
-	ret |= work_close(&xe, &work);
-	ret |= xe_bo_close(&xe, &bo);
-	ret |= xe_close(&xe);
 	return ret | unmap();
 }
 
@@ -157,11 +120,8 @@ static const struct scenario scn = {
 	.name = "svm-vram",
 	.summary = "memory of the process that has migrated to local memory",
 	.options = options,
-	.setup = setup,
-	.verify = verify,
-	.gone = gone,
+	SCN_CALLBACKS,
 	.unmap = unmap,
-	.close = close_all,
 	.user_memory = true,
 };
 SCENARIO(scn);

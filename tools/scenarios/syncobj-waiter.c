@@ -274,10 +274,7 @@ static int close_all(void)
 static const struct scenario scn = {
 	.name = "syncobj-waiter",
 	.summary = "threads and a process asleep on the fence of a job that never ends",
-	.setup = setup,
-	.verify = verify,
-	.gone = gone,
+	SCN_CALLBACKS,
 	.unmap = unmap,
-	.close = close_all,
 };
 SCENARIO(scn);

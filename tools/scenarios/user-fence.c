@@ -123,19 +123,13 @@ static int close_all(void)
 	scn_step("end of the waiters by a signal");
 	for (size_t i = 0; i < ARRAY_SIZE(waiters); i++)
 		ret |= waiter_stop(&waiters[i]);
-	ret |= unmap();
-	ret |= work_close(&xe, &work);
-	ret |= xe_bo_close(&xe, &bo);
-	return ret | xe_close(&xe);
+	return ret | work_end(&xe, &work, &bo, NULL);
 }
 
 static const struct scenario scn = {
 	.name = "user-fence",
 	.summary = "threads asleep in WAIT_USER_FENCE on a value that never comes",
-	.setup = setup,
-	.verify = verify,
-	.gone = gone,
+	SCN_CALLBACKS,
 	.unmap = unmap,
-	.close = close_all,
 };
 SCENARIO(scn);

@@ -91,11 +91,8 @@ static int close_all(void)
 static const struct scenario scn = {
 	.name = "userptr-forked",
 	.summary = "a bound userptr of a process that has forked and written to it",
-	.setup = setup,
-	.verify = verify,
-	.gone = gone,
+	SCN_CALLBACKS,
 	.unmap = unmap,
-	.close = close_all,
 	.user_memory = true,
 };
 SCENARIO(scn);

@@ -6,10 +6,6 @@
  * lives, and jobs that do not touch the range go on. That holds before removal
  * (checked by jobs after the munmap) and must not trip the removal.
  */
-#include <errno.h>
-#include <string.h>
-#include <sys/mman.h>
-
 #include "common.h"
 #include "gone.h"
 #include "mem.h"
@@ -33,12 +29,11 @@ static int bind_and_munmap(void)
 {
 	struct drm_xe_vm_bind_op op;
 	uint64_t va = xe_va(&xe, bytes);
+	void *p = mem_map(bytes);
 	int ret;
-	void *p;
 
-	p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (p == MAP_FAILED)
-		return scn_fail_errno(errno, "mmap of %llu bytes", (unsigned long long)bytes);
+	if (!p)
+		return -1;
 	mem_fill(p, bytes, SEED);
 	op = xe_op_userptr(&xe, p, bytes, va);
 	ret = xe_vm_bind(&xe, work.vm, &op, 1, NULL);
@@ -46,10 +41,7 @@ static int bind_and_munmap(void)
 		ret = work_copy(&xe, &work, dst.va, va, bytes, "copy out of a userptr");
 	if (!ret)
 		ret = mem_check(dst.map, bytes, SEED, "copy out of a userptr");
-	scn_step("munmap of a bound userptr");
-	if (munmap(p, bytes))
-		return scn_fail_errno(errno, "munmap of a bound userptr");
-	return ret;
+	return mem_unmap(&p, bytes, "a bound userptr") ? -1 : ret;
 }
 
 static int verify(void)
@@ -105,10 +97,7 @@ static const struct scenario scn = {
 	.name = "userptr-munmapped",
 	.summary = "a bound userptr whose memory was munmapped",
 	.options = options,
-	.setup = setup,
-	.verify = verify,
-	.gone = gone,
+	SCN_CALLBACKS,
 	.unmap = unmap,
-	.close = close_all,
 };
 SCENARIO(scn);

@@ -17,6 +17,7 @@
 
 #include "common.h"
 #include "gone.h"
+#include "mem.h"
 #include "work.h"
 
 #define PAGE	4096u
@@ -26,7 +27,7 @@
 
 static struct xe xe = { .fd = -1 };
 static struct work work;
-static char *range;		/* its lower half goes and comes, its upper half stays */
+static void *range;		/* its lower half goes and comes, its upper half stays */
 static uint64_t va;
 static uint32_t bind_done, job_done;	/* sync objects */
 static atomic_bool stop;
@@ -151,11 +152,9 @@ static int setup(const char *device)
 
 	if (ret)
 		return ret;
-	range = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (range == MAP_FAILED) {
-		range = NULL;
-		return scn_fail_errno(errno, "mmap of %u bytes", BYTES);
-	}
+	range = mem_map(BYTES);
+	if (!range)
+		return -1;
 	if (work_open(&xe, &work, DRM_XE_ENGINE_CLASS_COPY) ||
 	    xe_syncobj_create(&xe, &bind_done) ||
 	    xe_syncobj_create(&xe, &job_done))
@@ -210,12 +209,8 @@ static int stop_all(void)
 
 static int unmap(void)
 {
-	char *p = range;
-
 	stop_all();
-	range = NULL;
-	scn_step("munmap of a userptr");
-	return p && munmap(p, BYTES) ? scn_fail_errno(errno, "munmap of a userptr") : 0;
+	return mem_unmap(&range, BYTES, "a userptr");
 }
 
 static int close_all(void)
@@ -224,19 +219,15 @@ static int close_all(void)
 
 	xe.closing = true;
 	ret |= xe_syncobj_destroy(&xe, bind_done) | xe_syncobj_destroy(&xe, job_done);
-	ret |= work_close(&xe, &work);
-	ret |= xe_close(&xe);
+	ret |= work_end(&xe, &work, NULL);
 	return ret | unmap();
 }
 
 static const struct scenario scn = {
 	.name = "userptr-racing",
 	.summary = "munmap, bind, unbind and exec of the same memory, all at once",
-	.setup = setup,
-	.verify = verify,
-	.gone = gone,
+	SCN_CALLBACKS,
 	.unmap = unmap,
-	.close = close_all,
 	.user_memory = true,
 };
 SCENARIO(scn);

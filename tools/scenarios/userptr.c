@@ -7,10 +7,8 @@
  * memory is the process's own: it must keep its content, and munmap must be an
  * ordinary munmap - today it unmaps DMA addresses of a device that is gone.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "common.h"
 #include "gone.h"
@@ -42,12 +40,8 @@ static int allocate(void)
 	if (!heap_block)
 		return scn_fail("no memory");
 	heap.p = (void *)(((uintptr_t)heap_block + PAGE - 1) & ~(uintptr_t)(PAGE - 1));
-	mapped.p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (mapped.p == MAP_FAILED) {
-		mapped.p = NULL;
-		return scn_fail_errno(errno, "mmap of %llu bytes", (unsigned long long)bytes);
-	}
-	return 0;
+	mapped.p = mem_map(bytes);
+	return mapped.p ? 0 : -1;
 }
 
 /* Bind without sync object, and with a user fence the kernel writes. */
@@ -124,22 +118,13 @@ static int gone(void)
 /* The malloced range stays: the last one goes with the process. */
 static int unmap(void)
 {
-	void *p = mapped.p;
-
-	if (!p)
-		return 0;
-	scn_step("munmap of a bound userptr");
-	mapped.p = NULL;
-	return munmap(p, bytes) ? scn_fail_errno(errno, "munmap of a bound userptr") : 0;
+	return mem_unmap(&mapped.p, bytes, "a bound userptr");
 }
 
 static int close_all(void)
 {
-	int ret = xe_bo_munmap(&bo);
+	int ret = work_end(&xe, &work, &bo, NULL);
 
-	ret |= work_close(&xe, &work);
-	ret |= xe_bo_close(&xe, &bo);
-	ret |= xe_close(&xe);
 	ret |= unmap();
 	scn_step("free of a userptr");
 	free(heap_block);
@@ -151,11 +136,8 @@ static const struct scenario scn = {
 	.name = "userptr",
 	.summary = "memory of the process bound in a VM",
 	.options = options,
-	.setup = setup,
-	.verify = verify,
-	.gone = gone,
+	SCN_CALLBACKS,
 	.unmap = unmap,
 	.user_memory = true,
-	.close = close_all,
 };
 SCENARIO(scn);

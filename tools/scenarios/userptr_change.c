@@ -4,9 +4,7 @@
  */
 #include "userptr_change.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "gone.h"
 #include "mem.h"
@@ -48,11 +46,9 @@ static int bind_range(struct userptr_change *u)
 	struct piece *r = &u->pieces[0];
 	struct drm_xe_vm_bind_op op;
 
-	r->p = mmap(NULL, UC_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (r->p == MAP_FAILED) {
-		r->p = NULL;
-		return scn_fail_errno(errno, "mmap of %u bytes", UC_BYTES);
-	}
+	r->p = mem_map(UC_BYTES);
+	if (!r->p)
+		return -1;
 	r->bytes = UC_BYTES;
 	r->seed = UC_SEED;
 	mem_fill(r->p, r->bytes, r->seed);
@@ -102,24 +98,15 @@ int userptr_change_unmap(struct userptr_change *u)
 {
 	int ret = 0;
 
-	scn_step("munmap of a bound userptr");
-	for (size_t i = 0; i < ARRAY_SIZE(u->pieces); i++) {
-		struct piece *r = &u->pieces[i];
-
-		if (r->p && munmap(r->p, r->bytes))
-			ret = scn_fail_errno(errno, "munmap of a bound userptr");
-		r->p = NULL;
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(u->pieces); i++)
+		ret |= mem_unmap(&u->pieces[i].p, u->pieces[i].bytes, "a bound userptr");
 	return ret;
 }
 
 int userptr_change_close(struct userptr_change *u)
 {
-	int ret = xe_bo_munmap(&u->src) | xe_bo_munmap(&u->dst);
+	int ret = work_end(&u->xe, &u->work, &u->src, &u->dst, NULL);
 
-	ret |= work_close(&u->xe, &u->work);
-	ret |= xe_bo_close(&u->xe, &u->src) | xe_bo_close(&u->xe, &u->dst);
-	ret |= xe_close(&u->xe);
 	child_kill(&u->child);
 	return ret | userptr_change_unmap(u);
 }

@@ -52,11 +52,8 @@ int userptr_change_close(struct userptr_change *u);
 	static const struct scenario scn = {				\
 		.name = state,						\
 		.summary = text,					\
-		.setup = setup,						\
-		.verify = verify,					\
-		.gone = gone,						\
+		SCN_CALLBACKS,						\
 		.unmap = unmap,						\
-		.close = close_all,					\
 		.user_memory = true,					\
 	};								\
 	SCENARIO(scn)

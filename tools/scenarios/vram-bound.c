@@ -95,10 +95,7 @@ static const struct scenario scn = {
 	.name = "vram-bound",
 	.summary = "BOs in local memory, bound in a VM, seen by the GPU and the CPU",
 	.options = options,
-	.setup = setup,
-	.verify = verify,
-	.gone = gone,
+	SCN_CALLBACKS,
 	.unmap = unmap,
-	.close = close_all,
 };
 SCENARIO(scn);

@@ -31,6 +31,12 @@ int work_open_vm(struct xe *xe, struct work *w, int class, uint32_t vm_flags)
 	return 0;
 }
 
+int work_open_second(struct xe *xe, struct work *w, const struct work *of)
+{
+	*w = (struct work) { .vm = of->vm, .class = of->class, .lr = of->lr, .borrowed = true };
+	return xe_queue_create(xe, w->vm, w->class, &w->queue);
+}
+
 /* The end is told by a value in the last word of the command buffer's BO. */
 static int run_lr(struct xe *xe, struct work *w, struct batch *b, const char *what)
 {
@@ -99,7 +105,7 @@ int work_close(struct xe *xe, struct work *w)
 		ret |= xe_syncobj_destroy(xe, w->syncobj);
 	ret |= xe_bo_munmap(&w->batch);
 	ret |= xe_bo_close(xe, &w->batch);
-	if (w->vm)
+	if (w->vm && !w->borrowed)
 		ret |= xe_vm_destroy(xe, w->vm);
 	memset(w, 0, sizeof(*w));
 	return ret ? -1 : 0;

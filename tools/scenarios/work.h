@@ -17,6 +17,7 @@ struct work {
 	uint32_t syncobj;
 	int class;		/* DRM_XE_ENGINE_CLASS_* */
 	bool lr;		/* long-running VM: user fences instead of sync objects */
+	bool borrowed;		/* the VM is another's, who destroys it */
 	unsigned int jobs;	/* finished ones */
 	struct xe_bo batch;
 };
@@ -29,6 +30,9 @@ int work_open(struct xe *xe, struct work *w, int class);
  * later binds of @xe wait by user fence.
  */
 int work_open_vm(struct xe *xe, struct work *w, int class, uint32_t vm_flags);
+
+/* One more queue in the VM of @of, without a command buffer. 0 or -1, reported. */
+int work_open_second(struct xe *xe, struct work *w, const struct work *of);
 
 /* Run what @b holds and wait for its end; @what names it in failures. */
 int work_run(struct xe *xe, struct work *w, struct batch *b, const char *what);

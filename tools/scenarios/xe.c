@@ -347,6 +347,24 @@ int xe_vm_bind(struct xe *xe, uint32_t vm, const struct drm_xe_vm_bind_op *ops,
 	return ret ? -1 : 0;
 }
 
+int xe_vm_bind_mirror(struct xe *xe, uint32_t vm, const void *p, uint64_t bytes)
+{
+#ifdef DRM_XE_VM_BIND_FLAG_CPU_ADDR_MIRROR
+	struct drm_xe_vm_bind_op op = {
+		.op = DRM_XE_VM_BIND_OP_MAP,
+		.flags = DRM_XE_VM_BIND_FLAG_CPU_ADDR_MIRROR,
+		.range = bytes,
+		.addr = (uintptr_t)p,
+		.pat_index = xe->pat_wb,
+	};
+
+	return xe_vm_bind(xe, vm, &op, 1, NULL);
+#else
+	(void)xe, (void)vm, (void)p, (void)bytes;
+	return scn_skip("this kernel has no binds that mirror the CPU's addresses");
+#endif
+}
+
 int xe_prime_export(struct xe *xe, const struct xe_bo *bo, int *dmabuf)
 {
 	struct drm_prime_handle p = {

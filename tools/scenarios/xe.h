@@ -97,6 +97,12 @@ struct drm_xe_vm_bind_op xe_op_userptr(const struct xe *xe, const void *p,
 				       uint64_t bytes, uint64_t va);
 struct drm_xe_vm_bind_op xe_op_unmap(uint64_t va, uint64_t bytes);
 
+/*
+ * Let the GPU see the @bytes at @p at the CPU's addresses (fault-mode VMs); no page is
+ * mapped by this. SCN_SKIP where the kernel has no such binds.
+ */
+int xe_vm_bind_mirror(struct xe *xe, uint32_t vm, const void *p, uint64_t bytes);
+
 int xe_queue_create(struct xe *xe, uint32_t vm, int class, uint32_t *queue);
 int xe_queue_destroy(struct xe *xe, uint32_t queue);
 

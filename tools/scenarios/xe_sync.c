@@ -3,7 +3,6 @@
  * Queues, jobs and the fences that tell of their end.
  */
 #include <errno.h>
-#include <string.h>
 #include <sys/ioctl.h>
 
 #include "xe.h"

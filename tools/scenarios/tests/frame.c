@@ -44,16 +44,6 @@ static int gone(void)
 	return 0;
 }
 
-static int unmap(void)
-{
-	return 0;
-}
-
-static int close_all(void)
-{
-	return 0;
-}
-
 static const struct scenario scn = {
 	.name = "frame",
 	.summary = "a state without a device",
@@ -61,7 +51,5 @@ static const struct scenario scn = {
 	.setup = setup,
 	.verify = verify,
 	.gone = gone,
-	.unmap = unmap,
-	.close = close_all,
 };
 SCENARIO(scn);

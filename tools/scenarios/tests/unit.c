@@ -76,6 +76,26 @@ static void test_faults(void)
 	close(fd);
 }
 
+static void test_maps(void)
+{
+	const size_t bytes = 1 << 20;
+	void *p = mem_map(bytes);
+
+	CHECK(p && mem_classify(p, bytes, 1) == MEM_ZERO);
+	CHECK(mem_unmap(&p, bytes, "p") == 0 && !p);
+	CHECK(mem_unmap(&p, bytes, "nothing") == 0);
+	for (int i = 0; i < 3; i++) {	/* the neighbours differ, and so does what is cut off */
+		char *q = mem_map_aligned(bytes);
+
+		p = q;
+		CHECK(q && !((uintptr_t)q & (bytes - 1)));
+		CHECK(mem_try_write(q, bytes) == 0);
+		CHECK(msync(q + bytes, bytes, MS_ASYNC) == -1);	/* nothing else is left behind */
+		CHECK(mem_unmap(&p, bytes, "p") == 0);
+		CHECK(mem_classify(q, 4096, 1) == MEM_FAULT);
+	}
+}
+
 static void test_batch(void)
 {
 	uint32_t cs[64] = { 0 };
@@ -305,6 +325,7 @@ int main(void)
 {
 	test_pattern();
 	test_faults();
+	test_maps();
 	test_batch();
 	test_waiter();
 	test_waiter_gone();
