@@ -47,6 +47,20 @@ def test_nothing_is_known_of_another_kernel_or_of_what_the_rig_failed_to_run(cac
     assert not had(kept.Kept(cache, "igt-y", "m1"), A)
 
 
+def test_a_line_that_was_cut_costs_one_result(cache):
+    store = kept.Kept(cache, "igt-x", "m1")
+    store.add(result(A))
+    store.add(result(B))
+    path = store.memo.path
+    path.write_bytes(path.read_bytes()[:-9])
+    assert had(store, A, B).keys() == {A}
+    store.add(result(C))
+    store.add(result(A, "dirty"))
+    back = had(store, A, B, C)
+    assert {t: r.verdict for t, r in back.items()} == {A: "dirty", C: "clean"}
+    assert path.read_bytes().count(b"\n") == 4
+
+
 def test_another_virtual_gpu_will_do_only_if_asked_for(cache):
     kept.Kept(cache, "igt-x", "m1").add(result(A))
     now = kept.Kept(cache, "igt-x", "m2")
