@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from xerig import errors, igt, paths, rootfs, run, session, show
+from xerig import errors, igt, paths, rootfs, run, session, show, tally
 from xerig.commands import igt as command
 from xerig.igt import IgtTest
 
@@ -84,6 +84,12 @@ def test_what_was_not_as_expected_is_run_again(go, monkeypatch):
     monkeypatch.setattr(Session, "fails", set())
     assert go("--side", "base", "--resume", "any") == errors.OK and Session.ran == ["xe_vm@b"]
     assert go("--side", "base") == errors.OK and len(Session.ran) == 3
+
+
+def test_the_whole_list_has_to_reach_the_limit(go, monkeypatch, capsys):
+    monkeypatch.setattr(tally, "below", lambda *_a: "too few")
+    assert go("--side", "base") == errors.CHECK_FAILED and "too few" in capsys.readouterr().err
+    assert go("--side", "base", "--tests", "xe_vm") == errors.OK
 
 
 def test_rounds_share_a_process(go, capsys):

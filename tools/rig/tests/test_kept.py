@@ -23,8 +23,8 @@ def result(test, verdict="clean", **more):
     return run.Result(test, {**FACTS, **test.facts()}, verdict=verdict, **more)
 
 
-def had(store, *tests, rules=(), skips=SKIPS, model="same"):
-    return store.results(tests, FACTS, rules, skips, model)
+def had(store, *tests, rules=(), skips=SKIPS, excuses=(), model="same"):
+    return store.results(tests, FACTS, rules, skips, excuses, model)
 
 
 def test_a_result_comes_back_as_it_was(cache):
@@ -76,6 +76,13 @@ def test_what_rests_on_a_line_that_left_the_lists_runs_again(cache):
     assert set(had(store, A, B, rules=[Allowed((), re.compile("odd"), "x")])) == {A, B}
     assert set(had(store, A, B)) == {B}
     assert not had(store, A, skips=[])
+
+
+def test_what_rests_on_an_excuse_that_is_gone_runs_again(cache):
+    store = kept.Kept(cache, "igt-x", "m1")
+    store.add(result(A, held={"excused": {"ppgtt_fault: x": "xe_vm@b"}}))
+    near = [Allowed((("test", ("xe_vm@b",)),), re.compile("ppgtt"), "x")]
+    assert set(had(store, A, excuses=near)) == {A} and not had(store, A)
 
 
 def test_reasons_of_skips_are_judged_by_todays_list(cache):
@@ -141,6 +148,18 @@ def test_the_table_has_the_list_as_far_as_it_ran(cache):
     assert any(s.startswith("pass") and "100.0 %" in s and "40.0 %" in s for s in lines)
     assert next(s for s in lines if s.startswith("not run")).split()[2:] == ["0", "4"]
     assert len({len(s) for s in lines if set(s) <= {"=", " "} and s}) == 1
+
+
+def test_too_few_that_pass_are_named_once_the_whole_list_has_run(cache):
+    half = [judged(A, "clean"), judged(B, "dirty")]
+    assert tally.below(cache, "base", "lnl") is None
+    tally.remember(cache, half, "7.3", "base", "lnl", 3, "k1")
+    assert tally.below(cache, "base", "lnl") is None  # one has not run
+    tally.remember(cache, [*half, judged(C, "skip")], "7.3", "base", "lnl", 3, "k1")
+    assert tally.below(cache, "base", "lnl").startswith("igt unpatched lnl: 50.0 % ")
+    assert tally.below(cache, "base", "bmg") is None and tally.below(cache, "patched", "lnl") is None
+    tally.remember(cache, [judged(IgtTest("xe_vm", str(n)), "clean") for n in range(18)], "6.12", "base", "lnl", 18, "k2")
+    assert tally.below(cache, "base", "lnl") is None  # 19 of 20: the limit is of a GPU, not of a kernel
 
 
 def test_bad_choices_are_usage_errors():

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Client of the guest agent: requests with time limits, child processes, and the kernel log as it grows."""
 
+import contextlib
 import itertools
 import json
 import re
@@ -257,6 +258,12 @@ class Agent:
         """Copy of records[begin:end]."""
         with self._cond:
             return self.records[begin:end]
+
+    def wait_news(self, pid, seen, timeout):
+        """Waits until the log has more than seen records or the child has ended, no longer than timeout seconds."""
+        with self._cond, contextlib.suppress(GuestTimeout):
+            child = self._child(pid)
+            self._wait(lambda: len(self.records) > seen or child.ended, timeout, f"process {pid}")
 
     def unheard(self, end=None):
         """As slice(), from where the last call ended: what comes between two tests is the second one's."""

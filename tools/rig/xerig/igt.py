@@ -38,16 +38,10 @@ SPOILS = ("device_reset",)  # leaves a device on which later tests skip themselv
 SILENT_SECONDS = 60  # without a word from a guest that should be busy
 MOST_SILENT = 3
 SKIPS = paths.RIG / "expect" / "igt-skips.txt"
-FAULTS = re.compile("cat-error|invalid-fault|invalid-va")
+EXCUSES = paths.RIG / "expect" / "igt-witness.txt"
 NO_REASON = "no reason given"
 CUT = {"result": "notrun"}
 BROKEN_OFF = ("notrun", "incomplete")
-WANTED = {
-    # xe_vm_close() empties the root of the page tables, so that a job that still runs faults and ends at once.
-    ("ppgtt_fault", "not present, level 4"),
-    # xe_spin_batch leaves a batch without an end; what the engine reads then is the value of the test's fence.
-    ("unknown_command", "no such command: 0xdeadbeef"),
-}
 # igt_runner's words, from harmless to bad.
 GOOD = ("pass", "dmesg-warn")
 RANK = ("notrun", "skip", "pass", "warn", "dmesg-warn", "fail", "dmesg-fail", "timeout", "crash", "abort", "incomplete")
@@ -154,6 +148,11 @@ def load_skips(path=SKIPS):
     return klog.load_allowed(path)
 
 
+def load_excuses(path=EXCUSES):
+    """Events of the witness that a test provokes on purpose, in the same format."""
+    return klog.load_allowed(path)
+
+
 def slices(records, tests):
     """Kernel log by test name, from igt's own markers: from one test's start to the next one's. What comes
     before the first start is of the program's fixture, and counted to the first test."""
@@ -238,18 +237,25 @@ def complete_skips(tests):
             last = one["text"]
 
 
-def wanted(event):
-    """Whether an event of the witness is what the driver or the test does on purpose."""
-    return (event.get("kind"), event.get("detail")) in WANTED
+def words(event):
+    """An event of the witness as igt-witness.txt names it."""
+    return f"{event.get('kind')}: {event.get('detail')}"
 
 
-def judge(test, facts, seen, records, witness, rules, skips, died=None, faults=False):
+def excuse(event, rules, facts, near):
+    """Name of the test that provokes an event of the witness on purpose, or None. rules: of igt-witness.txt;
+    near: names of the tests it may belong to, since the witness hears of a test a moment after its start.
+    """
+    return next((n for n in near if klog.known(words(event), rules, {**facts, "test": n})), None)
+
+
+def judge(test, facts, seen, records, witness, rules, skips, died=None, excuses=(), near=()):
     """A run.Result of one test. seen: its entry of read_results(), None if the runner never told;
-    died: why the guest broke while it ran; faults: it, or the next test, reaches for unmapped memory on purpose.
+    died: why the guest broke while it ran; excuses, near: as for excuse(), near beside the test itself.
     """
     res = run.Result(test, {**facts, **test.facts()})
-    ev = oracles.Evidence(res.facts, witness=[e for e in witness if not wanted(e)
-                                               and not (faults and e["kind"] == "ppgtt_fault")])
+    meant = [excuse(e, excuses, res.facts, (test.igt_name, *near)) for e in witness]
+    ev = oracles.Evidence(res.facts, witness=[e for e, who in zip(witness, meant) if not who])
     ev.entries = klog.entries(records)
     ev.bad_entries = [e for e in klog.judge(ev.entries, rules, res.facts) if not e.title.startswith("[IGT]")]
     ev.kernel_died = died
@@ -264,6 +270,8 @@ def judge(test, facts, seen, records, witness, rules, skips, died=None, faults=F
         res.seconds = seen["seconds"]
         res.replies = [(d, r, 0.0) for d, r in seen["dynamic"].items()]
     res.held = {"igt": result}
+    if any(meant):
+        res.held["excused"] = {words(e): who for e, who in zip(witness, meant) if who}
     if result == "skip":
         res.skipped(why_skipped(seen["text"]), skips)
     elif result not in GOOD and not (result == "incomplete" and died) and not \
@@ -286,7 +294,7 @@ class Worker(run.Worker):
     """Runs the tests of its jobs in batches, a fresh boot after whatever makes a boot worthless."""
 
     split = staticmethod(halves)
-    skips = None
+    skips = excuses = None
     alone = ALONE
     silent = 0  # runners in a row that ran nothing
     until = None  # monotonic time after which nothing new is begun and what runs is broken off
@@ -303,7 +311,7 @@ class Worker(run.Worker):
         self._check()
         self._in_time()
         if self.skips is None:
-            self.skips = load_skips()
+            self.skips, self.excuses = load_skips(), load_excuses()
         done, why = 0, None
         try:
             with self._boot() as (vm, name, _):
@@ -381,10 +389,7 @@ class Worker(run.Worker):
                 heard = now
             if now > end:
                 raise agent.GuestTimeout("igt_runner does not end")
-            try:
-                guest.wait_exit(pid, 0.3)
-            except agent.GuestTimeout:
-                continue
+            guest.wait_news(pid, at, 0.3)
 
     def _results(self, vm, batch, pid, start, text, died, seconds):
         guest, (first, since) = vm.agent, start
@@ -423,11 +428,10 @@ class Worker(run.Worker):
         self.silent = 0
         out = []
         for n, t in enumerate(ran):
-            # The witness hears of a test a moment after its start.
-            faults = any(FAULTS.search(x.subtest) for x in ran[n:n + 2])
+            near = [x.igt_name for x in ran[max(0, n - 1):n + 2]]
             mine = [e for e in events if e.get("mark") == t.igt_name or (e.get("mark") not in logs and t is ran[0])]
             out.append(judge(t, self.job.facts, seen.get(t.igt_name), logs.get(t.igt_name, []), mine, self.rules, self.skips,
-                             died if t is ran[-1] else None, faults))
+                             died if t is ran[-1] else None, self.excuses, near))
         if len(out) == 1:
             out[0].seconds = seconds
         return out

@@ -42,11 +42,11 @@ class Kept:
             "findings": [[f.oracle, f.summary] for f in res.findings],
             "allowed": [e.title for e in res.entries if e.allowed]})
 
-    def results(self, tests, facts, rules, skips, model="same"):
+    def results(self, tests, facts, rules, skips, excuses=(), model="same"):
         """test -> run.Result of those that need not run again.
 
-        rules, skips: today's lists (klog.Allowed). What rested on an allowed line of the log that is gone has
-        to run again; reasons of skips are judged anew.
+        rules, skips, excuses: today's lists (klog.Allowed). What rested on an allowed line of the log or an
+        excused event of the witness that is gone has to run again; reasons of skips are judged anew.
         model: one of CHOICES.
         """
         known, out = self.memo.known(), {}
@@ -55,7 +55,9 @@ class Kept:
             if not had or (model == "same" and had["model"] != self.model):
                 continue
             mine = {**facts, **test.facts()}
-            if not all(klog.known(t, rules, mine) for t in had["allowed"]):
+            excused = had["held"].get("excused", {}).items()
+            if not all(klog.known(t, rules, mine) for t in had["allowed"]) or \
+                    not all(klog.known(t, excuses, {**mine, "test": who}) for t, who in excused):
                 continue
             res = out[test] = run.Result(
                 test, mine, verdict=had["verdict"], seconds=had["seconds"], leaked=had["leaked"], splats=had["splats"],

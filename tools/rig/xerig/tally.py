@@ -93,6 +93,23 @@ def remember(cache, results, base, side, gpu, every, versions):
     cache.write_state(STATE, known)
 
 
+def below(cache, side, gpu):
+    """What to say of a GPU that is below WANTED, over the bases where the whole list has run; None where it is not."""
+    known = {key: one for key, one in cache.read_state(STATE).items() if key.split()[1:] == [side, gpu]}
+    sums = {key.split()[0]: total(_counts(one).values()) for key, one in sorted(known.items())}
+    done = {base: c for base, c in sums.items() if c.ran + c.skipped >= known[f"{base} {side} {gpu}"]["every"]}
+    share = total(done.values()).share
+    if share >= WANTED:
+        return None
+    return f"igt {_SIDES[side]} {gpu}: {share:.1f} % of the subtests that do not skip pass on {' and '.join(done)}, " \
+           f"{WANTED:g} % are wanted"
+
+
+def _counts(one):
+    """Program -> Counts of what remember() has kept."""
+    return {p: Counts(*row[:len(fields(Counts))]) for p, row in one["programs"].items()}
+
+
 def _cell(c):
     words = [f"{c.passed}/{c.ran}" if c.ran else "-"]
     words += [f"{n} {what}" for n, what in ((c.skipped, "s"), (c.known, "x"), (c.flake, "f"), (c.bad, "!")) if n]
@@ -105,8 +122,7 @@ def table(cache):
     if not known:
         return ""
     order = sorted(known, key=lambda k: (k.split()[0], k.split()[2] != "lnl", k.split()[1] != "base"))
-    width = len(fields(Counts))
-    of = {k: {p: Counts(*row[:width]) for p, row in known[k]["programs"].items()} for k in order}
+    of = {k: _counts(known[k]) for k in order}
     programs = list(dict.fromkeys(p for k in order for p in of[k]))
     head = ["program", *(" ".join((b, _SIDES[s], g)) for b, s, g in (k.split() for k in order))]
     rows = [[f"``{p}``", *(_cell(of[k][p]) if p in of[k] else "" for k in order)] for p in programs]

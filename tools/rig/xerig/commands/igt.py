@@ -45,10 +45,10 @@ def run(args):
     stores = {name: kept.Kept(s.cache, f"igt-{side.kernel.key}-{gpu}-{iommu}-{package}", digest)
               for name, side in s.sides.items()}
     s.keep = lambda res: stores[res.facts["side"]].add(res)
-    rules, skips = klog.load_allowed(), igt.load_skips()
+    lists = klog.load_allowed(), igt.load_skips(), igt.load_excuses()
 
     def kept_of(side, wanted, model):
-        had = stores[side].results(wanted, s.facts(side, iommu), rules, skips, model)
+        had = stores[side].results(wanted, s.facts(side, iommu), *lists, model)
         lines = expect.load(s.base.name, side, igt.KIND)
         for res in had.values():
             expect.apply(lines, res)
@@ -71,6 +71,9 @@ def run(args):
         ui.say(tally.line(mine, s.base.name, name, gpu, left))
         if said := tally.rounds(mine):
             ui.say(f"igt {s.base.name} {name} {gpu}: {said}")
+        if not text and (said := tally.below(s.cache, name, gpu)):
+            ui.say(said)
+            status = errors.CHECK_FAILED
     if unfinished:
         ui.say("the list is not done; the same command with RESUME=same goes on")
     return errors.CHECK_FAILED if unfinished else status
