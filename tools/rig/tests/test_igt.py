@@ -80,6 +80,10 @@ def test_subtests_that_lack_the_same_say_so_once():
         ["xe_has_vram(fd)", "xe_has_vram(fd)", "no reason given"]
 
 
+def test_a_cut_line_of_a_result_is_no_reason():
+    assert igt.why_skipped("Starting subtest: two\nSubtest two:") == igt.NO_REASON
+
+
 def test_a_reason_that_was_cut_is_the_whole_one_of_another(monkeypatch):
     def skip(text):
         return {"result": "skip", "out": "Test requirement: " + text}
@@ -110,6 +114,18 @@ def test_verdicts():
     res = judged("timeout", "x")
     assert (res.verdict, res.broken) == ("hang", True)
     assert judged("pass", witness=[{"kind": "dma_after_unmap"}]).oracles() == ["witness"]
+
+
+def test_a_taint_that_is_allowed_fails_nothing():
+    allowed = [Allowed((), re.compile("overlapping mappings"), "debugging counts no further")]
+    log = [rec("DMA-API: exceeded 7 overlapping mappings of cacheline 0x1", 4), rec("[IGT] xe_vm: finished subtest a, SUCCESS")]
+
+    def of(records, rules):
+        seen = {**CLEAN, "result": "abort", "text": "x"}
+        return igt.judge(IgtTest("xe_vm", "a"), FACTS, seen, records, [], rules, SKIPS)
+    assert of(log, allowed).verdict == "clean" and of(log, []).verdict == "dirty"
+    assert of(log[1:], allowed).verdict == "dirty"
+    assert of([log[0], rec("[IGT] xe_vm: finished subtest a, FAIL")], allowed).oracles() == ["program"]
 
 
 def test_a_leak_at_unbind_ends_the_boot():
