@@ -31,7 +31,7 @@ SHORT = ("core_hotunplug@unplug-rescan", "core_hotunplug@hotunbind-rebind", "cor
 # These unbind, remove or unload; the others leave the device alone.
 ALONE = ("core_hotunplug", "device_reset", "xe_module_load", "xe_wedged", "xe_fault_injection", "xe_configfs",
          "xe_survivability", "xe_hotunplug_held")
-MEMORY_MIB = 2560  # xe_vm binds 2 GiB at once
+MEMORY_MIB = 4608  # xe_vm binds buffers of 2 GiB, and xe gives buffers at most half of the memory
 BATCH = 40  # tests in one igt_runner: what a broken guest can take with it
 TEST_SECONDS = 240  # some make all the contexts that GuC can have
 SPOILS = ("device_reset",)  # leaves a device on which later tests skip themselves
