@@ -21,7 +21,7 @@ class Session:
     def __init__(self, _what, base, _kernel, _gpu):
         self.base, self.cache = SimpleNamespace(name=base), paths.Cache()
         self.sides, self.versions, self.notes = {}, {"xe-unplug": "abc"}, []
-        self.root, self.have, self.results = None, {}, []
+        self.root, self.have, self.results, self.gpu = None, {}, [], "lnl"
 
     def prepare(self, sides):
         self.sides = {s: SimpleNamespace(kernel=SimpleNamespace(key=f"key-{s}"), programs=None) for s in sides}
@@ -36,8 +36,9 @@ class Session:
         Session.worker, Session.ran = worker, []
         for iommu, tests in plan:
             for side in self.sides:
-                self.results += self.have.get(side, {}).values()
-                for t in [t for t in tests if t not in self.have.get(side, ())][:self.reach]:
+                have = self.have.get((side, iommu), {})
+                self.results += have.values()
+                for t in [t for t in tests if t not in have][:self.reach]:
                     res = run.Result(t, {**self.facts(side, iommu), **t.facts()}, expected="expected")
                     if t.name in self.fails:
                         res.verdict, res.expected = "dirty", "unexpected"

@@ -3,7 +3,7 @@
 
 import pytest
 
-from xerig import errors, matrix
+from xerig import errors, matrix, slices
 
 
 def test_lists_all_and_defaults():
@@ -38,12 +38,10 @@ def product(monkeypatch, ends, **args):
             self.sides = {} if ends[len(made) - 1] == errors.SKIPPED else {"base": 1}
             return self
 
-        def run(self, plan):
-            made[-1] += tuple(i for i, _ in plan)
-
     monkeypatch.setattr(session, "Session", Session)
+    monkeypatch.setattr(slices.Slices, "run", lambda _self, _s, plan, _w: made.append(made.pop() + tuple(i for i, _ in plan)))
     monkeypatch.setattr(show, "verdict", lambda _s: ends[len(made) - 1])
-    names = ("state", "way", "order", "side", "iommu", "repeat", "kernel", "gpu")
+    names = ("state", "way", "order", "side", "iommu", "repeat", "kernel", "gpu", "limit", "resume")
     return command.run(SimpleNamespace(**{**dict.fromkeys(names), "base": "6.12", **args})), made
 
 
@@ -54,7 +52,12 @@ def test_configurations_are_a_product(monkeypatch):
     assert product(monkeypatch, [0, 77], base="all")[0] == errors.OK
     assert product(monkeypatch, [77])[0] == errors.SKIPPED
     assert len(product(monkeypatch, [0], gpu="lnl,lnl", base="6.12,6.12")[1]) == 1
-    for bad in ({"kernel": "fast"}, {"gpu": "lnl,dg2"}, {"gpu": ","}, {"gpu": "lnl,"}, {"base": "5.10"}, {"state": "all,nix"}):
+    status, made = product(monkeypatch, [0, 0], gpu="lnl,bmg", limit="1000000")
+    assert status == 0 and len(made) == 2
+    monkeypatch.setattr(slices.Slices, "late", lambda _self: True)
+    status, made = product(monkeypatch, [], gpu="lnl,bmg")
+    assert status == errors.CHECK_FAILED and not made
+    for bad in ({"limit": "x"}, {"resume": "some"}, {"kernel": "fast"}, {"gpu": "lnl,dg2"}, {"gpu": ","}, {"gpu": "lnl,"}, {"base": "5.10"}, {"state": "all,nix"}):
         with pytest.raises(errors.UsageError):
             product(monkeypatch, [0], **bad)
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from xerig import boot, errors, kernel, matrix, mutants, run
+from xerig import boot, errors, kernel, matrix, mutants, paths, run
 from xerig.mutants import Mutant
 from xerig.oracles import Finding
 
@@ -79,10 +79,41 @@ def test_catalogue(tmp_path):
 def test_choice():
     every = {Mutant("0001", "xe_bo.c", n): {} for n in range(1, 10)}
     assert [m.number for m in mutants.choose(every, "0001@*@3", 5)] == [3]
-    some = mutants.choose(every, None, 4, {"0001@xe_bo.c@1"})
-    assert len(some) == 4 and some == mutants.choose(every, None, 4, {"0001@xe_bo.c@1"}) and 1 not in [m.number for m in some]
+    ranks = {m: "x%d" % (m.number * 7 % 10) for m in every}
+    assert [m.number for m in mutants.choose(every, None, 3, ranks)] == [3, 6, 9]
     with pytest.raises(errors.UsageError, match="no mutant"):
         mutants.choose(every, "0002@*", 5)
+
+
+LONG = b"".join(b"line %d;\n" % n for n in range(40))
+
+
+def test_a_mutant_is_known_by_what_it_takes_out():
+    series = {"d/a.c": LONG, "d/b.c": b"b"}
+
+    def without(n, data=LONG):
+        return {**series, "d/a.c": data.replace(b"line %d;\n" % n, b"")}
+    first = mutants.identity(series, without(9))
+    assert mutants.identity(series, None) is None and first != mutants.identity(series, without(10))
+    # The same hunk after a change of the series elsewhere, and after one beside it.
+    far, near = (LONG.replace(b"line %d;" % n, b"else") for n in (30, 11))
+    assert mutants.identity({**series, "d/a.c": far}, without(9, far)) == first
+    assert mutants.identity({**series, "d/a.c": near}, without(9, near)) != first
+    assert mutants.identity({**series, "d/b.c": b"c"}, {**without(9), "d/b.c": b"c"}) == first
+
+
+def test_a_kill_outlives_a_change_of_the_series_and_a_survivor_does_not(tmp_path):
+    cache = paths.Cache(tmp_path)
+    past = mutants.Past(cache, "6.12", "k1")
+    for ident, verdict in (("i1", "clean"), ("i2", "dirty"), ("i3", "skip")):
+        past.add(ident, verdict, "why")
+    assert set(past.known("same")) == {"i1", "i2", "i3"}
+    later = mutants.Past(cache, "6.12", "k2")
+    assert later.known("same") == {} and later.known("any") == {"i1": ["clean", "why"]}
+    assert not mutants.Past(cache, "7.3", "k1").known()
+    every = {Mutant("0001", "x.c", n): {} for n in range(1, 5)} | {Mutant("0001", "all"): None}
+    idents = {m: f"i{m.number}" if every[m] is not None else None for m in every}
+    assert "3 were run so far: 1 of 2 killed (50 %)" in mutants.standing(every, idents, past.known())
 
 
 class FakeBoot:

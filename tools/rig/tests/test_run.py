@@ -417,6 +417,16 @@ def test_cells_share_a_boot_until_one_breaks_it(monkeypatch, tmp_path):
     assert [r.boot for r in results] == ["boot-1", "boot-1", "boot-2", "boot-2"]
 
 
+@pytest.mark.parametrize("kernel", ["plain", "debug"])
+def test_when_the_time_is_over_nothing_new_begins_and_the_boot_is_still_searched_for_leaks(monkeypatch, tmp_path, kernel):
+    asked, searched = iter([False, False, True, True]), []
+    monkeypatch.setattr(run.Worker, "_late", lambda _self: next(asked))
+    monkeypatch.setattr(run.Worker, "_kmemleak", lambda _self, _vm, res: searched.append(res.cell))
+    monkeypatch.setitem(FACTS, "kernel", kernel)
+    results, _ = worker(monkeypatch, set(), CELLS)(tmp_path)
+    assert [r.cell for r in results] == CELLS[:2] and searched == CELLS[1:2] * (kernel == "debug")
+
+
 def test_a_boot_that_fails_once_is_tried_again(monkeypatch, tmp_path):
     results, made = worker(monkeypatch, set(), CELLS, boots_fail=1)(tmp_path)
     assert [r.verdict for r in results] == ["clean"] * 4 and made == ["boot-1", "boot-2"]

@@ -60,6 +60,6 @@ def test_a_wrong_number_of_jobs_is_a_usage_error(two, monkeypatch):
 
 def test_what_is_known_does_not_run_and_is_a_result(two):
     known = run.Result(TESTS[0], {"side": "base"})
-    two.have["base"] = {TESTS[0]: known}
+    two.have["base", "on"] = {TESTS[0]: known}
     got, total = lanes(two)
     assert got == [[("base", ALL[1:])], [("patched", ALL)]] and total == 5 and two.results == [known]

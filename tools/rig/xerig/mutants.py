@@ -36,6 +36,7 @@ KNOWS = (
     (r"dma", ("userptr", "many-bos")),
 )
 ASKED = ("unbind", "surprise")
+AROUND = 3  # lines that tell where a change is
 # Then everybody, cheap first.
 BATTERY = (("userptr", "unbind", "munmap-after"), ("bo-bound", "remove", "close-after"),
            ("queue-endless", "unbind", "close-after"), ("dmabuf-closed", "unbind", "close-after"),
@@ -132,8 +133,8 @@ def catalogue(series, overlay, pristine):
     return {m: o for m, o in out.items() if o != overlay}
 
 
-def choose(every, text, count, known=()):
-    """Mutants by names or patterns, else count of those not known yet, the same ones each time."""
+def choose(every, text, count, ranks=None):
+    """Mutants by names or patterns, else count of them by rank: the same ones as long as they are there."""
     if text:
         wanted = [t.strip() for t in text.split(",") if t.strip()]
         hits = [m for m in every if any(fnmatch.fnmatchcase(m.name, w) for w in wanted)]
@@ -141,8 +142,26 @@ def choose(every, text, count, known=()):
             if not any(fnmatch.fnmatchcase(m.name, w) for m in every):
                 raise errors.UsageError(f"TESTS {w} is no mutant: want PATCH@FILE@HUNK, PATCH@all@1 or FILE@CALL@N")
         return hits
-    left = [m for m in every if m.name not in known]
-    return left if count >= len(left) else sorted(random.Random(1).sample(left, count), key=left.index)
+    return sorted(every, key=ranks.get)[:count]
+
+
+def identity(series, overlay):
+    """What a mutant takes out, whatever its name and the rest of the series: hex, of the lines it changes and those
+    around them. None where there is no overlay."""
+    if overlay is None:
+        return None
+    h = hashlib.sha256()
+    for path in sorted(series):
+        was, now = series[path], overlay.get(path)
+        if was is now or was == now:
+            continue
+        a, b = (was or b"").splitlines(), (now or b"").splitlines()
+        head = next((n for n, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
+        most = min(len(a), len(b)) - head
+        tail = next((n for n in range(most) if a[-1 - n] != b[-1 - n]), most)
+        around = a[max(0, head - AROUND):head], a[head:len(a) - tail], b[head:len(b) - tail], a[len(a) - tail:][:AROUND]
+        h.update(repr((path, around)).encode())
+    return h.hexdigest()[:20]
 
 
 def battery_for(paths, battery=BATTERY):
@@ -290,15 +309,34 @@ class Ahead:
         return self.coming.pop(mutant).result
 
 
-def memo_of(session):
-    """What became of mutants, by name: [verdict, text]; for a state of the series."""
-    return Memo(session.cache, f"mutants-{session.sides['patched'].kernel.key}")
+class Past:
+    """What became of mutants, over states of the series; of each by what it takes out. A mutant that the tests of an
+    earlier series killed is a kill; that one survived says nothing about tests which came later.
+
+    series: key of the series' kernel.
+    """
+
+    def __init__(self, cache, base, series):
+        self.memo, self.series = Memo(cache, f"mutants-{base}"), series
+
+    def add(self, ident, verdict, text):
+        """verdict: of run(); text: what killed it, or why it was not run."""
+        self.memo.add(ident, {"series": self.series, "verdict": verdict, "text": text})
+
+    def known(self, model="any"):
+        """identity -> [verdict, text] of what need not be run again; model: `same` series only, or `any`."""
+        return {i: [one["verdict"], one["text"]] for i, one in self.memo.known().items()
+                if one["series"] == self.series or model == "any" and one["verdict"] == "clean"}
 
 
-def walk(session, wanted, every, rules, iommu="on", battery=None):
-    """Runs mutants; fills session.results and writes the files of the run. battery: in place of all cells there are."""
+def walk(session, wanted, every, rules, iommu="on", battery=None, idents=None, late=lambda: False):
+    """Runs mutants until late(); fills session.results and writes the files of the run.
+
+    battery: in place of all cells there are; idents: mutant -> identity(), of those that are to be remembered.
+    """
     from . import tree
-    known = memo_of(session)
+    idents = idents or {}
+    past = Past(session.cache, session.base.name, session.sides["patched"].kernel.key)
     series, _ = tree.overlay(session.base, session.source, session.cache)
     changes = {m: [p for p in series if o.get(p) != series[p]] if (o := every[m]) else [] for m in wanted}
     session.run_dir = results.new_run_dir(f"mutants-{session.base.name}")
@@ -311,13 +349,16 @@ def walk(session, wanted, every, rules, iommu="on", battery=None):
     touched = {p: None for paths in changes.values() for p in paths} if battery else series
     with procs.guard(), Ahead(session, wanted, every) as ahead:
         try:
-            passed = f"unmutated/{hunt.asks(touched)}"
-            if passed not in known.known():
+            passed = f"unmutated-{hunt.asks(touched)}"
+            if passed not in past.known("same"):
                 hunt.start(touched)
-                known.add(passed, ["clean", ""])
+                past.add(passed, "clean", "")
             for m in wanted:
+                if late():
+                    break
                 res = hunt.run(m, ahead.take(m), changes[m])
-                known.add(m.name, [res.verdict, res.skip or res.held.get("killed_by") or ""])
+                if idents.get(m):
+                    past.add(idents[m], res.verdict, res.skip or res.held.get("killed_by") or "")
                 results.save_cell(session.run_dir, res)
                 session.results.append(res)
                 progress.step(res)
@@ -326,3 +367,13 @@ def walk(session, wanted, every, rules, iommu="on", battery=None):
     progress.remember()
     session.seconds = progress.seconds()
     session.finish(session.seconds)
+
+
+def standing(every, idents, known):
+    """The share killed, in words; known: of Past.known()."""
+    alone = [m for m in every if every[m] is not None]
+    verdicts = [known[idents[m]][0] for m in alone if idents[m] in known]
+    killed, survive = verdicts.count("clean"), verdicts.count("dirty")
+    share = f" ({100 * killed / (killed + survive):.0f} %)" if killed + survive else ""
+    return (f"{len(every)} mutants, {len(alone)} of them can be taken out alone; {len(verdicts)} were run so far: {killed} of "
+            f"{killed + survive} killed{share}, {len(verdicts) - killed - survive} make no difference to the driver or do not build")

@@ -17,6 +17,9 @@ KNOWN = {
     "tests": ("comma list of names, patterns allowed", None),
     "points": ("how many, or all", None),
     "repeat": ("how often", None),
+    "limit": ("seconds after which the run stops where it is; RESUME goes on", None),
+    "resume": ("same or any: take results that were as expected from earlier runs of these kernels, with this virtual GPU "
+               "and these guest programs or with any", None),
 }
 SIDES = ("base", "patched")
 ALL = 1 << 40  # POINTS=all
@@ -31,7 +34,8 @@ def add(parser, *names, **said):
 
 
 def read(args, **defaults):
-    """The options of args that need a look, looked at: a namespace. A wrong one is a UsageError.
+    """The options of args that need a look, looked at: a namespace. A wrong one is a UsageError. (slices.Slices looks at
+    limit and resume.)
 
     defaults: name -> value where the user says nothing; side, state, points and repeat only appear where they have
     one, and sides where it is not None.

@@ -398,7 +398,7 @@ class CellRun:
 
 
 class Stop(Exception):
-    """The user asked for the end."""
+    """The user asked for the end, or the time is over."""
 
 
 @dataclass
@@ -425,6 +425,7 @@ class Worker(threading.Thread):
     """
 
     split = staticmethod(alternate)
+    until = None  # monotonic time after which nothing new is begun
 
     @staticmethod
     def tune(machine, _session):
@@ -468,9 +469,17 @@ class Worker(threading.Thread):
         if self.stop_event.is_set():
             raise Stop
 
+    def _late(self):
+        return self.until is not None and time.monotonic() > self.until
+
+    def _in_time(self):
+        if self._late():
+            raise Stop
+
     def _one_boot(self, cells):
         """Runs cells until the boot is used up; returns (how many are done, None or why the boot failed)."""
         self._check()
+        self._in_time()
         done = 0
         try:
             with self._boot() as (vm, name, lingering):
@@ -483,9 +492,12 @@ class Worker(threading.Thread):
                     self._check()
                     res.boot = name
                     done += 1
-                    if self.job.facts["kernel"] == "debug" and (res.broken or done == len(cells)):
+                    late = self._late()
+                    if self.job.facts["kernel"] == "debug" and (res.broken or late or done == len(cells)):
                         self._kmemleak(vm, res)
                     self.sink(res)
+                    if late and done < len(cells):
+                        raise Stop
                     if res.broken:
                         break
         except (errors.InfraError, agent.GuestGone, agent.GuestTimeout, agent.GuestOops, agent.AgentError) as e:

@@ -43,7 +43,7 @@ class Session:
         self.versions = {}
         self.results = []
         self.boots = {}
-        self.have = {}  # side -> cell -> result of an earlier run that stands for one of this
+        self.have = {}  # (side, iommu) -> cell -> result of an earlier run that stands for one of this
         self.keep = None  # called with each result of this run
         self.root = self.source = self.run_dir = self.kind = None
         self.seconds = 0.0
@@ -149,8 +149,8 @@ class Session:
                     reason = expect.skipped(lists[side], cell_facts)
                     if reason:
                         self.results.append(run.Result(cell, cell_facts, verdict="skip", skip=reason))
-                    elif cell in self.have.get(side, ()):
-                        self.results.append(self.have[side][cell])
+                    elif cell in self.have.get((side, iommu), ()):
+                        self.results.append(self.have[side, iommu][cell])
                     else:
                         wanted.append(cell)
                 total += len(wanted)

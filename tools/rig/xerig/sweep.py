@@ -11,13 +11,11 @@ program goes on behind its back.
 
 import contextlib
 import json
-import random
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from . import agent, errors, kept, results, run, ways
-from .memo import Memo
 from .session import SCENARIOS
 
 KIND = "sweep"
@@ -38,14 +36,15 @@ UNBIND = ways.WAYS["unbind"]
 class Point:
     """The device dies at the n-th event of a kind in a phase, or leaves in order before the n-th ioctl of the program.
 
-    what: register, message or engine (for people).
+    what: register, message or engine (for people); stage: see points().
     """
 
     state: str
     phase: str
     kind: str
     n: int
-    what: str = ""
+    what: str = field(default="", compare=False)
+    stage: int = field(default=0, compare=False)
 
     order = "kill"
 
@@ -78,23 +77,40 @@ def parse(text, states):
 
 
 def points(state, recorded):
-    """Every point of a recording: phase -> list of events."""
-    return [Point(state, phase, e["kind"], e["kn"], e.get("what", "")) for phase in PHASES for e in recorded[phase]]
+    """Every point of a recording (phase -> list of events), so ordered that any beginning of the list knows most.
+
+    First every place once: an event's register, message or engine in its phase, or an ioctl. Then every place by what
+    came before it, which mostly is another line of the driver; then the rest. Each part goes phase by phase, since a
+    change of phase costs a probe, and evenly through it.
+    """
+    stages, seen = ([], [], []), set()
+    for phase in PHASES:
+        before, found = None, ([], [], [])
+        for e in recorded[phase]:
+            place = (phase, e["kind"], e.get("what", ""), e["kn"] if e["kind"] == IOCTL else e.get("addr"))
+            stage = 0 if place not in seen else 1 if (before, place) not in seen else 2
+            seen |= {place, (before, place)}
+            found[stage].append(Point(state, phase, e["kind"], e["kn"], e.get("what", ""), stage))
+            before = place
+        for stage, part in zip(stages, found):
+            stage += spread(part)
+    return [p for stage in stages for p in stage]
 
 
-def sample(every, count):
-    """count points, in order: first those where something happens for the first time, spread evenly, then others."""
-    if count >= len(every):
-        return list(every)
-    seen, first, rest = set(), [], []
-    for p in every:
-        (rest if (p.phase, p.kind, p.what) in seen else first).append(p)
-        seen.add((p.phase, p.kind, p.what))
-    if count <= len(first):
-        chosen = {first[i * len(first) // count] for i in range(count)}
-    else:
-        chosen = set(first) | set(random.Random(1).sample(rest, count - len(first)))
-    return [p for p in every if p in chosen]
+def spread(part):
+    """The same in an order of which any beginning is spread evenly over the whole."""
+    return [part[i] for _, i in sorted((i * 0.6180339887498949 % 1.0, i) for i in range(len(part)))]
+
+
+def progress(every, results):
+    """How far a walk has come, in words: points with a result, by stage of points()."""
+    done = {r.cell.name: r.verdict for r in results}
+    words = []
+    for stage, what in enumerate(("places", "places by what came before", "others")):
+        mine = [p.name for p in every if p.stage == stage]
+        words.append(f"{sum(n in done for n in mine)} of {len(mine)} {what}")
+    silent = sum(v == "skip" for v in done.values())
+    return f"{len(done)} of {len(every)} points walked: {', '.join(words)}" + (f"; {silent} without the event" if silent else "")
 
 
 class Phases:
@@ -151,16 +167,6 @@ class Phases:
 
 class SweepRun(run.CellRun):
     """One point on a running boot."""
-
-    def __init__(self, machine, point, facts, rules, lingering, memo):
-        super().__init__(machine, point, facts, rules, lingering)
-        self.memo = memo
-
-    def run(self):
-        """As CellRun.run(); a point that is clean need not be walked again."""
-        res = super().run()
-        self.memo.add(self.cell.name, res.verdict)
-        return res
 
     def listens(self, entry):
         """Words of a driver whose device dies are no finding; splats are."""
@@ -254,7 +260,7 @@ class Recorder(SweepRun):
     """Runs the workload once and keeps the events of each phase."""
 
     def __init__(self, machine, state, facts, rules, lingering):
-        super().__init__(machine, Point(state, "probe", "mmio_read", 1), facts, rules, lingering, Memo(None, None))
+        super().__init__(machine, Point(state, "probe", "mmio_read", 1), facts, rules, lingering)
         self.recorded = {}
         self._made = 0  # ioctls of the program up to the phase before
         self._line = None
@@ -308,27 +314,20 @@ def events(gpu):
 class Worker(run.Worker):
     """Runs points, many a boot."""
 
-    memo = Memo(None, None)
-
     def cell_run(self, vm, cell, lingering):
         """As run.Worker."""
-        return SweepRun(vm, cell, self.job.facts, self.rules, lingering, self.memo)
+        return SweepRun(vm, cell, self.job.facts, self.rules, lingering)
 
 
-def key(session, side, iommu):
-    """Of what points and recordings have in common: kernel, GPU and guest programs, these by their sources."""
+def recording(session, side, iommu, state, rules, known):
+    """The recording of a side (phase -> events). known: one of the same kernel, GPU and programs will do."""
     sources = kept.model_digest()[:6] + kept.model_digest(SCENARIOS)[:6]
-    return f"{session.sides[side].kernel.key}-{session.gpu}-{iommu}-{sources}"
-
-
-def recording(session, side, iommu, state, rules, again):
-    """As record(), once for a kernel, GPU and program."""
-    name = f"sweep-events-{key(session, side, iommu)}-{state}"
-    known = session.cache.read_state(name)
-    if again or not known:
-        known = record(session, side, iommu, state, rules, results.new_run_dir(f"sweep-record-{session.base.name}"))
-        session.cache.write_state(name, known)
-    return known
+    name = f"sweep-events-{session.sides[side].kernel.key}-{session.gpu}-{iommu}-{sources}-{state}"
+    had = session.cache.read_state(name) if known else None
+    if not had:
+        had = record(session, side, iommu, state, rules, results.new_run_dir(f"sweep-record-{session.base.name}"))
+        session.cache.write_state(name, had)
+    return had
 
 
 def record(session, side, iommu, state, rules, where):

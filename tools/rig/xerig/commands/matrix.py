@@ -13,7 +13,7 @@ def add_arguments(parser):
     parser.add_argument("--base", default=env("BASE", "6.12"), help="kernel bases, comma list or all (6.12)")
     for name in ("state", "way", "order"):
         parser.add_argument(f"--{name}", default=env(name.upper()), help="comma list, or all")
-    options.add(parser, "sides", "repeat", repeat="how often each cell is run (1)")
+    options.add(parser, "sides", "repeat", "limit", "resume", repeat="how often each cell is run (1)")
     parser.add_argument("--kernel", default=env("KERNEL"), help="plain, debug, or plain,debug (plain)")
     parser.add_argument("--iommu", default=env("IOMMU"), help="on, off, or on,off (on)")
     parser.add_argument("--gpu", default=env("GPU"), help="virtual GPUs, comma list (lnl); lnl+bmg: two in one guest")
@@ -21,7 +21,8 @@ def add_arguments(parser):
 
 def run(args):
     from .. import base as bases
-    from .. import matrix, session, show
+    from .. import matrix, session, show, slices
+    from ..run import Worker
 
     states = matrix.select("STATE", args.state, matrix.STATES, matrix.STATES)
     ways = matrix.select("WAY", args.way, matrix.WAYS, matrix.CORE)
@@ -34,12 +35,18 @@ def run(args):
     cells = matrix.cells(states, ways, orders, matrix.count("REPEAT", args.repeat))
     if not cells:
         raise errors.UsageError("nothing to run: munmap orders need a STATE with memory to unmap")
+    walk = slices.Slices(args)
     ends = set()
     for base, kernel, gpu in itertools.product(names, kernels, gpus):
+        if walk.late():
+            missed = len(sides) * len(iommus) * len(cells)
+            walk.missed(missed, missed)
+            continue
         s = session.Session("matrix", base, kernel, gpu).prepare(sides)
         if not s.sides:
             ends.add(errors.SKIPPED)
             continue
-        s.run([(iommu, cells) for iommu in iommus])
+        walk.run(s, [(iommu, cells) for iommu in iommus], Worker)
         ends.add(show.verdict(s))
-    return errors.CHECK_FAILED if errors.CHECK_FAILED in ends else errors.OK if errors.OK in ends else errors.SKIPPED
+    status = errors.CHECK_FAILED if errors.CHECK_FAILED in ends else errors.OK if errors.OK in ends else errors.SKIPPED
+    return walk.status(status)

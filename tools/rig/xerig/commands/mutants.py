@@ -8,34 +8,43 @@ POINTS = 5
 
 
 def add_arguments(parser):
-    options.add(parser, "base", "tests", "points", "gpu", points=f"how many more, or all ({POINTS})",
-                tests="names or patterns: PATCH@FILE@HUNK, PATCH@all@1, FILE@CALL@N")
+    options.add(parser, "base", "tests", "points", "gpu", "limit", "resume", points=f"how many, or all ({POINTS})",
+                tests="names or patterns: PATCH@FILE@HUNK, PATCH@all@1, FILE@CALL@N",
+                resume="same or any: leave out what was run with this state of the series, or what any state's tests killed")
     parser.add_argument("--list", action="store_true", help="only show the mutants, and what is known of them")
 
 
 def run(args):
-    from .. import klog, mutants, session, show, tree, ui
+    from .. import klog, mutants, session, show, slices, tree, ui
 
     o = options.read(args, points=POINTS)
+    part = slices.Slices(args, mutants.KIND)
     s = session.Session("mutants", args.base, "plain", o.gpu).prepare(["patched"])
-    overlay, _ = tree.overlay(s.base, s.source, s.cache)
-    if not overlay:
+    series, _ = tree.overlay(s.base, s.source, s.cache)
+    if not series:
         ui.say(f"{s.base.name} has no series")
         return errors.SKIPPED
-    every = mutants.catalogue(tree.read_series(s.base), overlay, s.source.path)
-    known = mutants.memo_of(s).known()
+    every = mutants.catalogue(tree.read_series(s.base), series, s.source.path)
+    idents = {m: mutants.identity(series, every[m]) for m in every}
+    past = mutants.Past(s.cache, s.base.name, s.sides["patched"].kernel.key)
     if args.list:
+        known = past.known()
         for m in every:
-            verdict, text = known.get(m.name, ("", "" if every[m] is not None else "cannot be taken out alone"))
+            verdict, text = known.get(idents[m], ("", "" if idents[m] else "cannot be taken out alone"))
             print(f"{m.name:50} {({'clean': 'killed', 'dirty': 'SURVIVES'}).get(verdict, verdict):9} {text}")
+        print(mutants.standing(every, idents, known))
         return errors.OK
-    wanted = mutants.choose(every, args.tests, o.points, known)
+    known = past.known(part.resume) if part.resume else {}
+    left = [m for m in every if idents[m] and idents[m] not in known]
+    # By content: at random, and the same ones after a change elsewhere in the series.
+    wanted = mutants.choose(every if args.tests else left, args.tests, o.points, idents)
     if not wanted:
-        ui.say("every mutant of this series was run; --list shows what became of them")
+        ui.say(f"{mutants.standing(every, idents, past.known())}; --list shows what became of them")
         return errors.OK
-    mutants.walk(s, wanted, every, klog.load_allowed())
+    mutants.walk(s, wanted, every, klog.load_allowed(), idents=idents, late=part.late)
+    part.missed(len(wanted) - len(s.results), len(wanted))
     for r in s.results:
         word = {"clean": "killed by", "dirty": "SURVIVES", "skip": "not run:"}.get(r.verdict, r.verdict)
         print(f"{r.cell.name:50} {word} {r.held.get('killed_by') or r.skip or ''}")
-    s.note(f"clean means killed; {sum(m.name in known for m in every) + len(wanted)} of {len(every)} mutants were run so far")
-    return show.verdict(s)
+    s.note(f"clean means killed; {mutants.standing(every, idents, past.known())}")
+    return part.status(show.verdict(s))

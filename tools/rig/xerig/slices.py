@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+"""Long lists in slices: what earlier runs found out stands (RESUME), and a run ends in time (LIMIT)."""
+
+import time
+
+from . import errors, expect, kept, klog, matrix, run, ui
+from .session import SCENARIOS
+
+
+class Slices:
+    """RESUME and LIMIT of one command, for one session or several. kind: of the tests (None: cells)."""
+
+    def __init__(self, args, kind=None):
+        """args: with the options resume and limit; a wrong one is a UsageError."""
+        self.kind, self.resume = kind, matrix.choice("RESUME", args.resume, kept.CHOICES, None)
+        limit = matrix.count("LIMIT", args.limit, None, 10**6)
+        self.until = time.monotonic() + limit if limit else None
+        self.wanted = self.left = 0
+
+    def late(self):
+        """Whether the time is over."""
+        return self.until is not None and time.monotonic() > self.until
+
+    def run(self, session, plan, worker, lists=None, model=None, package=""):
+        """Session.run() of a plan, what is known taken up first; keeps every result. Returns the stores (kept.Kept)
+        by (side, iommu).
+
+        lists: what a result may rest on, as kept.Kept.results() wants them (None: those of cells); model: digest of what the results depend on
+        besides the kernel (None: virtual GPU and guest programs); package: name of what else they depend on.
+        """
+        model = model or kept.model_digest()[:6] + kept.model_digest(SCENARIOS)[:6]
+        lists = lists or (klog.load_allowed(), klog.load_allowed(run.SKIPS), ())
+        tail = f"-{package}" if package else ""
+        stores = {(side, iommu): kept.Kept(session.cache, f"{self.kind or 'cells'}-{made.kernel.key}-{session.gpu}-{iommu}{tail}", model)
+                  for side, made in session.sides.items() for iommu, _ in plan}
+        session.keep = lambda res: stores[res.facts["side"], res.facts["iommu"]].add(res)
+        for (side, iommu), store in stores.items() if self.resume else ():
+            wanted = [cell for i, cells in plan if i == iommu for cell in cells]
+            had = known(store, session, side, iommu, wanted, lists, self.resume, self.kind)
+            mine = session.have[side, iommu] = {c: r for c, r in had.items() if r.expected in ("expected", "flake")}
+            if mine:
+                session.note(f"{side}: {len(mine)} of {len(wanted)} results are of earlier runs of this kernel")
+        session.run(plan, self.kind, type("Worker", (worker,), {"until": self.until}))
+        wanted = len(session.sides) * sum(len(cells) for _, cells in plan)
+        self.missed(wanted - len(session.results), wanted)
+        return stores
+
+    def missed(self, count, wanted):
+        """So many of the wanted tests were not run, since the time was over."""
+        self.wanted, self.left = self.wanted + wanted, self.left + count
+
+    def status(self, status):
+        """Exit status of the command: a list that is not done is not as expected."""
+        if not self.left:
+            return status
+        ui.say(f"{self.left} of {self.wanted} were not reached in time; the same command with RESUME=same goes on")
+        return errors.CHECK_FAILED
+
+
+def known(store, session, side, iommu, tests, lists, model, kind=None):
+    """test -> run.Result of earlier runs, judged by the lists of today."""
+    had = store.results(tests, session.facts(side, iommu), *lists, model)
+    lines = expect.load(session.base.name, side, kind)
+    for res in had.values():
+        expect.apply(lines, res)
+    return had
