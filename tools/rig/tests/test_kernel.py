@@ -163,6 +163,40 @@ def test_old_kernels_leave_the_cache(builds, monkeypatch):
     assert len(left) == 2 and any(last.key in n for n in left)
 
 
+def test_a_kernel_that_a_run_has_stays(builds, monkeypatch):
+    monkeypatch.setattr(kernel, "KEEP", 1)
+
+    def patched(n):
+        builds.overlay = {XE: b"int n%d;\n" % n}
+        return builds.ensure("patched")
+    mine = patched(1)
+    for n in range(2, 4):
+        patched(n)
+    assert mine.bzimage.exists() and len(list(builds.cache.kernels.iterdir())) == 2
+    assert patched(1) == mine  # not built again
+    del mine
+    patched(4)
+    assert len(list(builds.cache.kernels.iterdir())) == 1
+
+
+def test_a_kernel_that_is_pruned_in_this_moment_is_built(builds):
+    k = builds.ensure()
+    folder = k.bzimage.parent
+    assert kernel._hold(folder) and not kernel._hold(folder / "nowhere")
+    opened = open
+
+    def pruned_meanwhile(path, mode):
+        f = opened(path, mode)
+        path.unlink()
+        return f
+    kernel.open = pruned_meanwhile
+    try:
+        assert kernel._hold(folder) is None
+    finally:
+        del kernel.open
+    assert builds.ensure() == k and (folder / "kernel.json").exists()
+
+
 def test_every_option_has_a_reason_and_a_known_condition():
     for variant in kconfig.VARIANTS:
         for name in ("6.12", "7.3"):

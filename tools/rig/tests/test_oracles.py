@@ -56,6 +56,16 @@ def test_dma_debug_counts_this_cell_only():
     assert f.summary.startswith("17 DMA mappings left") and "xe_tt_map_sg" in f.detail
 
 
+def test_witness_knows_that_a_vm_may_be_closed_under_its_job_while_the_device_is_there():
+    ev = clean()
+    ev.witness = [{"kind": "ppgtt_fault", "iova": 4096, "detail": "not present, level 4"}]
+    assert spoke(ev) == ["witness"]
+    ev.facts = {**ev.facts, "order": "during"}
+    assert spoke(ev) == []
+    ev.witness[0]["detail"] = "not present, level 1"
+    assert spoke(ev) == ["witness"]
+
+
 def test_witness_lets_a_recoverable_fault_be_refused_where_there_are_such():
     ev = clean()
     ev.witness = [{"kind": "ppgtt_fault", "iova": 4096}]

@@ -6,6 +6,7 @@ A kernel that is there is found in milliseconds; after an edit of the driver onl
 """
 
 import dataclasses
+import fcntl
 import hashlib
 import json
 import os
@@ -33,7 +34,8 @@ class Kernel:
     """A kernel ready to boot.
 
     modules: the lib/modules/<release> tree; uapi: include folder with the user-space headers of
-    this side; key: identifies the content; note: what the user should know, or None.
+    this side; key: identifies the content; note: what the user should know, or None; held: keeps other
+    runs from pruning it, as long as this object lives.
     """
 
     bzimage: Path
@@ -43,6 +45,7 @@ class Kernel:
     uapi: Path
     key: str
     note: str | None
+    held: object = dataclasses.field(default=None, compare=False, repr=False)
 
 
 def ensure(base, variant="plain", side="base", cache=None):
@@ -58,28 +61,28 @@ def ensure(base, variant="plain", side="base", cache=None):
     source = sources.ensure(base, cache)
     overlay, note = tree.overlay(base, source, cache) if side == "patched" else ({}, None)
     asked = kconfig.options(variant, base.name, side if overlay else "base")
-    key = key_of(source.key, asked, overlay)
-    folder = cache.kernels / f"{base.name}-{variant}-{key}"
-    if not (folder / "kernel.json").exists():
-        with cache.lock(f"build-{base.name}"):
-            if not (folder / "kernel.json").exists():
-                _make(cache, base, source, variant, asked, overlay, folder)
-                _prune(cache, f"{base.name}-{variant}-", folder)
-    return _load(folder, key, note)
+    return _cached(cache, base, source, variant, asked, overlay, variant, note)
 
 
 def of_overlay(base, variant, overlay, cache):
     """A patched kernel of an overlay that is in no file: the series changed on purpose. Few of them are kept."""
-    source = sources.ensure(base, cache)
     asked = kconfig.options(variant, base.name, "patched")
+    return _cached(cache, base, sources.ensure(base, cache), variant, asked, overlay, "mutant", most=4)
+
+
+def _cached(cache, base, source, variant, asked, overlay, name, note=None, most=None):
+    """The kernel of the cache, or one that is built now; none of this name is pruned while somebody has it."""
     key = key_of(source.key, asked, overlay)
-    folder = cache.kernels / f"{base.name}-mutant-{key}"
-    if not (folder / "kernel.json").exists():
+    folder = cache.kernels / f"{base.name}-{name}-{key}"
+    held = _hold(folder)
+    if not held:
         with cache.lock(f"build-{base.name}"):
-            if not (folder / "kernel.json").exists():
+            held = _hold(folder)
+            if not held:
                 _make(cache, base, source, variant, asked, overlay, folder)
-                _prune(cache, f"{base.name}-mutant-", folder, most=4)
-    return _load(folder, key, None)
+                held = _hold(folder)
+                _prune(cache, f"{base.name}-{name}-", folder, most)
+    return _load(folder, key, note, held)
 
 
 def key_of(source_key, asked, overlay):
@@ -89,11 +92,24 @@ def key_of(source_key, asked, overlay):
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _load(folder, key, note):
+def _hold(folder):
+    """Something that keeps a kernel from being pruned as long as it lives, or None where there is no kernel."""
+    path = folder / "kernel.json"
+    try:
+        f = open(path, "rb")
+        fcntl.flock(f, fcntl.LOCK_SH)  # waits for one that is just being removed
+        if os.path.samestat(os.fstat(f.fileno()), os.stat(path)):
+            return f
+    except FileNotFoundError:
+        pass
+    return None
+
+
+def _load(folder, key, note, held):
     release = json.loads((folder / "kernel.json").read_text(encoding="utf-8"))["release"]
     os.utime(folder / "kernel.json")
     return Kernel(folder / "bzImage", folder / "lib/modules" / release, release, folder / "config",
-                  folder / "uapi", key, note)
+                  folder / "uapi", key, note, held)
 
 
 class BuildError(errors.InfraError):
@@ -153,7 +169,7 @@ def product(cache, base, built, name, overlay, key):
     folder = cache.kernels / f"{base.name}-{name}-{key}"
     _collect(Make(cache, built.src, objects), objects, folder, overlay, name, cache, base)
     _prune(cache, f"{base.name}-{name}-", folder, most=2)
-    return _load(folder, key, None)
+    return _load(folder, key, None, _hold(folder))
 
 
 def _last(objects):
@@ -291,8 +307,15 @@ def _headers(make, objects, partial, overlay, cache, base):
 
 
 def _prune(cache, prefix, keep, most=None):
-    """Forget the kernels of a base and variant that were not used for longest."""
+    """Forget the kernels of a base and variant that were not used for longest; none that a run has now."""
     found = sorted(cache.kernels.glob(f"{prefix}*/kernel.json"), key=lambda p: p.stat().st_mtime, reverse=True)
     for old in found[KEEP if most is None else most:]:
-        if old.parent != keep:
+        if old.parent == keep:
+            continue
+        with open(old, "rb") as f:
+            try:
+                fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            old.unlink()  # first: who comes now builds it
             paths.remove(old.parent)
