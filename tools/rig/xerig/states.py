@@ -9,7 +9,7 @@ class State:
     """name: of the program as well; munmap: there is memory whose munmap after removal is a case of its own.
 
     dead_options: given to the program when the device will be dead before the driver is told;
-    reset_options: given to it when a GT reset runs beside the removal;
+    reset_options: given to it when a GT reset runs before or beside the removal;
     second: the program works with another GPU of the guest, too, and skips where there is none;
     modules: loaded before the first sample; remove_seconds: remove() that takes longer waits for something it must not.
     """
@@ -41,7 +41,8 @@ STATES = {s.name: s for s in (
     State("userptr-remapped", "bound user memory replaced at its address", munmap=True, default=False),
     State("userptr-moved", "bound user memory moved by mremap", munmap=True, default=False),
     State("userptr-forked", "bound user memory after fork and copy on write", munmap=True, default=False),
-    State("userptr-racing", "munmap, bind and exec of one memory at once", munmap=True, default=False),
+    State("userptr-racing", "munmap, bind and exec of one memory at once", munmap=True, reset_options=("--reset", "1"),
+          default=False),
     State("fault-userptr", "user memory in a VM that takes page faults", munmap=True, default=False),
     State("fault-svm", "user memory at the CPU's addresses, page faults", munmap=True,
           dead_options=("--lost", "1"), default=False),

@@ -21,7 +21,8 @@ class Missing(Exception):
 class Way:
     """One way out and the way back.
 
-    dead: the device does not answer while the driver lets go; resets: a GT reset may end jobs before that.
+    dead: the device does not answer while the driver lets go; resets: a GT reset, or a device that is
+    given up after one, may end jobs before that.
     """
 
     name = what = ""

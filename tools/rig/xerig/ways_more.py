@@ -230,6 +230,7 @@ class ResetRemove(Remove):
 class Wedged(Unbind):
     name = "wedged"
     what = "a GT reset fails, the driver gives the device up (wedged), then unbind"
+    resets = True
 
     SAID = "Xe has declared device"
 
