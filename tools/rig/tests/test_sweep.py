@@ -18,10 +18,10 @@ RECORDED = {"probe": [{"kind": "mmio_read", "kn": n, "what": f"R{n % 3}", "addr"
 def test_every_event_is_a_point_and_places_come_first():
     every = sweep.points("userptr", RECORDED)
     assert len(every) == 13 == len({p.name for p in every})
-    assert [(p.phase, p.n, p.stage) for p in every[:6]] == [("probe", 1, 0), ("probe", 3, 0), ("probe", 2, 0), ("work", 1, 0),
-                                                            ("work", 2, 0), ("remove", 1, 0)]
+    assert [(p.phase, p.n, p.stage) for p in every[:6]] == [("work", 1, 0), ("work", 2, 0), ("remove", 1, 0), ("probe", 1, 0),
+                                                            ("probe", 3, 0), ("probe", 2, 0)]
     # R1 first came from nothing, now from R0; an interrupt after an interrupt is new, too.
-    assert [(p.phase, p.n) for p in every if p.stage == 1] == [("probe", 4), ("remove", 2)]
+    assert [(p.phase, p.n) for p in every if p.stage == 1] == [("remove", 2), ("probe", 4)]
     assert {p.n for p in every if p.stage == 2} == {5, 6, 7, 8, 9}
 
 
@@ -158,12 +158,18 @@ def test_words_are_allowed_and_splats_are_not():
 @pytest.mark.parametrize("text, verdict", [
     ("WARNING: CPU: 0 PID: 1 at drivers/gpu/drm/xe/xe_gt_idle.c:141 xe_gt_idle_disable_pg+0x1/0x2", "clean"),
     ("WARNING: CPU: 0 PID: 1 at drivers/gpu/drm/xe/xe_bo.c:9 xe_bo_f+0x1/0x2", "dirty"),
+    ("WARNING: CPU: 0 PID: 1 at drivers/gpu/drm/xe/xe_gt_clock.c:53 xe_gt_clock_init+0x1/0x2", "dirty"),
     ("BUG: KASAN: slab-use-after-free in xe_gt_idle_disable_pg+0x1/0x2", "dirty"),
     ("WARNING: possible circular locking dependency detected", "dirty")])
 def test_an_orderly_removal_may_only_warn_of_force_wake(text, verdict):
     res = walk("remove", log=[text], rules=klog.load_allowed())[2]
     lines = expect.load("6.12", "patched", "sweep")
     assert res.verdict == verdict and expect.apply(lines, res) == ("expected" if verdict == "clean" else "unexpected")
+
+
+def test_a_probe_may_also_warn_of_registers_of_all_ones():
+    text = "WARNING: CPU: 0 PID: 1 at drivers/gpu/drm/xe/xe_gt_clock.c:53 xe_gt_clock_init+0x1/0x2"
+    assert walk("probe", log=[text], rules=klog.load_allowed())[2].verdict == "clean"
 
 
 def test_an_event_that_does_not_come_is_a_skip():

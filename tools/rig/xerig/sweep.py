@@ -81,10 +81,10 @@ def points(state, recorded):
 
     First every place once: an event's register, message or engine in its phase, or an ioctl. Then every place by what
     came before it, which mostly is another line of the driver; then the rest. Each part goes phase by phase, since a
-    change of phase costs a probe, and evenly through it.
+    change of phase costs a probe, and evenly through it; probe is last, for nobody holds anything there.
     """
     stages, seen = ([], [], []), set()
-    for phase in PHASES:
+    for phase in sorted(PHASES, key=lambda p: p == "probe"):
         before, found = None, ([], [], [])
         for e in recorded[phase]:
             place = (phase, e["kind"], e.get("what", ""), e["kn"] if e["kind"] == IOCTL else e.get("addr"))
