@@ -63,6 +63,6 @@ help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } \
 	      /^##@/ { printf "\n%s\n", substr($$0, 5) } \
 	      /^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@printf '\nBASE=6.12|7.3  CACHE=dir  BASE_SRC=dir  V=1 shows commands\n'
+	@printf '\nBASE=6.12|7.3  CACHE=dir  BASE_SRC=dir  V=1 shows commands\nRESUME=same LIMIT=seconds: matrix, igt, sweep, cycles, mutants go on in slices\n'
 
 .PHONY: hotunplug test setup matrix igt live sweep cycles cover mutants holes kunit check vgpu shell bench report tree refresh series dkms deb help
