@@ -37,6 +37,7 @@
 #define PC_GGTT	     (1u << 24)
 #define FLUSH_GGTT   (1u << 2)
 
+#define REG_MASK  0x7ffffcu
 #define CTX_TS	  0x3a8u
 #define CS_TS	  0x358u
 #define CS_ID	  0x8cu
@@ -81,10 +82,15 @@ static uint64_t addr64(const uint32_t *dw)
 	return dw[0] | (uint64_t)dw[1] << 32;
 }
 
-/* The GGTT is for the ring and batches that run from it: a batch in the PPGTT has no privileges. */
+/* The ring and batches that run from the GGTT may do what a batch in the PPGTT may not. */
+static bool privileged(const struct guc_ctx *c)
+{
+	return !c->depth || c->batch[c->depth - 1].ggtt;
+}
+
 static struct mem_space space(const struct guc_ctx *c, bool ggtt)
 {
-	if (ggtt && (!c->depth || c->batch[c->depth - 1].ggtt))
+	if (ggtt && privileged(c))
 		return MEM_GGTT;
 	return (struct mem_space){ .root = c->root };
 }
@@ -97,7 +103,7 @@ static enum step done(int err)
 /* Offset of a register relative to the engine, or ~0 for one of somebody else. */
 static uint32_t relative(const struct engine *e, uint32_t reg, bool cs)
 {
-	reg &= 0x7ffffc;
+	reg &= REG_MASK;
 	if (cs)
 		return reg < 0x1000 ? reg : reg - 0x2000 < 0x1000 ? reg - 0x2000 : ~0u;
 	return reg - e->mmio_base < 0x1000 ? reg - e->mmio_base : ~0u;
@@ -126,7 +132,7 @@ static uint32_t load_reg(const struct engine *e, const struct guc_ctx *c, uint32
 	case CS_ID:
 		return e->engine_id_reg;
 	default:
-		return 0;
+		return lrc_reg_get(e, c, reg & REG_MASK);
 	}
 }
 
@@ -136,8 +142,11 @@ static void store_reg(const struct engine *e, struct guc_ctx *c, uint32_t reg, b
 	uint32_t rel = relative(e, reg, cs);
 	uint64_t *g;
 
-	if (rel < GPR_FIRST || rel >= GPR_END)
+	if (rel < GPR_FIRST || rel >= GPR_END) {
+		if (privileged(c))
+			lrc_reg_set(e, c, reg & REG_MASK, val);
 		return; /* nothing else a job may set changes what the model does */
+	}
 	g = &c->gpr[(rel - GPR_FIRST) / 8];
 	if (rel & 4)
 		*g = (*g & 0xffffffffu) | (uint64_t)val << 32;
@@ -292,7 +301,7 @@ static enum step batch_start(struct guc_ctx *c, const uint32_t *dw)
 {
 	struct lrc_level to = { .ip = addr64(dw + 1) & ~3ull };
 
-	to.ggtt = !(dw[0] & BB_PPGTT) && (!c->depth || c->batch[c->depth - 1].ggtt);
+	to.ggtt = !(dw[0] & BB_PPGTT) && privileged(c);
 	if (c->depth == 0 || (c->depth == 1 && dw[0] & BB_SECOND))
 		c->depth++;
 	else if (to.ip <= c->batch[c->depth - 1].ip)

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "irq.h"
+#include "lrc_regs.h"
 #include "mem.h"
 #include "vgpu.h"
 
@@ -49,6 +50,7 @@ struct guc_ctx {
 	struct lrc_level batch[LRC_LEVELS - 1];
 	int depth;	   /* 0: in the ring */
 	uint64_t gpr[LRC_GPRS];
+	struct lrc_regs regs;
 	uint64_t ts_base, ts_start_ns; /* context timestamp at, and time of, switch-in */
 	uint32_t loops;		       /* batch jumps since the last finished job */
 	uint64_t jobs;

@@ -9,7 +9,7 @@
 #include "device.h"
 
 #define REG_STATE      0x1000u /* behind the PPHWSP page */
-#define IMAGE_DWORDS   0x34
+#define IMAGE_DWORDS   LRC_REGS_END
 #define DW_RING_HEAD   0x05
 #define DW_RING_TAIL   0x07
 #define DW_RING_START  0x09
@@ -236,6 +236,7 @@ static enum run_result switch_in(struct engine *e, struct guc_ctx *c)
 	c->ring_size = (img[DW_RING_CTL] & 0x1ff000) + 0x1000;
 	c->root = (img[DW_PDP0_LOWER] | (uint64_t)img[DW_PDP0_UPPER] << 32) & ROOT_MASK;
 	c->asid = img[DW_ASID] & ASID_MASK;
+	lrc_regs_load(e, c, img, IMAGE_DWORDS);
 	c->ts_base = img[DW_TIMESTAMP] | (uint64_t)img[DW_TIMESTAMP_U] << 32;
 	c->ts_start_ns = hw_now_ns();
 	atomic_store(&e->ts_base, c->ts_base);
@@ -258,6 +259,7 @@ static enum run_result switch_in(struct engine *e, struct guc_ctx *c)
 
 static void switch_out(struct engine *e, struct guc_ctx *c)
 {
+	uint32_t saved[LRC_REGS_DWORDS], n;
 	uint64_t ts = lrc_timestamp(c);
 
 	atomic_store(&e->active, false);
@@ -267,6 +269,9 @@ static void switch_out(struct engine *e, struct guc_ctx *c)
 	mem_write32(e->h, &c->who, MEM_GGTT, image(c, DW_RING_HEAD), c->ring_head);
 	mem_write32(e->h, &c->who, MEM_GGTT, image(c, DW_TIMESTAMP), (uint32_t)ts);
 	mem_write32(e->h, &c->who, MEM_GGTT, image(c, DW_TIMESTAMP_U), (uint32_t)(ts >> 32));
+	n = lrc_regs_save(e, c, saved);
+	if (n)
+		mem_write(e->h, &c->who, MEM_GGTT, image(c, c->regs.at), saved, 4ul * n);
 }
 
 static enum run_result run(struct engine *e, struct guc_ctx *c)

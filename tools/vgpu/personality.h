@@ -40,6 +40,8 @@ struct personality {
 	const struct range_set *ranges[PERSONALITY_SETS];
 	const struct reg_value *values;
 	size_t nr_values;
+	/* registers a render context has of its own: saved in its image and restored from there */
+	const struct reg_set *context_regs;
 	const struct dword_table *hwconfig; /* what the GuC hands out */
 	uint32_t rp0, rpe, rpn; /* highest, efficient, lowest frequency, unit 50/3 MHz */
 };

@@ -23,6 +23,7 @@ static const struct personality lnl = {
 	.gmch_ctl = 0x00c0, /* 8 MiB of GGTT entries */
 	.regs = { &xe2_regs, &lnl_regs },
 	.ranges = { &xe2_ranges },
+	.context_regs = &xe2_context_regs,
 	.hwconfig = &xe2_hwconfig,
 	.rp0 = 123,
 	.rpe = 72,

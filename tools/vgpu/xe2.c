@@ -61,6 +61,24 @@ static const struct reg_range ranges[] = {
 };
 const struct range_set xe2_ranges = REG_SET(ranges);
 
+/* regs/xe_gt_regs.h; xe_wa.c and xe_tuning.c program them through the first context */
+static const struct reg_def context_regs[] = {
+	{ .off = 0x005588, .name = "WM_CHICKEN3", .masked = true },
+	{ .off = 0x006204, .name = "CHICKEN_RASTER_1", .masked = true },
+	{ .off = 0x006208, .name = "CHICKEN_RASTER_2", .masked = true },
+	{ .off = 0x006210, .name = "FF_MODE" },
+	{ .off = 0x0062a8, .name = "VFLSKPD", .masked = true },
+	{ .off = 0x006604, .name = "XEHP_FF_MODE2" },
+	{ .off = 0x007004, .name = "CACHE_MODE_1", .masked = true },
+	{ .off = 0x007010, .name = "COMMON_SLICE_CHICKEN1", .masked = true },
+	{ .off = 0x007044, .name = "PSS_CHICKEN", .masked = true },
+	{ .off = 0x007300, .name = "COMMON_SLICE_CHICKEN4", .masked = true },
+	{ .off = 0x007304, .name = "COMMON_SLICE_CHICKEN3", .masked = true },
+	{ .off = 0x0083a4, .name = "VF_PREEMPTION", .masked = true },
+	{ .off = 0x0083a8, .name = "VF_SCRATCHPAD", .masked = true },
+};
+const struct reg_set xe2_context_regs = REG_SET(context_regs);
+
 static const uint32_t hwconfig[] = {
 	1,  1, 1, /* slices */
 	2,  1, 4, /* dual subslices */

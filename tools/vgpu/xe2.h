@@ -10,6 +10,8 @@
 extern const struct reg_set xe2_regs;
 /* Engines, MOCS and PAT tables, workarounds. */
 extern const struct range_set xe2_ranges;
+/* 3D pipeline: what workarounds set in each context instead of once. */
+extern const struct reg_set xe2_context_regs;
 /* Agrees with the fuses of xe2_regs. */
 extern const struct dword_table xe2_hwconfig;
 
