@@ -114,26 +114,31 @@ bool regs_is_active(const struct regs *r, uint32_t off)
 		     s->def->self_clear || s->def->masked);
 }
 
-const char *regs_name(const struct regs *r, uint32_t off)
+static const struct reg_range *range_at(const struct regs *r, uint32_t off)
 {
-	const struct reg_slot *s = slot_at(r, off);
-
-	if (s)
-		return s->def->name;
 	for (size_t i = 0; i < r->nr_ranges; i++) {
 		const struct range_set *set = r->ranges[i];
 
 		for (size_t k = 0; set && k < set->n; k++)
 			if (off >= set->ranges[k].start && off < set->ranges[k].end)
-				return set->ranges[k].name;
+				return &set->ranges[k];
 	}
 	return NULL;
 }
 
+const char *regs_name(const struct regs *r, uint32_t off)
+{
+	const struct reg_slot *s = slot_at(r, off);
+	const struct reg_range *range;
+
+	if (s)
+		return s->def->name;
+	range = range_at(r, off);
+	return range ? range->name : NULL;
+}
+
 static void count_unknown(struct regs *r, uint32_t off)
 {
-	if (regs_name(r, off))
-		return;
 	for (size_t i = 0; i < r->nr_unknown; i++) {
 		if (r->unknown[i].off == off) {
 			r->unknown[i].count++;
@@ -165,8 +170,11 @@ uint32_t regs_read(struct vgpu_hw *h, struct regs *r, uint32_t off)
 	uint32_t val = r->cells[off / 4];
 
 	if (!s) {
-		count_unknown(r, off);
-		return val;
+		const struct reg_range *range = range_at(r, off);
+
+		if (!range)
+			count_unknown(r, off);
+		return range && range->reads_as ? range->reads_as : val;
 	}
 	return s->def->read ? s->def->read(h, s->def, s->base, val) : val;
 }
@@ -178,8 +186,12 @@ void regs_write(struct vgpu_hw *h, struct regs *r, uint32_t off, uint32_t val)
 	const struct reg_def *d;
 
 	if (!s) {
-		count_unknown(r, off);
-		r->cells[off / 4] = val;
+		const struct reg_range *range = range_at(r, off);
+
+		if (!range)
+			count_unknown(r, off);
+		if (!range || !range->reads_as)
+			r->cells[off / 4] = val;
 		return;
 	}
 	d = s->def;

@@ -21,8 +21,11 @@ static const struct reg_def defs[] = {
 	{ .off = 0x10, .name = "MASKED", .masked = true, .write = hook },
 };
 
-static const struct reg_range range = { 0x2000, 0x3000, "range" };
-static const struct range_set ranges = { &range, 1 };
+static const struct reg_range range[] = {
+	{ 0x2000, 0x3000, "range" },
+	{ 0x4000, 0x4010, "nothing there", .reads_as = 0xdeadbeef },
+};
+static const struct range_set ranges = REG_SET(range);
 static const struct range_set *const sets[] = { NULL, &ranges };
 
 static int file_setup(void **state)
@@ -110,6 +113,34 @@ static void unknown_counted(void **state)
 	assert_int_equal(r->unknown[0].count, 2);
 	assert_string_equal(regs_name(r, 0x2004), "range");
 	assert_null(regs_name(r, 0x5000));
+}
+
+static void range_without_storage(void **state)
+{
+	struct regs *r = *state;
+
+	for (uint32_t off = 0x4000; off < 0x4010; off += 4) {
+		regs_write(NULL, r, off, off);
+		assert_int_equal(regs_read(NULL, r, off), 0xdeadbeef);
+	}
+	regs_write(NULL, r, 0x4010, 1);
+	assert_int_equal(regs_read(NULL, r, 0x4010), 1);
+	assert_int_equal(r->nr_unknown, 1); /* the last one */
+}
+
+/* IGT's xe_mmap@pci-membarrier: what a program reads in the page it is given for barriers. */
+static void doorbell_page(void **state)
+{
+	struct harness *h = *state;
+
+	for (uint32_t off = 0x7ff000; off < 0x800000; off += 4) {
+		wr(h, off, off);
+		assert_int_equal(rd(h, off), 0xdeadbeef);
+	}
+	vgpu_mmio_write(h->g, 0x7ff002, 1, 1);
+	assert_int_equal(vgpu_mmio_read(h->g, 0x7ff002, 1), 0xad);
+	vgpu_mmio_write(h->g, 0x7ffff8, 1, 8);
+	assert_int_equal(vgpu_mmio_read(h->g, 0x7ffff8, 8), 0xdeadbeefdeadbeef);
 }
 
 static void unknown_bounded(void **state)
@@ -279,6 +310,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(add_refuses, file_setup, file_teardown),
 		cmocka_unit_test_setup_teardown(unknown_counted, file_setup, file_teardown),
 		cmocka_unit_test_setup_teardown(unknown_bounded, file_setup, file_teardown),
+		cmocka_unit_test_setup_teardown(range_without_storage, file_setup, file_teardown),
+		cmocka_unit_test_setup_teardown(doorbell_page, harness_setup_bmg, harness_teardown),
 		TEST(power_on_values),
 		TEST(constants_resist),
 		TEST(forcewake),
