@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "vgpu.h"
+#include "pci.h"
 
 #define WORDS (VGPU_PAGE_SIZE / sizeof(uint64_t))
 
@@ -37,11 +37,18 @@ void bar2_fini(struct vgpu *g)
 	g->bar2.mem = NULL;
 }
 
-static void observe(struct vgpu *g, uint64_t off, uint32_t len, bool write)
+/* False: the access is not done. */
+static bool observe(struct vgpu *g, uint64_t off, uint32_t len, bool write)
 {
+	const char *dir = write ? "write" : "read";
+
 	if (len && atomic_load(&g->gone))
 		vgpu_witness(g, WITNESS_MMIO_AFTER_REMOVE, NULL, off, len, write,
-			     "%s of BAR2 after remove() returned", write ? "write" : "read");
+			     "%s of BAR2 after remove() returned", dir);
+	if (!vgpu_pci_asleep(g))
+		return true;
+	vgpu_witness(g, WITNESS_MMIO_BAD_ACCESS, NULL, off, len, write, "%s of BAR2 in D3hot", dir);
+	return false;
 }
 
 void vgpu_bar2_read(struct vgpu *g, uint64_t off, void *buf, uint32_t len)
@@ -52,8 +59,10 @@ void vgpu_bar2_read(struct vgpu *g, uint64_t off, void *buf, uint32_t len)
 		memset(buf, 0xff, len);
 		return;
 	}
-	observe(g, off, len, false);
-	memcpy(buf, g->bar2.mem + off, len);
+	if (observe(g, off, len, false))
+		memcpy(buf, g->bar2.mem + off, len);
+	else
+		memset(buf, 0xff, len);
 }
 
 void vgpu_bar2_write(struct vgpu *g, uint64_t off, const void *buf, uint32_t len)
@@ -65,7 +74,8 @@ void vgpu_bar2_write(struct vgpu *g, uint64_t off, const void *buf, uint32_t len
 		g->mmio_dead++;
 		return;
 	}
-	observe(g, off, len, true);
+	if (!observe(g, off, len, true))
+		return;
 	/* page-table entries and ring tails must not be seen half written */
 	if (len == 8 && !(off & 7)) {
 		uint64_t val;

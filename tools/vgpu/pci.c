@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * PCI function. Layout of the registers: PCI Local Bus 3.0 chapter 6, PCI
- * Express base specification chapter 7. One MSI vector and no MSI-X, power
- * management, SR-IOV or ROM: what the driver does without them is wanted.
+ * Express base specification chapter 7; PCI Power Management 1.2 chapter 3. One
+ * MSI vector and no MSI-X, SR-IOV or ROM: what the driver does without them is
+ * wanted. Of the power states there are D0 and D3hot, and no PME.
  */
 #include "pci.h"
 
@@ -33,11 +34,17 @@
 #define DEVCAP_FLR	  (1u << 28)
 #define DEVCAP_ROLE_ERROR (1u << 15)
 
+#define PM_CTRL		 (VGPU_CFG_PM + 0x04)
+#define PM_CTRL_STATE	 0x3
+#define PM_CTRL_NO_RESET 0x8 /* the state of the device survives D3hot */
+#define PM_D0		 0
+#define PM_D3HOT	 3
+
 struct vgpu_pci {
 	uint8_t por[256];   /* power-on values; the extended space is all 0 */
 	uint8_t wmask[256]; /* bits a write changes */
 	uint8_t cfg[256];
-	atomic_bool bus_master;
+	atomic_bool bus_master; /* may use the bus: COMMAND says so, and the device is in D0 */
 	pthread_mutex_t lock; /* msi_fd */
 	int msi_fd;
 	atomic_ullong msi, msi_dropped;
@@ -101,13 +108,19 @@ struct vgpu_pci *vgpu_pci_new(const struct personality *p)
 	put16(c + VGPU_CFG_PCIE + 0x12, 0x0011);
 
 	c[VGPU_CFG_MSI] = 0x05;
+	c[VGPU_CFG_MSI + 1] = VGPU_CFG_PM;
 	put16(c + VGPU_CFG_MSI + 0x02, 0x0080); /* one vector, 64-bit address */
+
+	c[VGPU_CFG_PM] = 0x01;
+	put16(c + VGPU_CFG_PM + 0x02, 0x0003); /* version 3 */
+	put16(c + PM_CTRL, PM_CTRL_NO_RESET);
 
 	put16(pci->wmask + CFG_COMMAND, COMMAND_RW);
 	pci->wmask[0x0c] = 0xff; /* cache line size */
 	pci->wmask[0x3c] = 0xff; /* interrupt line */
 	put16(pci->wmask + PCIE_DEVCTL, 0x7fef);
 	put16(pci->wmask + VGPU_CFG_PCIE + 0x10, 0x01c8); /* link control */
+	put16(pci->wmask + PM_CTRL, PM_CTRL_STATE);
 	put16(pci->wmask + VGPU_CFG_MSI + 0x02, 0x0071);
 	put32(pci->wmask + VGPU_CFG_MSI + 0x04, 0xfffffffc);
 	put32(pci->wmask + VGPU_CFG_MSI + 0x08, 0xffffffff);
@@ -126,9 +139,14 @@ void vgpu_pci_free(struct vgpu_pci *pci)
 	free(pci);
 }
 
+bool vgpu_pci_asleep(const struct vgpu *g)
+{
+	return (g->pci->cfg[PM_CTRL] & PM_CTRL_STATE) == PM_D3HOT;
+}
+
 static void update_command(struct vgpu *g)
 {
-	bool on = get16(g->pci->cfg + CFG_COMMAND) & COMMAND_BUS_MASTER;
+	bool on = get16(g->pci->cfg + CFG_COMMAND) & COMMAND_BUS_MASTER && !vgpu_pci_asleep(g);
 
 	if (on == g->pci->bus_master)
 		return;
@@ -159,6 +177,7 @@ void vgpu_cfg_write(struct vgpu *g, uint32_t off, const void *buf, uint32_t len)
 {
 	struct vgpu_pci *pci = g->pci;
 	const uint8_t *in = buf;
+	uint8_t power = pci->cfg[PM_CTRL];
 	bool flr = false;
 
 	if (vgpu_is_dead(g))
@@ -170,6 +189,9 @@ void vgpu_cfg_write(struct vgpu *g, uint32_t off, const void *buf, uint32_t len)
 		if (off == PCIE_DEVCTL + 1 && in[i] & DEVCTL_FLR >> 8)
 			flr = true;
 	}
+	/* a write of a state that there is not is accepted and does nothing */
+	if ((pci->cfg[PM_CTRL] & PM_CTRL_STATE) % PM_D3HOT != PM_D0)
+		pci->cfg[PM_CTRL] = power;
 	if (flr)
 		vgpu_function_reset(g);
 	else
@@ -188,8 +210,8 @@ static uint32_t piece(uint32_t off, uint32_t len)
 	return n;
 }
 
-/* What every trapped access means for the witness, before it is done. */
-static void observe(struct vgpu *g, uint32_t off, uint32_t len, bool write)
+/* What every trapped access means for the witness, before it is done. False: it is not done. */
+static bool observe(struct vgpu *g, uint32_t off, uint32_t len, bool write)
 {
 	const char *dir = write ? "write" : "read";
 	const char *name;
@@ -203,6 +225,11 @@ static void observe(struct vgpu *g, uint32_t off, uint32_t len, bool write)
 	if (piece(off, len) != len)
 		vgpu_witness(g, WITNESS_MMIO_BAD_ACCESS, NULL, off, len, write,
 			     "%s of %u bytes at %#x is not one aligned access", dir, len, off);
+	if (!vgpu_pci_asleep(g))
+		return true;
+	vgpu_witness(g, WITNESS_MMIO_BAD_ACCESS, NULL, off, len, write,
+		     "%s of register %#x in D3hot", dir, off);
+	return false;
 }
 
 void vgpu_bar0_read(struct vgpu *g, uint32_t off, void *buf, uint32_t len)
@@ -210,6 +237,7 @@ void vgpu_bar0_read(struct vgpu *g, uint32_t off, void *buf, uint32_t len)
 	struct vgpu_verdict v;
 	uint8_t *out = buf;
 	size_t all = len;
+	bool awake;
 
 	g->mmio_reads++;
 	if (vgpu_is_dead(g)) {
@@ -219,9 +247,9 @@ void vgpu_bar0_read(struct vgpu *g, uint32_t off, void *buf, uint32_t len)
 	}
 	if (!len)
 		return;
-	observe(g, off, len, false);
+	awake = observe(g, off, len, false);
 	v = vgpu_event(g, EVENT_MMIO_READ, NULL, off, len);
-	if (vgpu_is_dead(g)) {
+	if (!awake || vgpu_is_dead(g)) {
 		memset(buf, 0xff, len);
 		return;
 	}
@@ -248,6 +276,7 @@ void vgpu_bar0_write(struct vgpu *g, uint32_t off, const void *buf, uint32_t len
 	const uint8_t *in = buf;
 	struct vgpu_verdict v;
 	uint8_t bad[8];
+	bool awake;
 
 	g->mmio_writes++;
 	if (vgpu_is_dead(g)) {
@@ -256,9 +285,9 @@ void vgpu_bar0_write(struct vgpu *g, uint32_t off, const void *buf, uint32_t len
 	}
 	if (!len)
 		return;
-	observe(g, off, len, true);
+	awake = observe(g, off, len, true);
 	v = vgpu_event(g, EVENT_MMIO_WRITE, NULL, off, len);
-	if (vgpu_is_dead(g) || v.action == ACTION_DROP)
+	if (!awake || vgpu_is_dead(g) || v.action == ACTION_DROP)
 		return;
 	if (v.action == ACTION_CORRUPT && len <= sizeof(bad)) {
 		memcpy(bad, buf, len);
@@ -314,16 +343,6 @@ int vgpu_msi_wire(struct vgpu_pci *pci, int fd)
 	pci->msi_fd = fd;
 	pthread_mutex_unlock(&pci->lock);
 	return 0;
-}
-
-bool vgpu_msi_wired(struct vgpu_pci *pci)
-{
-	bool wired;
-
-	pthread_mutex_lock(&pci->lock);
-	wired = pci->msi_fd >= 0;
-	pthread_mutex_unlock(&pci->lock);
-	return wired;
 }
 
 void vgpu_msi_fence(struct vgpu_pci *pci)

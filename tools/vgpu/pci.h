@@ -11,6 +11,7 @@
 #define VGPU_CFG_GMCH 0x50
 #define VGPU_CFG_PCIE 0x70
 #define VGPU_CFG_MSI  0xac
+#define VGPU_CFG_PM   0xd0
 
 struct vgpu_pci_stats {
 	uint64_t msi;	      /* sent */
@@ -32,9 +33,12 @@ void vgpu_pci_reset(struct vgpu *g);
 void vgpu_cfg_read(struct vgpu *g, uint32_t off, void *buf, uint32_t len);
 void vgpu_cfg_write(struct vgpu *g, uint32_t off, const void *buf, uint32_t len);
 
+/* vgpu_pci_asleep - in D3hot: BARs do not answer, no DMA, no MSI. Loop thread. */
+bool vgpu_pci_asleep(const struct vgpu *g);
+
 /*
  * vgpu_bar0_read, vgpu_bar0_write - BAR0 accesses that trapped; @off + @len is
- * at most VGPU_BAR0_SIZE. While dead: all ones, dropped. Loop thread.
+ * at most VGPU_BAR0_SIZE. While dead or asleep: all ones, dropped. Loop thread.
  */
 void vgpu_bar0_read(struct vgpu *g, uint32_t off, void *buf, uint32_t len);
 void vgpu_bar0_write(struct vgpu *g, uint32_t off, const void *buf, uint32_t len);
@@ -45,7 +49,6 @@ void vgpu_bar0_write(struct vgpu *g, uint32_t off, const void *buf, uint32_t len
  * (then it stays the caller's). Loop thread.
  */
 int vgpu_msi_wire(struct vgpu_pci *pci, int fd);
-bool vgpu_msi_wired(struct vgpu_pci *pci);
 /* vgpu_msi_fence - waits for an MSI being sent. */
 void vgpu_msi_fence(struct vgpu_pci *pci);
 

@@ -152,6 +152,22 @@ static void beyond_the_end(void **state)
 	assert_int_equal(region_read(h, STUB_BAR2_SIZE, 0), 0);
 }
 
+static void asleep_does_not_answer(void **state)
+{
+	struct harness *h = *state;
+	uint8_t *p = client_map(h);
+	uint32_t v = 3, got;
+
+	vgpu_cfg_write(h->g, VGPU_CFG_PM + 4, &v, 4);
+	assert_int_equal(region_write(h, 0x1000, &v, 4), 0);
+	assert_int_equal(region_read(h, 0x1000, 4), 0);
+	memcpy(&got, body + sizeof(struct vu_region_access), 4);
+	assert_int_equal(got, 0xffffffff);
+	assert_int_equal(p[0x1000], 0);
+	assert_int_equal(harness_witness(h, WITNESS_MMIO_BAD_ACCESS), 2);
+	client_unmap(p);
+}
+
 static void integrated_has_none(void **state)
 {
 	struct harness *h = *state;
@@ -344,6 +360,7 @@ int main(void)
 		T(config_space),
 		T(one_memory),
 		T(beyond_the_end),
+		T(asleep_does_not_answer),
 		cmocka_unit_test_setup_teardown(integrated_has_none, harness_setup, harness_teardown),
 		T(dead_reads_ones),
 		T(dead_drops_trapped_writes),

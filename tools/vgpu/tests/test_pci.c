@@ -58,8 +58,8 @@ static void capabilities(void **state)
 		seen |= 1u << cfg(h, at, 1);
 		at = cfg(h, at + 1, 1);
 	}
-	/* MSI and PCI Express, and neither MSI-X nor power management */
-	assert_int_equal(seen, 1u << 0x05 | 1u << 0x10);
+	/* power management, MSI and PCI Express, and no MSI-X */
+	assert_int_equal(seen, 1u << 0x01 | 1u << 0x05 | 1u << 0x10);
 	assert_int_equal(cfg(h, VGPU_CFG_MSI + 2, 2), 0x0080);
 	assert_int_equal(cfg(h, VGPU_CFG_PCIE + 2, 2) >> 4 & 0xf, 0);
 }
@@ -90,7 +90,8 @@ static void read_only_fields(void **state)
 	identity(state);
 	assert_int_equal(cfg(h, 0x06, 2), 0x0010);
 	assert_int_equal(cfg(h, 0x34, 1), VGPU_CFG_PCIE);
-	assert_int_equal(cfg(h, VGPU_CFG_MSI, 2), 0x0005);
+	assert_int_equal(cfg(h, VGPU_CFG_MSI, 2), VGPU_CFG_PM << 8 | 0x05);
+	assert_int_equal(cfg(h, VGPU_CFG_PM, 4), 0x00030001);
 	assert_int_equal(cfg(h, 0x04, 2) & 1, 0); /* no I/O space */
 	assert_int_equal(h->g->hw->resets[VGPU_RESET_FLR], 0);
 }
@@ -119,6 +120,69 @@ static void bus_master_gates_dma(void **state)
 	harness_bus_master(h, true);
 	assert_int_equal(vgpu_dma_read32(h->g, HARNESS_RAM_IOVA, &v, NULL), DMA_OK);
 	assert_int_equal(v, 0x1234);
+}
+
+static void power(struct harness *h, uint32_t state)
+{
+	cfg_set(h, VGPU_CFG_PM + 4, state, 2);
+}
+
+/* D3hot: only the configuration space answers; what the device has, it keeps. */
+static void asleep(void **state)
+{
+	struct harness *h = *state;
+	uint32_t v = 1;
+
+	assert_int_equal(cfg(h, VGPU_CFG_PM + 2, 2), 3); /* no PME, no D1, no D2 */
+	power(h, 3);
+	assert_int_equal(cfg(h, VGPU_CFG_PM + 4, 2), 0xb);
+	assert_int_equal(cfg(h, 4, 2) & 4, 4); /* COMMAND stays */
+	assert_int_equal(vgpu_dma_read32(h->g, HARNESS_RAM_IOVA, &v, NULL), DMA_NO_BUS_MASTER);
+	assert_false(vgpu_msi(h->g));
+	h->g->hw->n = 0;
+	assert_int_equal(bar0(h, 0x100), 0xffffffff);
+	vgpu_bar0_write(h->g, 0x100, &v, 4);
+	assert_int_equal(h->g->hw->n, 0);
+	assert_int_equal(harness_witness(h, WITNESS_MMIO_BAD_ACCESS), 2);
+	power(h, 0);
+	assert_int_equal(cfg(h, VGPU_CFG_PM + 4, 2), 8);
+	assert_int_equal(vgpu_dma_read32(h->g, HARNESS_RAM_IOVA, &v, NULL), DMA_OK);
+	assert_true(vgpu_msi(h->g));
+	assert_int_equal(bar0(h, 0x100), 0);
+	assert_int_equal(harness_witness(h, WITNESS_MMIO_BAD_ACCESS), 2);
+}
+
+static void no_such_power_state(void **state)
+{
+	struct harness *h = *state;
+
+	for (uint32_t now = 0; now <= 3; now += 3) {
+		power(h, now);
+		power(h, 1);
+		assert_int_equal(cfg(h, VGPU_CFG_PM + 4, 2), 8 | now);
+		power(h, 2);
+		assert_int_equal(cfg(h, VGPU_CFG_PM + 4, 2), 8 | now);
+	}
+	/* one byte behind is not the state */
+	cfg_set(h, VGPU_CFG_PM + 5, 0, 1);
+	assert_int_equal(cfg(h, VGPU_CFG_PM + 4, 2), 0xb);
+}
+
+static void bus_master_while_asleep(void **state)
+{
+	struct harness *h = *state;
+	uint32_t v;
+
+	power(h, 3);
+	harness_bus_master(h, false);
+	harness_bus_master(h, true);
+	assert_int_equal(vgpu_dma_read32(h->g, HARNESS_RAM_IOVA, &v, NULL), DMA_NO_BUS_MASTER);
+	harness_bus_master(h, false);
+	power(h, 0);
+	assert_int_equal(vgpu_dma_read32(h->g, HARNESS_RAM_IOVA, &v, NULL), DMA_NO_BUS_MASTER);
+	power(h, 3);
+	vgpu_function_reset(h->g);
+	assert_false(vgpu_pci_asleep(h->g));
 }
 
 static void msi(void **state)
@@ -339,6 +403,9 @@ int main(void)
 		T(read_only_fields),
 		T(write_beyond_first_page),
 		T(bus_master_gates_dma),
+		T(asleep),
+		T(no_such_power_state),
+		T(bus_master_while_asleep),
 		T(msi),
 		T(msi_full_counter_does_not_block),
 		T(msi_refuses_other_files),
