@@ -80,27 +80,10 @@ static const struct argp argp = {
 	       "orderly end, 1 if the device cannot be set up, 2 wrong use.",
 };
 
-/*
- * Waits for input. A driver's next register access mostly follows within this time of the last one,
- * and waking up costs more than looking again; a device that is left alone sleeps all the same.
- */
-#define LINGER_US 50
-
-static int wait_input(struct pollfd *p, nfds_t n, uint64_t last_us)
-{
-	int ready;
-
-	do
-		ready = poll(p, n, 0);
-	while (!ready && vgpu_now_us() - last_us < LINGER_US);
-	return ready ? ready : poll(p, n, -1);
-}
-
 /* Runs until somebody wants the end. */
 static void loop(struct transport *t, struct control *c, int sig_fd)
 {
 	struct pollfd p[4 + CONTROL_CLIENTS];
-	uint64_t last_us = 0;
 
 	while (!c->shutdown) {
 		nfds_t n = 3;
@@ -110,7 +93,7 @@ static void loop(struct transport *t, struct control *c, int sig_fd)
 		p[2] = (struct pollfd){ .fd = vgpu_events_fd(t->g->events), .events = POLLIN };
 		if (c->listen_fd >= 0)
 			n += control_poll(c, p + 3);
-		if (wait_input(p, n, last_us) < 0) {
+		if (poll(p, n, -1) < 0) {
 			if (errno == EINTR)
 				continue;
 			log_error("poll: %s", strerror(errno));
@@ -118,10 +101,8 @@ static void loop(struct transport *t, struct control *c, int sig_fd)
 		}
 		if (p[0].revents)
 			return;
-		if (p[1].revents) {
+		if (p[1].revents)
 			transport_ready(t);
-			last_us = vgpu_now_us();
-		}
 		if (p[2].revents)
 			vgpu_events_ready(t->g);
 		if (n > 3)

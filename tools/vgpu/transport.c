@@ -12,10 +12,22 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "log.h"
+
 /* How long a client may leave its receive buffer full before it is dropped. */
 #define SEND_PATIENCE_MS 1000
 /* Messages handled before others (the control socket) get their turn. */
 #define BUDGET 64
+/*
+ * Received at once: header and body of what comes most often, an access to a register. Only messages
+ * without descriptors are shorter; what a read has got beyond one of them belongs to the next.
+ */
+#define READ_AHEAD (sizeof(struct vu_header) + sizeof(struct vu_region_access))
+/*
+ * A driver's next register access mostly follows within this time of the last one, and waking up
+ * costs more than looking again; a device that is left alone sleeps all the same.
+ */
+#define LINGER_US 50
 
 /* ---- socket ----------------------------------------------------------------------- */
 
@@ -115,7 +127,7 @@ static int connection_send(void *ctx, const void *data, size_t len, int fd)
 
 int connection_init(struct connection *c, struct vgpu *g, const struct transport_ops *ops, void *ctx)
 {
-	*c = (struct connection){ .ops = ops, .ctx = ctx, .need = sizeof(struct vu_header) };
+	*c = (struct connection){ .ops = ops, .ctx = ctx };
 	c->buf = malloc(VGPU_VU_MAX_MSG);
 	if (!c->buf)
 		return -ENOMEM;
@@ -142,12 +154,12 @@ void connection_fini(struct connection *c)
 	c->buf = NULL;
 }
 
-/* Receives up to the end of the present part. 1: complete, 0: wait, negative: over. */
-static int receive(struct connection *c)
+/* Receives until there are @need bytes. 1: there are, 0: wait, negative: over. */
+static int receive(struct connection *c, size_t need)
 {
-	while (c->need) {
-		ssize_t n = c->ops->recv(c->ctx, c->buf + c->msg.len, c->need, c->msg.fds,
-					 &c->msg.nfds);
+	while (c->msg.len < need) {
+		size_t room = (need > READ_AHEAD ? need : READ_AHEAD) - c->msg.len;
+		ssize_t n = c->ops->recv(c->ctx, c->buf + c->msg.len, room, c->msg.fds, &c->msg.nfds);
 
 		if (n == -EAGAIN)
 			return 0;
@@ -163,38 +175,53 @@ static int receive(struct connection *c)
 			return (int)n;
 		}
 		c->msg.len += (size_t)n;
-		c->need -= (size_t)n;
 	}
 	return 1;
+}
+
+/* Executes the message of @size bytes at the start of the buffer; the rest moves there. */
+static int execute(struct connection *c, size_t size)
+{
+	size_t rest = c->msg.len - size;
+	struct vu_message m = c->msg;
+	int r;
+
+	m.len = size;
+	if (rest)
+		m.nfds = 0;
+	else
+		c->msg.nfds = 0;
+	r = vfio_user_handle(&c->vu, &m);
+	memmove(c->buf, c->buf + size, rest);
+	c->msg.len = rest;
+	return r;
 }
 
 int connection_pump(struct connection *c, unsigned int budget)
 {
 	const struct vu_header *h = (const struct vu_header *)c->buf;
 
-	while (budget) {
+	/* what was read ahead and is whole, too: nobody would wake us up for it */
+	while (budget || (c->msg.len >= sizeof(*h) && c->msg.len >= h->size)) {
+		int r = receive(c, sizeof(*h));
 		const char *why;
-		int r = receive(c);
 
 		if (r <= 0)
 			return r;
-		if (c->msg.len == sizeof(*h)) {
-			/* before any of it is trusted: the size says how much to read */
-			why = vfio_user_check_header(h);
-			if (why) {
-				log_error("vfio-user: malformed message: %s", why);
-				return -EPROTO;
-			}
-			c->need = h->size - sizeof(*h);
-			if (c->need)
-				continue;
+		/* before any of it is trusted: the size says how much to read */
+		why = vfio_user_check_header(h);
+		if (why) {
+			log_error("vfio-user: malformed message: %s", why);
+			return -EPROTO;
 		}
-		r = vfio_user_handle(&c->vu, &c->msg);
+		r = receive(c, h->size);
+		if (r <= 0)
+			return r;
+		r = execute(c, h->size);
 		if (r)
 			return r;
-		c->msg.len = 0;
-		c->need = sizeof(*h);
-		budget--;
+		if (budget)
+			budget--;
 	}
 	return 1;
 }
@@ -294,13 +321,22 @@ static void take_client(struct transport *t)
 
 void transport_ready(struct transport *t)
 {
+	unsigned int budget = BUDGET;
+	uint64_t last_us;
 	int r;
 
 	if (t->client_fd < 0) {
 		take_client(t);
 		return;
 	}
-	r = connection_pump(&t->conn, BUDGET);
+	last_us = vgpu_now_us();
+	do {
+		r = connection_pump(&t->conn, 1);
+		if (r > 0) {
+			last_us = vgpu_now_us();
+			budget--;
+		}
+	} while (r >= 0 && budget && vgpu_now_us() - last_us < LINGER_US);
 	if (r < 0) {
 		log_info("vfio-user: client %s", r == -EPIPE ? "left" : "dropped");
 		drop_client(t);

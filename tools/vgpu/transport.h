@@ -32,7 +32,6 @@ struct connection {
 	struct vfio_user vu;
 	struct vu_message msg; /* the one being received; msg.data is buf */
 	uint8_t *buf;
-	size_t need; /* bytes of it to come, header first */
 };
 
 /* connection_init - a client has come. Returns 0 or -ENOMEM. */

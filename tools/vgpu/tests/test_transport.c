@@ -116,7 +116,9 @@ static void budget(void **state)
 		put(&t, VU_DEVICE_RESET, NULL, 0);
 	assert_int_equal(connection_init(&c, h->g, &tape_ops, &t), 0);
 	assert_int_equal(connection_pump(&c, 4), 1);
-	assert_int_equal(h->g->hw->resets[VGPU_RESET_FLR], 3);
+	/* one more when it has come with the last of the four: nothing whole stays behind */
+	assert_in_range(h->g->hw->resets[VGPU_RESET_FLR], 3, 4);
+	assert_true(c.msg.len < sizeof(struct vu_header));
 	assert_int_equal(connection_pump(&c, 100), 0);
 	assert_int_equal(h->g->hw->resets[VGPU_RESET_FLR], 9);
 	connection_fini(&c);
@@ -355,14 +357,18 @@ static void mapping_with_a_descriptor(void **state)
 	struct iovec iov = { &m, sizeof(m) };
 	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
 			     .msg_controllen = sizeof(control) };
+	const struct vu_header reset = { .command = VU_DEVICE_RESET, .size = sizeof(reset) };
 	uint32_t v;
 	int a = harness_dial(&n->at);
 
+	/* the descriptor comes in a read that begins with messages too short for one */
 	send_fds(a, hello, sizeof(hello), 0);
+	send_fds(a, &reset, sizeof(reset), 0);
 	control.align = (struct cmsghdr){ CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
 	memcpy(CMSG_DATA(&control.align), &n->h->ram_fd, sizeof(int));
 	assert_int_equal(sendmsg(a, &mh, 0), sizeof(m));
 	turn(n);
+	harness_bus_master(n->h, true);
 	ram32_set(n->h, 16, 0xc0ffee);
 	assert_int_equal(vgpu_dma_read32(n->h->g, 0x10010, &v, NULL), DMA_OK);
 	assert_int_equal(v, 0xc0ffee);
