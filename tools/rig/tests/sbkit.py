@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Shared by the set-up and series tests: a tiny kernel, a repository and a cache of one's own."""
+"""Shared by the set-up and series tests: files, fake programs, and commits on a tiny kernel."""
 
 import os
 import stat
-
-import pytest
-
-from xerig import base as bases
-from xerig import host, paths, sources
+import subprocess
 
 MAKEFILE = "VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 117\nNAME = Test\n"
+NEW = "drivers/gpu/drm/xe/xe_dma.c"
+DOC = "Documentation/gpu/xe/xe_unplug.rst"
 XE_C = "int xe_a(void)\n{\n\treturn 1;\n}\n\nint xe_b(void)\n{\n\treturn 2;\n}\n"
 
 
@@ -27,40 +25,29 @@ def program(folder, name, script):
     return write(folder / name, f"#!/bin/sh\n{script}\n", 0o755)
 
 
-@pytest.fixture
-def world(tmp_path, monkeypatch):
-    """A repository with a base 6.12, the tiny kernel of it, an empty cache, a PATH shim folder."""
-    repo = tmp_path / "repo"
-    for name in ("6.12", "7.3"):
-        write(repo / "patches" / name / "base",
-              f"package linux-source-{name}\nversion {name}.1-1\nsha256 {'0' * 64}\nsuites trixie\n")
-    kernel = tmp_path / "kernel"
-    write(kernel / "Makefile", MAKEFILE)
-    write(kernel / "drivers/gpu/drm/xe/xe.c", XE_C)
-    write(kernel / "drivers/gpu/drm/xe/Makefile", "xe-y += xe.o\n")
-    write(kernel / "include/drm/drm.h", "#define DRM 1\n")
-    write(kernel / "scripts/run.sh", "#!/bin/sh\n", 0o755)
-    shims = tmp_path / "shims"
-    shims.mkdir()
-    monkeypatch.setattr(paths, "REPO", repo)
-    monkeypatch.setattr(paths, "OUT", repo / "out")
-    monkeypatch.setenv("PATH", f"{shims}:{os.environ['PATH']}")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    for name in ("BASE_SRC", "CACHE", "V"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(host, "DPKG_STATUS", write(tmp_path / "dpkg-status", ""))
-
-    class World:
-        pass
-
-    w = World()
-    w.tmp, w.repo, w.kernel, w.shims = tmp_path, repo, kernel, shims
-    w.cache = paths.Cache(tmp_path / "cache")
-    w.base = bases.load("6.12")
-    w.source = sources.Source(kernel, "6.12.117-1", "key-of-tiny-kernel")
-    return w
-
-
 def executable(path):
     """Whether a file may be executed."""
     return bool(path.stat().st_mode & stat.S_IXUSR)
+
+
+def commit(folder, message):
+    """git add and commit of everything, as a developer would."""
+    env = dict(os.environ, GIT_AUTHOR_NAME="Dev", GIT_AUTHOR_EMAIL="dev@example.org",
+               GIT_COMMITTER_NAME="Dev", GIT_COMMITTER_EMAIL="dev@example.org")
+    subprocess.run(["git", "-C", folder, "add", "--sparse", "-A"], check=True)
+    subprocess.run(["git", "-C", folder, "commit", "-q", "-m", message], check=True, env=env)
+
+
+def develop(folder, sample="drivers/gpu/drm/xe/xe.c"):
+    """Three commits: an edit; a new file with an edit; a change of the new file and a new document."""
+    file = folder / sample
+    file.write_text("/* first */\n" + file.read_text())
+    commit(folder, "drm/xe: Say what comes first\n\nA user cannot see what comes first.\n\nFixes: 0123456789ab (\"x\")")
+    write(folder / NEW, "int a;\nint b;\nint c;\n")
+    file.write_text(file.read_text() + "/* last */\n")
+    commit(folder, "drm/xe/dma: Track mappings – all of them\n\nLeaks show as oopses.\n\n  indented\n\nTail."
+           f"\n\nAdds: {NEW}\n\nLink: https://example.org/x")
+    write(folder / NEW, "int a;\nint changed;\nint c;\nint d;\n")
+    write(folder / DOC, "Unplug\n======\n")
+    write(folder / "scripts/new.sh", "#!/bin/sh\n", 0o755)
+    commit(folder, "drm/xe: Change the new file")

@@ -6,9 +6,8 @@ import subprocess
 
 import pytest
 
-from sbkit import XE_C, world, write  # noqa: F401
-from test_check import series  # noqa: F401
-from xerig import applies, apt, checkout, errors, kernel_files, tree
+from sbkit import XE_C, write
+from xerig import applies, apt, errors, kernel_files
 from xerig import base as bases
 
 FILE = "drivers/gpu/drm/xe/xe.c"

@@ -5,9 +5,8 @@ import json
 
 import pytest
 
-from sbkit import program, world, write  # noqa: F401
-from xerig import allow, check, checkout, errors, kunit, lint, paths, sources, tree
-from test_tree import commit, develop
+from sbkit import commit, write
+from xerig import allow, check, checkout, errors, klog, kunit, lint, paths, sources, tree
 
 GCC = "/c/build/6.12-1/src/drivers/gpu/drm/xe/xe_bo.c:120:6: warning: unused variable 'x' [-Wunused-variable]"
 SPARSE = "../drivers/gpu/drm/xe/xe_bo.c:12:6: warning: context imbalance in 'f' - wrong count at exit"
@@ -41,8 +40,9 @@ def test_reviewed_list_needs_reasons_and_forgets(tmp_path):
 
 def test_shipped_lists_are_in_order():
     for path in (paths.REPO / "tools/check").glob("*.allow"):
-        if path.stem != "kunit":
+        if path != kunit.ALLOW:
             allow.load(path.stem, "6.12")
+    assert klog.load_allowed(kunit.ALLOW)
 
 
 def test_checkpatch_lines():
@@ -50,24 +50,6 @@ def test_checkpatch_lines():
             "0001-x.patch:13: CHECK:BIT_MACRO: Prefer\ntotal: 0 errors\n")
     assert check.checkpatch_findings(text, "m") == ["m:12: WARNING:LONG_LINE: line length of 120 exceeds 100 columns",
                                                     "m:13: CHECK:BIT_MACRO: Prefer"]
-
-
-@pytest.fixture
-def series(world, monkeypatch):
-    """A series of three patches on the tiny kernel, tools as shims."""
-    monkeypatch.setattr(sources, "ensure", lambda base, cache: world.source)
-    monkeypatch.setattr(allow, "FOLDER", world.tmp / "lists")
-    checkout.make(world.base, world.source, world.cache)
-    develop(tree.checkout_folder(world.base))
-    checkout.refresh(world.base, world.source, world.cache)
-    paths.remove(tree.checkout_folder(world.base))
-    write(world.kernel / "scripts/checkpatch.pl",
-          'my $f = $ARGV[-1]; print "$f:3: WARNING:SOMETHING: bad\\n" if $f =~ /0002-/;')
-    write(world.kernel / "scripts/kernel-doc",
-          "#!/bin/sh\nfor f; do grep -n undocumented $f | sed \"s|^\\([0-9]*\\):.*|$f:\\1: warning: not described|\" >&2;"
-          " done\nexit 0\n", 0o755)
-    program(world.shims, "spatch", "echo drivers/gpu/drm/xe/xe.c:3:1-2: drmm action f calls g")
-    return world
 
 
 def run(world, *steps):
@@ -155,23 +137,37 @@ REPORT = {"name": "KUnit Test Group", "sub_groups": [
 
 
 def test_kunit_results_are_counted_per_suite():
-    o = kunit.parse("uml", json.dumps(REPORT), "all quiet\n")
+    o = kunit.parse("uml", json.dumps(REPORT))
     assert o.suites["xe_pci"] == {"PASS": 1, "FAIL": 0, "SKIP": 1, "ERROR": 0}
     assert o.failed == ["xe_dma.b"] and not o.ok
     assert kunit.table(o)[1].startswith("xe_dma") and kunit.table(o)[-1].split() == ["total", "2", "1", "1"]
 
 
+def good():
+    """Outcome of a suite that passes."""
+    return kunit.Outcome("uml", {"s": dict.fromkeys(kunit.STATUSES, 0) | {"PASS": 1}})
+
+
 def test_kunit_without_a_pass_or_with_a_splat_is_not_ok(tmp_path):
-    assert not kunit.Outcome("uml", {}, [], []).ok
-    good = {"name": "KUnit Test Group", "sub_groups": [{"name": "s", "test_cases": [{"name": "a", "status": "PASS"}]}]}
-    assert kunit.parse("uml", json.dumps(good), "").ok
-    log = ("[   1.0] WARNING: CPU: 0 PID: 9 at arch/um/drivers/virt-pci.c:1005 f+0x1\n"
-           "[   1.1] WARNING: drivers/gpu/drm/ttm/ttm_device.c:192 at g+0x2, CPU#0: kunit/1\n"
-           "[   1.2] WARNING: CPU: 0 PID: 9 at drivers/gpu/drm/xe/xe_dma.c:7 h+0x3\n"
-           "[   1.3] DMA-API: preallocated 65536 debug entries\n"
-           "[   1.3] BUG: KASAN: slab-use-after-free in k\n")
-    o = kunit.parse("uml", json.dumps(good), log)
-    assert len(o.splats) == 2 and "xe_dma.c" in o.splats[0] and "KASAN" in o.splats[1] and not o.ok
+    assert not kunit.Outcome("uml").ok and good().ok
+    rules = write(tmp_path / "kunit.allow", "where=uml /^WARNING at .*virt-pci/ why\nbase=7.3 /ttm_device/ why\n/preallocated/ why\n")
+    warnings = ("CPU: 0 PID: 9 at arch/um/drivers/virt-pci.c:1005 f+0x1", "drivers/gpu/drm/ttm/ttm_device.c:192 at g+0x2, CPU#0: kunit/1",
+                "CPU: 0 PID: 9 at drivers/gpu/drm/xe/xe_dma.c:7 h+0x3")
+    lines = [s for w in warnings for s in ("------------[ cut here ]------------", f"WARNING: {w}", "---[ end trace 0 ]---", "ok 1 a")]
+    lines += ["DMA-API: preallocated 65536 debug entries", "BUG: KASAN: slab-use-after-free in k"]
+    log = "".join(f"[    1.{n:06}] {s}\n" for n, s in enumerate(lines))
+    o = good()
+    o.hear(log, "7.3", rules)
+    assert len(o.splats) == 2 and "xe_dma.c" in o.splats[0] and "KASAN" in o.splats[1] and not o.ok and not o.idle
+    o.hear(log, "6.12", rules)
+    assert len(o.splats) == 3 and "ttm_device" in o.splats[0]
+
+
+def test_a_line_of_kunits_list_that_nothing_says_any_more_has_to_leave(tmp_path):
+    rules = write(tmp_path / "kunit.allow", "where=uml /gone/ why\nwhere=x86 /elsewhere/ why\nbase=7.3 /later/ why\n")
+    o = good()
+    o.hear("[    1.000000] all quiet\n", "6.12", rules)
+    assert o.idle == ["gone"] and not o.ok and "nothing says any more: gone" in o.problems()[0]
 
 
 @pytest.mark.parametrize("build", ["drivers/gpu/drm/xe/xe_dma.c:3:1: error: expected ';'", "CONFIG_X is not in .config"])

@@ -3,9 +3,7 @@
 
 import pytest
 
-from sbkit import world, write  # noqa: F401
-from test_check import series  # noqa: F401
-from test_tree import commit
+from sbkit import commit, write
 from xerig import base as bases
 from xerig import check, checkout, eachpatch, kernel, lint, matrix, tree
 

@@ -3,7 +3,7 @@
 
 import pytest
 
-from sbkit import program, world, write  # noqa: F401
+from sbkit import program, write
 from xerig import buildtree, errors, kconfig, kernel, sources, tree
 
 XE = "drivers/gpu/drm/xe/xe.c"

@@ -157,7 +157,7 @@ def hunt(monkeypatch, tmp_path):
         monkeypatch.setattr(mutants.expect, "load", lambda *_a: [])
         from xerig import guest_kunit
         monkeypatch.setattr(guest_kunit, "on_machine",
-                            lambda *_a: SimpleNamespace(ok=kunit_ok, failed=[] if kunit_ok else ["s.case"], splats=[]))
+                            lambda *_a: SimpleNamespace(ok=kunit_ok, problems=lambda: ["failed s.case"]))
         s = SimpleNamespace(base=SimpleNamespace(name="6.12"), variant="plain", cache=None, facts=lambda *_a: {
             "base": "6.12", "side": "patched", "kernel": "plain", "iommu": "on", "gpu": "lnl"},
             machine_of=lambda *_a: boot.Machine([], None, None, None), sides={"patched": SimpleNamespace(kernel=None)})

@@ -5,8 +5,7 @@ import subprocess
 
 import pytest
 
-from sbkit import program, world, write  # noqa: F401
-from test_tree import develop
+from sbkit import develop, program, write
 from xerig import base as bases
 from xerig import checkout, debian, errors, kernel, outoftree, paths, sources, tree
 

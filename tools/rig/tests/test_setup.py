@@ -8,7 +8,7 @@ import tarfile
 
 import pytest
 
-from sbkit import program, world, write  # noqa: F401
+from sbkit import program, write
 from xerig import apt, cli, disk, errors, host, paths, rootfs, setup, sources
 from xerig import base as bases
 

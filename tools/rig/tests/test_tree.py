@@ -7,38 +7,13 @@ import subprocess
 
 import pytest
 
-from sbkit import executable, program, world, write  # noqa: F401
+from sbkit import DOC, NEW, develop, executable, write
 from xerig import base as bases
 from xerig import checkout, errors, git, patchfile, paths, recipients, sources, tree
 
-NEW = "drivers/gpu/drm/xe/xe_dma.c"
-DOC = "Documentation/gpu/xe/xe_unplug.rst"
 MAINTAINERS = """print "Ann Bee <ann\\@example.org> (supporter:XE)\\nxe\\@lists.example.org (open list:XE)\\n";
 print "Zoë <z\\@example.org> (reviewer)\\ndoc\\@lists.example.org (open list:DOC)\\n" if `grep -c xe_unplug $ARGV[-1]` > 0;
 """
-
-
-def commit(folder, message):
-    """git add and commit of everything, as a developer would."""
-    env = dict(os.environ, GIT_AUTHOR_NAME="Dev", GIT_AUTHOR_EMAIL="dev@example.org",
-               GIT_COMMITTER_NAME="Dev", GIT_COMMITTER_EMAIL="dev@example.org")
-    subprocess.run(["git", "-C", folder, "add", "--sparse", "-A"], check=True)
-    subprocess.run(["git", "-C", folder, "commit", "-q", "-m", message], check=True, env=env)
-
-
-def develop(folder, sample="drivers/gpu/drm/xe/xe.c"):
-    """Three commits: an edit; a new file with an edit; a change of the new file and a new document."""
-    file = folder / sample
-    file.write_text("/* first */\n" + file.read_text())
-    commit(folder, "drm/xe: Say what comes first\n\nA user cannot see what comes first.\n\nFixes: 0123456789ab (\"x\")")
-    write(folder / NEW, "int a;\nint b;\nint c;\n")
-    file.write_text(file.read_text() + "/* last */\n")
-    commit(folder, "drm/xe/dma: Track mappings – all of them\n\nLeaks show as oopses.\n\n  indented\n\nTail."
-           f"\n\nAdds: {NEW}\n\nLink: https://example.org/x")
-    write(folder / NEW, "int a;\nint changed;\nint c;\nint d;\n")
-    write(folder / DOC, "Unplug\n======\n")
-    write(folder / "scripts/new.sh", "#!/bin/sh\n", 0o755)
-    commit(folder, "drm/xe: Change the new file")
 
 
 def snapshot(repo):

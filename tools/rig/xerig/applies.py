@@ -11,7 +11,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import apt, errors, git, kernel_files, paths, tree, ui
+from . import apt, errors, git, kernel_files, paths, sources, tree, ui
 
 EXACT, FUZZ, MERGE, CONFLICT, LATER = "exact", "fuzz", "merge", "conflict", "not needed"
 
@@ -60,7 +60,7 @@ def offered(base, cache):
             continue
         for version in source.versions(base.package):
             plain = version.split("~")[0]
-            if kernel_files.of_series(base.name, version) and (
+            if sources.of_series(base.name, version) and (
                     plain not in found or "~" in found[plain][0] and "~" not in version):
                 found[plain] = (version, suite, source)
     if not found:

@@ -41,7 +41,9 @@ def on_machine(base, machine, out, cache, after=None):
         except (agent.GuestTimeout, agent.GuestGone, agent.GuestOops) as e:
             raise errors.InfraError(f"the guest broke during KUnit: {e} (log: {out}/console.log)") from None
     (out / "kernel.log").write_text("".join(texts))
-    # Each module reports as if it were alone.
-    outcome = kunit.join(kunit.parse_ktap(base, text, cache, "x86") for text in texts)
+    outcome = kunit.Outcome("x86")
+    for text in texts:  # each module reports as if it were alone
+        outcome.add(kunit.parse_ktap(base, text, cache))
+    outcome.hear("".join(texts), base.name)
     outcome.seconds = time.monotonic() - began
     return outcome

@@ -4,8 +4,7 @@
 import json
 import subprocess
 
-from . import apt, disk, errors, paths, sources, ui
-from .sources import of_series  # noqa: F401
+from . import apt, disk, errors, paths, ui
 
 # Besides what the series touches: what it may touch next, so that an edit needs no download.
 USUAL = ("drivers/gpu/drm/xe", "drivers/gpu/drm/ttm", "include/drm", "include/uapi/drm", "MAINTAINERS")

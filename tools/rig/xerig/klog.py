@@ -126,9 +126,7 @@ def entries(records):
         elif cut:
             group.append(r)
             if _END.match(r.text):
-                cut = False
-                last, group = group, []
-                group = last  # a "Mapped at" trace may follow and belongs to it
+                cut = False  # a "Mapped at" trace may follow and belongs to it
         elif group and (_INSIDE.match(r.text) or _RULE.match(r.text) or _END.match(r.text)):
             group.append(r)
         elif _START.match(r.text) or (_RULE.match(r.text) and r.level <= 4):

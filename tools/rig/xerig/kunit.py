@@ -2,7 +2,8 @@
 """KUnit suites through the kernel's own kunit.py: on UML, and KTAP from a guest's log.
 
 kunit.py builds in an object folder of the base's build tree, so an edited driver is re-tested in
-seconds. It does not fail on a WARN: the log is read for those, against a reviewed list.
+seconds. It does not fail on a WARN: the log is read for those as that of a cell is, against a reviewed
+list of its own.
 """
 
 import json
@@ -12,7 +13,7 @@ import subprocess
 import sys
 
 from . import base as bases
-from . import buildtree, cmd, errors, paths, procs, sources, tree, ui
+from . import buildtree, cmd, errors, klog, paths, procs, sources, tree, ui
 
 DRIVER_CONFIG = "drivers/gpu/drm/xe"
 # TTM's ttm_bo_reserve_deadlock locks itself out on purpose. Lockdep says so, and nothing more from then on.
@@ -20,18 +21,16 @@ FILTER = "module!=ttm_bo_test"
 # Parameters of a guest kernel that is to run suites; 6.12 ignores the second, which it does not know.
 GUEST_ARGS = ("kunit.enable=1", "kunit.autorun=1")
 ALLOW = paths.REPO / "tools" / "check" / "kunit.allow"
-SPLAT = re.compile(r"(WARNING: .*|BUG: .*|Kernel panic.*|possible circular locking.*|UBSAN: .*|refcount_t: .*|"
-                   r"INFO: (?:possible|trying to register|task .* blocked|rcu_).*|general protection fault.*|"
-                   r"DMA-API: (?!preallocated|debugging enabled).*)$")
 STATUSES = ("PASS", "FAIL", "SKIP", "ERROR")
 
 
 class Outcome:
-    """suites: name -> {"PASS": n, ...}; failed: names of tests; splats: kernel-log lines; seconds."""
+    """suites: name -> {"PASS": n, ...}; failed: names of tests; splats: titles of the log; idle: lines of the
+    reviewed list that nothing said; seconds."""
 
-    def __init__(self, where, suites, failed, splats, seconds=0.0):
-        self.where, self.suites, self.failed = where, suites, failed
-        self.splats, self.seconds = splats, seconds
+    def __init__(self, where, suites=(), failed=()):
+        self.where, self.suites, self.failed = where, dict(suites), list(failed)
+        self.splats, self.idle, self.seconds = [], [], 0.0
 
     def count(self, status):
         """Tests with a status."""
@@ -39,13 +38,31 @@ class Outcome:
 
     @property
     def ok(self):
-        """Something ran, nothing failed, the log is silent."""
-        return bool(self.count("PASS")) and not self.failed and not self.splats
+        """Something ran, nothing failed, the log says what the list knows."""
+        return bool(self.count("PASS")) and not self.problems()
+
+    def problems(self):
+        """A line each: failed tests, what the log says, lines of the list that have to leave it."""
+        return ([f"failed {n}" for n in self.failed] + [f"kernel log: {s}" for s in self.splats] +
+                [f"{ALLOW.name}: nothing says any more: {i}" for i in self.idle])
+
+    def add(self, other):
+        """The suites of another report of the same place."""
+        self.suites.update(other.suites)
+        self.failed += other.failed
+
+    def hear(self, log, base, allow=ALLOW):
+        """Judges the kernel log of all suites; base: its name."""
+        facts = {"where": self.where, "base": base}
+        said = [e for e in klog.entries(klog.parse_console(log.splitlines())) if e.kind != "line"]
+        rules = [r for r in klog.load_allowed(allow) if r.applies(facts)]
+        self.splats = [e.title for e in klog.judge(said, rules, facts)]
+        self.idle = [r.pattern.pattern for r in rules if not any(r.pattern.search(e.title) for e in said)]
 
     def as_dict(self):
         """For JSON."""
         return {"where": self.where, "ok": self.ok, "suites": self.suites, "failed": self.failed,
-                "splats": self.splats, "seconds": round(self.seconds, 1)}
+                "splats": self.splats, "idle": self.idle, "seconds": round(self.seconds, 1)}
 
 
 def run_uml(base, side="patched", cache=None):
@@ -74,11 +91,11 @@ def run_uml(base, side="patched", cache=None):
         said = _watched(argv, built.src, env)
         (objects / "kunit.log").write_text(said, encoding="utf-8")
         if not report.exists():
-            progress.fail()
+            progress.end()
             raise _not_run(base, said, objects)
         built.built(overlay, "uml")
-        outcome = parse("uml", report.read_text(encoding="utf-8"),
-                        (objects / "test.log").read_text(encoding="utf-8", errors="replace"))
+        outcome = parse("uml", report.read_text(encoding="utf-8"))
+        outcome.hear((objects / "test.log").read_text(encoding="utf-8", errors="replace"), base.name)
         outcome.seconds = progress.done(f"{outcome.count('PASS')} passed")
         times = cache.read_state("build-times")
         times[name] = round(outcome.seconds, 1)
@@ -107,11 +124,11 @@ def _not_run(base, said, objects):
                              f"(whole log: {objects}/kunit.log)")
 
 
-def parse(where, report, log):
-    """Outcome from kunit.py's JSON and the kernel log."""
+def parse(where, report):
+    """Outcome from kunit.py's JSON, the kernel log not heard yet."""
     suites, failed = {}, []
     _walk(json.loads(report), "", suites, failed)
-    return Outcome(where, suites, failed, splats(log))
+    return Outcome(where, suites, failed)
 
 
 def _walk(group, above, suites, failed):
@@ -129,7 +146,7 @@ def _walk(group, above, suites, failed):
 
 
 def parse_ktap(base, text, cache=None, where="x86"):
-    """Outcome of KTAP in a guest's kernel log (timestamps allowed), read by the kernel's kunit.py."""
+    """As parse(), of KTAP in a guest's kernel log (timestamps allowed), read by the kernel's kunit.py."""
     cache = cache or paths.Cache()
     base = bases.load(base) if isinstance(base, str) else base
     source = sources.ensure(base, cache)
@@ -137,40 +154,11 @@ def parse_ktap(base, text, cache=None, where="x86"):
     cmd.run([sys.executable, source.path / "tools/testing/kunit/kunit.py", "parse", f"--json={report}"], data=text,
             env=dict(os.environ, PYTHONDONTWRITEBYTECODE="1"), check=False)
     try:
-        return parse(where, report.read_text(encoding="utf-8"), text)
+        return parse(where, report.read_text(encoding="utf-8"))
     except OSError as e:
         raise errors.InfraError("kunit.py read no KTAP from the guest's log") from e
     finally:
         report.unlink(missing_ok=True)
-
-
-def join(outcomes):
-    """One outcome of several reports of one place, in order."""
-    first, *rest = outcomes
-    for other in rest:
-        first.suites.update(other.suites)
-        first.failed += other.failed
-        first.splats += other.splats
-    return first
-
-
-def splats(log, allow=None):
-    """Lines of a kernel log that say something is wrong and are not on the reviewed list."""
-    allowed = allowed_splats(ALLOW if allow is None else allow)
-    found = []
-    for line in log.splitlines():
-        m = SPLAT.search(line)
-        if m and not any(a.search(m[1]) for a in allowed):
-            found.append(m[1])
-    return found
-
-
-def allowed_splats(path):
-    """Patterns of a list with `pattern  # why` lines."""
-    if not path.exists():
-        return []
-    rows = [s.split("  #", 1) for s in path.read_text(encoding="utf-8").splitlines() if s.strip() and s[0] != "#"]
-    return [re.compile(r[0].strip()) for r in rows]
 
 
 def table(outcome):

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from . import agent, boot, errors, expect, kernel, matrix, oracles, procs, results, run
+from . import agent, boot, errors, expect, kernel, matrix, oracles, procs, results, run, ui
 from .memo import Memo
 
 KIND = "mutants"
@@ -264,7 +264,7 @@ class Hunt:
             found = guest_kunit.on_machine(self.s.base, replace(machine), self._folder(mutant) / "kunit", self.s.cache)
         except errors.InfraError as e:
             return f"KUnit: {e}"
-        return None if found.ok else f"KUnit: {(found.failed + found.splats + ['nothing ran'])[0]}"
+        return None if found.ok else f"KUnit: {(found.problems() or ['nothing ran'])[0]}"
 
     def asks(self, paths):
         """A short name of all that a change of these files is asked."""
@@ -341,8 +341,7 @@ def walk(session, wanted, every, rules, iommu="on", battery=None, idents=None, l
     changes = {m: [p for p in series if o.get(p) != series[p]] if (o := every[m]) else [] for m in wanted}
     session.run_dir = results.new_run_dir(f"mutants-{session.base.name}")
     session.kind = KIND
-    from .session import Progress
-    progress = Progress(session.cache, f"mutants-{session.base.name}-{len(wanted)}", len(wanted))
+    progress = ui.Tests(session.cache, f"mutants-{session.base.name}-{len(wanted)}", len(wanted))
     hunt = Hunt(session, iommu, rules, progress.note, session.run_dir / "boots",
                 *((battery, ()) if battery else (BATTERY, LOCAL)))
     # What any of them may be asked.
@@ -363,7 +362,7 @@ def walk(session, wanted, every, rules, iommu="on", battery=None, idents=None, l
                 session.results.append(res)
                 progress.step(res)
         finally:
-            progress.close()
+            progress.end()
     progress.remember()
     session.seconds = progress.seconds()
     session.finish(session.seconds)

@@ -131,9 +131,8 @@ def _nothing_to_run(base):
 
 def _kunit(found):
     o = Outcome(found.count("PASS"), len(found.failed), found.count("SKIP"))
-    o.lines = [f"failed {n}" for n in found.failed]
-    for line in found.splats:
-        o.add(False, f"kernel log: {line}")
+    o.lines = found.problems()
+    o.failed = len(o.lines)
     if not found.count("PASS"):
         o.add(False, "no test ran")
     return o

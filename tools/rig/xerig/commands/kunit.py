@@ -40,10 +40,7 @@ def run_base(base, side, where, cache):
     for outcome in outcomes:
         print(f"KUnit {base.name} {side} on {outcome.where}")
         print("\n".join(kunit.table(outcome)))
-        for line in outcome.failed:
-            print(f"failed: {line}")
-        for line in outcome.splats:
-            print(f"kernel log: {line}")
+        print("\n".join(outcome.problems()))
     (paths.OUT / "kunit").mkdir(parents=True, exist_ok=True)
     paths.write_atomic(paths.OUT / "kunit" / f"{base.name}.json",
                        json.dumps([o.as_dict() for o in outcomes], indent=1) + "\n")
