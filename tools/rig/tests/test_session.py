@@ -40,22 +40,25 @@ def test_a_guest_a_side(two):
     assert lanes(two) == ([[("base", ALL)], [("patched", ALL)]], 6)
 
 
-def test_one_after_the_other_with_one_job(two, monkeypatch):
-    monkeypatch.setenv("JOBS", "1")
+def test_one_after_the_other_with_one_job(two):
+    two.jobs = 1
     assert lanes(two) == ([[("base", ALL), ("patched", ALL)]], 6)
 
 
-def test_the_only_side_is_split_among_the_jobs(two, monkeypatch):
+def test_the_only_side_is_split_among_the_jobs(two):
     del two.sides["base"]
     assert lanes(two) == ([[("patched", ALL[:2])], [("patched", ALL[2:])]], 3)
-    monkeypatch.setenv("JOBS", "1")
+    two.jobs = 1
     assert lanes(two) == ([[("patched", ALL)]], 3)
 
 
-def test_a_wrong_number_of_jobs_is_a_usage_error(two, monkeypatch):
-    monkeypatch.setenv("JOBS", "0")
-    with pytest.raises(errors.UsageError, match="JOBS"):
-        lanes(two)
+def test_jobs_are_read_before_anything_is_built(monkeypatch):
+    monkeypatch.setenv("JOBS", "3")
+    assert session.Session("igt", "6.12").jobs == 3
+    for wrong in ("0", "x", "-1", "65"):
+        monkeypatch.setenv("JOBS", wrong)
+        with pytest.raises(errors.UsageError, match="JOBS"):
+            session.Session("igt", "6.12")
 
 
 def test_what_is_known_does_not_run_and_is_a_result(two):

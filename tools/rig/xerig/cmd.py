@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Runs host programs that are expected to end by themselves (the rig's guests are not: procs.py)."""
 
+import re
 import subprocess
 
 from . import errors, ui
@@ -23,6 +24,15 @@ def run(argv, *, cwd=None, env=None, data=None, check=True, text=True):
     if check and r.returncode:
         raise errors.InfraError(f"{' '.join(argv[:3])} failed: {last_line(r)}")
     return r
+
+
+def make(what, folder, *words, env=None):
+    """make in a folder of this repository; an InfraError says that what cannot be built, and the compiler's first complaint."""
+    r = run(["make", "-s", "-j2", "-C", folder, *words], env=env, check=False)
+    if r.returncode:
+        # The last line is make's, which only says that it gave up.
+        said = [s.strip() for s in r.stderr.splitlines() if re.search(r"\berror\b|undefined reference|No rule", s)]
+        raise errors.InfraError(f"cannot build {what}: {said[0] if said else last_line(r)}")
 
 
 def missing(program, cwd=None):

@@ -156,7 +156,7 @@ def build(headers, work, cache, label):
     r = subprocess.run([str(a) for a in argv], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                        errors="replace", env=cache.environ(), check=False)
     if r.returncode:
-        progress.fail()
+        progress.end()
         ui.say("\n".join(kernel.telling(r.stderr.splitlines())))
         raise kernel.BuildError(f"build of {label} failed")
     progress.done()

@@ -8,9 +8,8 @@ processor unpacks gzip.
 import hashlib
 import os
 import stat
-import subprocess
 
-from . import errors, paths
+from . import cmd, errors, paths
 
 AGENT_SOURCE = paths.REPO / "tools" / "rig" / "agent"
 FORMAT = 3  # part of the cache key: raise it when what build() writes changes
@@ -29,12 +28,11 @@ exec sh -i
 """
 
 
-def build_agent(out_dir):
-    """Compiles the agent into out_dir; returns the program's path."""
-    done = subprocess.run(["make", "-s", "-C", str(AGENT_SOURCE), f"O={out_dir}"], capture_output=True, text=True)
-    if done.returncode:
-        raise errors.InfraError("the guest agent does not build: " + done.stderr.strip().splitlines()[-1])
-    return out_dir / "agent"
+def build_agent(cache):
+    """Compiles the agent; returns the program's path."""
+    with cache.making("agent") as out:
+        cmd.make("the guest's agent", AGENT_SOURCE, f"O={out}", env=cache.environ())
+    return out / "agent"
 
 
 class Archive:

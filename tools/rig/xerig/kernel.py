@@ -246,7 +246,7 @@ class Make:
             reader.join()
         if p.returncode:
             if progress:
-                progress.fail()
+                progress.end()
             ui.say("\n".join(telling(said)))
             raise BuildError(f"build of {label} failed (whole log: {log_path})")
         if progress:

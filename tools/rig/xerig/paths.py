@@ -52,6 +52,14 @@ class Cache:
         """Folder of the build products of one part of this checkout; another checkout has its own."""
         return self.build / name / hashlib.sha256(os.fsencode(REPO)).hexdigest()[:12]
 
+    @contextlib.contextmanager
+    def making(self, name):
+        """programs(name), made and held by a lock: two commands of one checkout build one after the other."""
+        folder = self.programs(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        with self.lock(f"{name}-{folder.name}"):
+            yield folder
+
     def environ(self):
         """Environment for compilers: their temporary files stay off a small /tmp."""
         return dict(os.environ, TMPDIR=str(self.tmp), LC_ALL="C.UTF-8")

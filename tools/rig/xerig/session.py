@@ -3,13 +3,12 @@
 
 import os
 import shlex
-import subprocess
 import sys
 import threading
 import time
 from dataclasses import dataclass, replace
 
-from . import beforeafter, boot, cli, errors, expect, initramfs, klog, matrix, paths, procs, results, run, ui, vgpu
+from . import beforeafter, boot, cli, cmd, expect, initramfs, klog, matrix, paths, procs, results, run, ui, vgpu
 from . import base as bases
 from . import kernel as kernels
 from . import setup, tree
@@ -38,6 +37,7 @@ class Session:
         self.what, self.base, self.variant, self.gpu = what, bases.load(base), variant, gpu
         self.cache = cache or paths.Cache()
         self.kernel_args = tuple(kernel_args)
+        self.jobs = matrix.count("JOBS", os.environ.get("JOBS"), 2, 64)  # guests at the same time
         self.sides = {}
         self.notes = []
         self.versions = {}
@@ -54,8 +54,8 @@ class Session:
         root, source = setup.ensure_all(self.base, self.cache)
         self.root, self.source = root, source
         self.versions = {**root.versions, "linux-source": source.version}
-        program = vgpu.build(self.cache.programs("vgpu"), ui.verbose())
-        self._agent = initramfs.build_agent(self.cache.programs("agent"))
+        program = vgpu.build(self.cache)
+        self._agent = initramfs.build_agent(self.cache)
         for side in sides:
             kernel = kernels.ensure(self.base, self.variant, side, self.cache)
             if kernel.note:
@@ -112,7 +112,7 @@ class Session:
         rules = klog.load_allowed()
         lists = {side: expect.load(self.base.name, side, kind) for side in self.sides}
         lanes, total = self._lanes(plan, lists, worker)
-        progress = Progress(self.cache, f"{self.what}-{self.base.name}-{'+'.join(self.sides)}-{total}", total)
+        progress = ui.Tests(self.cache, f"{self.what}-{self.base.name}-{'+'.join(self.sides)}-{total}", total)
 
         def sink(res):
             with self._lock:
@@ -126,7 +126,7 @@ class Session:
             try:
                 self.boots = run.run_jobs(lanes, rules, sink, progress.note, worker)
             finally:
-                progress.close()
+                progress.end()
         order = {(i, c.name): n for n, (i, c) in enumerate((i, c) for i, cs in plan for c in cs)}
         self.results.sort(key=lambda r: (r.facts["side"], order[(r.facts["iommu"], r.cell.name)]))
         progress.remember()
@@ -136,8 +136,7 @@ class Session:
     def _lanes(self, plan, lists, worker):
         """Lanes that run beside each other: a side each, or parts of the only side; one after the other where
         there are more than JOBS."""
-        count = jobs()
-        shards = max(1, count // max(1, len(self.sides)))
+        shards = max(1, self.jobs // max(1, len(self.sides)))
         lanes, total = [], 0
         for side in self.sides:
             split = [[] for _ in range(shards)]
@@ -160,7 +159,7 @@ class Session:
                         split[n].append(run.Job(facts, worker.tune(self.machine(side, iommu), self), mine,
                                                 self.run_dir / "boots" / label, label))
             lanes += split
-        return [sum(lanes[n::count], []) for n in range(count) if any(lanes[n::count])], total
+        return [sum(lanes[n::self.jobs], []) for n in range(self.jobs) if any(lanes[n::self.jobs])], total
 
     def finish(self, seconds):
         """Judges against the expectations and writes results.json, junit.xml and the page."""
@@ -177,11 +176,6 @@ class Session:
         return data
 
 
-def jobs():
-    """How many guests may run at the same time: JOBS=, two by default."""
-    return matrix.count("JOBS", os.environ.get("JOBS"), 2, 64)
-
-
 def command_line():
     """The command that repeats this run."""
     if len(sys.argv) < 2:
@@ -192,67 +186,9 @@ def command_line():
 
 def build_scenarios(kernel, cache):
     """Builds tools/scenarios with the user-space headers of the kernel; returns the folder of the programs."""
-    out = cache.programs("scenarios") / kernel.key
-    out.mkdir(parents=True, exist_ok=True)
-    argv = ["make", "-s", "-j2", "-C", str(SCENARIOS), f"UAPI={kernel.uapi}", f"OUT={out}"]
-    ui.show(argv)
-    done = subprocess.run(argv, capture_output=True, text=True, env=cache.environ(), check=False)
-    if done.returncode:
-        lines = done.stderr.strip().splitlines()
-        raise errors.InfraError("the guest programs do not build: " + (lines[-1] if lines else "see V=1"))
+    with cache.making("scenarios") as folder:
+        out = folder / kernel.key
+        out.mkdir(exist_ok=True)
+        cmd.make("the guest programs", SCENARIOS, f"UAPI={kernel.uapi}", f"OUT={out}", env=cache.environ())
     return out
 
-
-class Progress:
-    """Cells done, time, and the time the same run took before. Methods may be called from any thread."""
-
-    def __init__(self, cache, key, total):
-        self.cache, self.key, self.total = cache, key, total
-        self.began = time.monotonic()
-        self.before = cache.read_state("runs").get(key, 0)
-        self.done = 0
-        self.tty = sys.stderr.isatty()
-        self.next_line = self.began + 10
-        self.bad = 0
-        self._text = ""
-        last = f", last time {ui.duration(self.before)}" if self.before else ""
-        if not self.tty:
-            ui.say(f"{total} tests{last}")
-
-    def seconds(self):
-        """Seconds since the start."""
-        return time.monotonic() - self.began
-
-    def step(self, res):
-        """One more result."""
-        self.done += 1
-        self.bad += res.verdict not in ("clean", "skip")
-        if ui.verbose():
-            spoke = " ".join(res.oracles())
-            ui.say(f"{res.facts['side']:8} {res.cell.name:45} {res.verdict:6} {res.seconds:5.1f} s  {spoke}")
-        self._show()
-
-    def note(self, text):
-        """What is being done now."""
-        self._text = text
-        self._show()
-
-    def _show(self):
-        last = f", last time {ui.duration(self.before)}" if self.before else ""
-        line = f"{self.done}/{self.total} tests, {self.bad} not clean, {ui.duration(self.seconds())}{last}: {self._text}"
-        if self.tty:
-            print(f"\r\033[K{line[:150]}", end="", file=sys.stderr, flush=True)
-        elif time.monotonic() > self.next_line:
-            self.next_line = time.monotonic() + 10
-            ui.say(line)
-
-    def close(self):
-        """Ends the moving line."""
-        if self.tty:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
-
-    def remember(self):
-        """Keeps the duration for the next time."""
-        known = self.cache.read_state("runs")
-        known[self.key] = round(self.seconds(), 1)
-        self.cache.write_state("runs", known)

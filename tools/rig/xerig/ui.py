@@ -30,47 +30,94 @@ def duration(seconds):
     return f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
 
 
-class Progress:
-    """A step with a running count: one moving line on a terminal, else a line every interval.
+class Line:
+    """One line that moves on a terminal; elsewhere a line of its own every interval seconds. Any thread."""
+
+    def __init__(self, interval, pause=0.0):
+        """pause: seconds between two looks of it on a terminal."""
+        self.began = time.monotonic()
+        self.tty = sys.stderr.isatty()
+        self.pause = pause if self.tty else interval
+        self.next = self.began + self.pause
+
+    def seconds(self):
+        """Seconds since the start."""
+        return time.monotonic() - self.began
+
+    def show(self, text):
+        """What the line says now."""
+        now = time.monotonic()
+        if now < self.next:
+            return
+        self.next = now + self.pause
+        if self.tty:
+            print(f"\r\033[K{text[:150]}", end="", file=sys.stderr, flush=True)
+        else:
+            say(text)
+
+    def end(self):
+        """Clears the moving line; the caller says what became of it."""
+        if self.tty:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+class Progress(Line):
+    """A step with a running count.
 
     label: what is done; total: expected count or 0; last: seconds it took last time or 0.
     """
 
     def __init__(self, label, total=0, last=0, interval=30):
+        super().__init__(interval, 0.2)
         self.label, self.total, self.last = label, total, last
-        self.start = time.monotonic()
         self.count = 0
-        self.tty = sys.stderr.isatty()
-        self.pause = 0.2 if self.tty else interval
-        self.next = self.start + (0 if self.tty else interval)
-        before = f" (last time {duration(last)})" if last else ""
         if not self.tty:
-            say(f"{label}{before} ...")
+            say(f"{label}{f' (last time {duration(last)})' if last else ''} ...")
 
     def step(self, n=1):
         """n more things are done."""
         self.count += n
-        now = time.monotonic()
-        if now < self.next:
-            return
-        self.next = now + self.pause
         of = f"/{max(self.total, self.count)}" if self.total else ""
         before = f", last time {duration(self.last)}" if self.last else ""
-        line = f"{self.label}: {self.count}{of}, {duration(now - self.start)}{before}"
-        if self.tty:
-            print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
-        else:
-            say(line)
+        self.show(f"{self.label}: {self.count}{of}, {duration(self.seconds())}{before}")
 
     def done(self, note=""):
-        """Close the step with its duration; returns seconds."""
-        took = time.monotonic() - self.start
-        if self.tty:
-            print("\r\033[K", end="", file=sys.stderr)
+        """Ends the step with its duration; returns seconds."""
+        took = self.seconds()
+        self.end()
         say(f"{self.label}: {note + ', ' if note else ''}{duration(took)}")
         return took
 
-    def fail(self):
-        """End the moving line; the caller reports."""
-        if self.tty:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+class Tests(Line):
+    """Tests done, time, and the time the same run took before."""
+
+    def __init__(self, cache, key, total):
+        """cache: paths.Cache that remembers the time; key: what makes a run the same; total: how many tests."""
+        super().__init__(10)
+        self.cache, self.key, self.total = cache, key, total
+        before = cache.read_state("runs").get(key, 0)
+        self.last = f", last time {duration(before)}" if before else ""
+        self.count = self.bad = 0
+        self.doing = ""
+        if not self.tty:
+            say(f"{total} tests{self.last}")
+
+    def step(self, res):
+        """One more result."""
+        self.count += 1
+        self.bad += res.verdict not in ("clean", "skip")
+        if verbose():
+            say(f"{res.facts['side']:8} {res.cell.name:45} {res.verdict:6} {res.seconds:5.1f} s  {' '.join(res.oracles())}")
+        self.note(self.doing)
+
+    def note(self, text):
+        """What is being done now."""
+        self.doing = text
+        self.show(f"{self.count}/{self.total} tests, {self.bad} not clean, {duration(self.seconds())}{self.last}: {text}")
+
+    def remember(self):
+        """Keeps the duration for the next time."""
+        known = self.cache.read_state("runs")
+        known[self.key] = round(self.seconds(), 1)
+        self.cache.write_state("runs", known)

@@ -4,10 +4,9 @@
 import json
 import os
 import socket
-import subprocess
 import time
 
-from . import errors, paths, procs
+from . import cmd, errors, paths, procs
 
 SOURCE = paths.REPO / "tools" / "vgpu"
 
@@ -21,16 +20,11 @@ class VgpuError(errors.InfraError):
     """The virtual GPU did not do what it was told."""
 
 
-def build(out_dir, verbose=False):
-    """Builds tools/vgpu into out_dir and returns the program's path."""
-    out_dir.mkdir(parents=True, exist_ok=True)
-    argv = ["make", "-s", "-j2", "-C", str(SOURCE), f"O={out_dir}"]
-    done = subprocess.run(argv, capture_output=not verbose, text=True)
-    program = out_dir / "vgpu"
-    if done.returncode or not program.exists():
-        lines = (done.stderr or done.stdout or "").strip().splitlines()
-        raise errors.InfraError("the virtual GPU does not build: " + (lines[-1] if lines else "see V=1"))
-    return program
+def build(cache, *targets):
+    """Builds tools/vgpu, or more targets of it; returns the program's path, beside which those are."""
+    with cache.making("vgpu") as out:
+        cmd.make("the virtual GPU", SOURCE, f"O={out}", "all", *(out / t for t in targets), env=cache.environ())
+    return out / "vgpu"
 
 
 def mark(gpu, name, record):

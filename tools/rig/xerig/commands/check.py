@@ -15,7 +15,7 @@ def add_arguments(parser):
 
 
 def run(args):
-    steps = matrix.select("check", args.steps, check.STEPS, check.USUAL)
+    steps = matrix.select("TESTS", args.steps, check.STEPS, check.USUAL)
     points = None if args.points in (None, "all") else matrix.count("POINTS", args.points)
     cache = paths.Cache()
     results = {}

@@ -16,12 +16,13 @@ def add_arguments(parser):
 
 
 def run(args):
-    from .. import holes, session, ui
+    from .. import base, holes, session, ui
 
-    tests = holes.select(holes.load(args.base), args.tests)
-    if not tests:
+    every = holes.load(base.load(args.base).name)
+    if not every:
         ui.say(f"{args.base} has no list of holes")
         return errors.SKIPPED
+    tests = holes.select(every, args.tests)
     bad, seen = [], 0
     order = sorted((h for h in tests if h.cell), key=lambda h: h.where)
     for (kernel, gpu, boot_args), mine in itertools.groupby(order, key=lambda h: h.where):
