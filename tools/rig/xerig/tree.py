@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from . import base as bases
-from . import errors, git, patchfile, paths, sources, ui
+from . import errors, git, patchfile, paths, ui
 
 FORMAT = 1
 NEW_FILE_FOLDERS = ("drivers", "include", "Documentation/gpu")
@@ -272,9 +272,3 @@ def warn_strays():
     """Say which new files are in no series."""
     for path in strays():
         ui.say(f"{path} is in no patch: a line `Adds: {path}` in the patch that brings it is missing")
-
-
-def load(name, cache):
-    """(Base, Source) of a base by name."""
-    base = bases.load(name)
-    return base, sources.ensure(base, cache)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """`make bench`: figures, each taken in one run beside what it is compared with. One module a part.
 
-A part has NAME, WHAT and measure(args, out) -> Figures.
+A part has NAME and measure(args, out) -> Figures.
 """
 
 from dataclasses import dataclass, field
@@ -17,8 +17,22 @@ class Figures:
     plots: list = field(default_factory=list)
 
 
-def median(values):
-    """The middle of values; the mean of the two in the middle of an even number."""
-    v = sorted(values)
-    half = len(v) // 2
-    return v[half] if len(v) % 2 else (v[half - 1] + v[half]) / 2
+def plot(path, lines, xlabel, ylabel, title, lowest=None):
+    """Draws lines, (points, style, colour, label) each with points (x, y), both axes logarithmic; returns path.
+
+    lowest: where the y axis begins.
+    """
+    import matplotlib
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, 4.5))
+    for points, style, colour, label in lines:
+        axes.plot(*zip(*points), style, marker="o", color=colour, label=label)
+    axes.set(xscale="log", yscale="log", ylim=(lowest, None), xlabel=xlabel, ylabel=ylabel, title=title)
+    axes.grid(True, which="both", alpha=0.3)
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(path)
+    pyplot.close(figure)
+    return path

@@ -5,13 +5,13 @@ import contextlib
 import itertools
 import json
 import random
+from statistics import median
 
 from .. import boot, errors, procs, session, ui
 from ..ways import WAYS
-from . import Figures, median
+from . import Figures, plot
 
 NAME = "driver"
-WHAT = "cost of binds, execs and remove(), patched against unpatched"
 PAIRS = 40
 # What remove() is measured over: state, ways, numbers of buffers.
 CURVES = (("many-bos", ("remove", "surprise"), (1000, 3000, 10000, 30000)),
@@ -40,7 +40,7 @@ def measure(args, out):
                 points = points_of(curve, state, way, side)
                 fig.rows.append((f"{way} with {points[-1][0]} {WORDS[state]}, {side}", f"{points[-1][1]:.0f} ms",
                                  "; ".join(f"{n}: {ms:.0f} ms" for n, ms in points[:-1])))
-    fig.plots.append(plot(curve, out / "remove.svg", args.base))
+    fig.plots.append(drawn(curve, out / "remove.svg", args.base))
     return fig
 
 
@@ -114,23 +114,9 @@ def points_of(curve, state, way, side):
     return [(n, ms) for st, w, sd, n, ms in curve if (st, w, sd) == (state, way, side)]
 
 
-def plot(curve, path, base):
-    """remove() over the number of BOs, both axes logarithmic."""
-    import matplotlib
-    matplotlib.use("svg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(7, 4.5))
+def drawn(curve, path, base):
+    """remove() over the number of BOs."""
     styles = {("many-bos", "remove"): "-", ("many-bos", "surprise"): "--", ("preempt-many", "remove"): ":"}
-    for (state, way), style in styles.items():
-        for side, colour in (("base", "tab:red"), ("patched", "tab:green")):
-            axes.plot(*zip(*points_of(curve, state, way, side)), style, marker="o", color=colour,
-                      label=f"{'unpatched' if side == 'base' else side}, {way}, {WORDS[state]}")
-    axes.set(xscale="log", yscale="log", xlabel="BOs held", ylabel="remove() in the guest, ms",
-             title=f"xe of Linux {base}: cost of unplug")
-    axes.grid(True, which="both", alpha=0.3)
-    axes.legend()
-    figure.tight_layout()
-    figure.savefig(path)
-    pyplot.close(figure)
-    return path
+    lines = [(points_of(curve, state, way, side), style, colour, f"{'unpatched' if side == 'base' else side}, {way}, {WORDS[state]}")
+             for (state, way), style in styles.items() for side, colour in (("base", "tab:red"), ("patched", "tab:green"))]
+    return plot(path, lines, "BOs held", "remove() in the guest, ms", f"xe of Linux {base}: cost of unplug")

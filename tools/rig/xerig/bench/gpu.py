@@ -5,10 +5,9 @@ import json
 import subprocess
 
 from .. import boot, errors, matrix, procs, session, vgpu
-from . import Figures
+from . import Figures, plot
 
 NAME = "gpu"
-WHAT = "speed of the virtual GPU and of a boot"
 RUNS = 3
 
 ROWS = (("boot_s", "QEMU start to the agent's hello", 1, "s"),
@@ -27,7 +26,8 @@ def measure(args, out):
     return Figures(f"virtual GPU, best of {RUNS} boots of {args.base}",
                    [(what, f"{best[key] * scale:.2f} {unit}", "") for key, what, scale, unit in ROWS] + rows(model),
                    {"versions": s.versions, "runs": runs, "best": best, "model": model},
-                   [plot(model["iova"], out / "iova.svg")])
+                   [plot(out / "iova.svg", [([(p[0], p[n]) for p in model["iova"]], style, colour, what) for what, n, colour, style in IOVA],
+                         "4 KiB pages mapped", "ns", "virtual GPU: cost of a mapping while others live", lowest=10)])
 
 
 def alone(s):
@@ -59,25 +59,6 @@ def rows(m):
         found.append((f"{what}: {many[0]} live / {few[0]} live", f"{many[n] / few[n]:.2f}",
                       ", ".join(f"{p[0]}: {p[n]}" for p in m["iova"]) + " ns"))
     return found + [("idle program, 2 s", f"{m['idle_ticks']} ticks", f"{m['idle_wakeups']} wake-ups")]
-
-
-def plot(points, path):
-    """Cost of a mapping over the number that live, both axes logarithmic."""
-    import matplotlib
-    matplotlib.use("svg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(7, 4.5))
-    for what, n, colour, style in IOVA:
-        axes.plot([p[0] for p in points], [p[n] for p in points], style, marker="o", color=colour, label=what)
-    axes.set(xscale="log", yscale="log", ylim=(10, None), xlabel="4 KiB pages mapped", ylabel="ns",
-             title="virtual GPU: cost of a mapping while others live")
-    axes.grid(True, which="both", alpha=0.3)
-    axes.legend()
-    figure.tight_layout()
-    figure.savefig(path)
-    pyplot.close(figure)
-    return path
 
 
 def once(s, where):
