@@ -4,7 +4,10 @@
 import hashlib
 import io
 import os
+import subprocess
+import sys
 import tarfile
+import time
 
 import pytest
 
@@ -250,7 +253,7 @@ def test_apt_failures_are_one_line(machine, error, says):
 def test_not_root_and_no_sudo(machine, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr(host.shutil, "which", lambda n: None if n == "sudo" else f"/usr/bin/{n}")
-    with pytest.raises(errors.UsageError, match="not root and no sudo; as root: install: bc flex"):
+    with pytest.raises(errors.UsageError, match="not root and no sudo; as root: apt-get install bc flex"):
         host.ensure(machine.cache)
 
 
@@ -332,6 +335,46 @@ def test_user_without_namespaces_and_sudo(bootstrap, monkeypatch):
     program(bootstrap.shims, "mmdebstrap", "echo 'E: unable to pick unshare mode' >&2; exit 25")
     with pytest.raises(errors.UsageError, match="no sudo: run `make setup` as root once"):
         rootfs.ensure(bootstrap.cache)
+
+
+ABLE = os.geteuid() == 0 and subprocess.run([*rootfs.ALONE, "true"], check=False, capture_output=True).returncode == 0
+
+
+@pytest.mark.skipif(not ABLE, reason="root and mount namespaces only")
+def test_a_bootstrap_that_is_cut_off_leaves_no_mount_and_no_process(bootstrap):
+    program(bootstrap.shims, "mmdebstrap", "for a; do dest=$last; last=$a; done\n"
+            f"mkdir -p $dest/sys; mount -t tmpfs t $dest/sys; echo cut-off > {bootstrap.tmp}/up; setsid sleep 77.25")
+    rig = subprocess.Popen([sys.executable, "-c", f"""
+import sys
+sys.path.insert(0, {str(paths.RIG)!r})
+from pathlib import Path
+from xerig import apt, paths, rootfs
+apt.mirrors = lambda *a: ("http://mirror.invalid/debian", "x")
+rootfs.ensure(paths.Cache({str(bootstrap.cache.path)!r}))"""])
+    end = time.monotonic() + 10
+    while not (bootstrap.tmp / "up").exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    rig.kill()
+    rig.wait()
+    left = None
+    while left != "" and time.monotonic() < end + 5:
+        left = subprocess.run(["pgrep", "-f", "sleep 77.25"], capture_output=True, text=True, check=False).stdout
+        time.sleep(0.02)
+    mounts = host.mounts_below(bootstrap.cache.path)
+    for point in mounts:
+        subprocess.run(["umount", point], check=True)
+    assert (bootstrap.tmp / "up").exists() and left == "" and mounts == []
+
+
+def test_what_an_older_rig_left_mounted_is_unmounted_first(bootstrap, monkeypatch):
+    table = write(bootstrap.tmp / "mounts", "proc /proc proc rw 0 0\nt /c/r.partial/dev tmpfs rw 0 0\nd /c/r.partial/dev/pts d rw 0 0\n"
+                                            "x /c/r.partial2/sys sysfs ro 0 0\n")
+    assert host.mounts_below("/c/r.partial", table) == ["/c/r.partial/dev/pts", "/c/r.partial/dev"]
+    program(bootstrap.shims, "umount", f"echo $* >> {bootstrap.tmp}/umounted")
+    write(bootstrap.tmp / "r" / "file", "")
+    monkeypatch.setattr(host, "mounts_below", lambda _path: ["/c/b", "/c/a"])
+    host.remove_root_owned(bootstrap.tmp / "r")
+    assert (bootstrap.tmp / "umounted").read_text() == "/c/b\n/c/a\n" and not (bootstrap.tmp / "r").exists()
 
 
 def test_cache_folder_that_cannot_be_made(world):

@@ -68,5 +68,5 @@ def main(argv):
     except OSError as e:
         if e.errno not in LACKS:
             raise
-        _say(e)
+        _say(f"{e.filename}: {e.strerror}" if e.filename else e.strerror)
         return errors.USAGE

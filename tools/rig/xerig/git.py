@@ -40,7 +40,10 @@ class Git:
         data = data.encode(errors="surrogateescape") if isinstance(data, str) else data
         r = cmd.run([*self.argv, *args], env=self.env, data=data, check=False, text=False)
         if check and r.returncode:
-            raise GitError(f"git {args[0]}: {cmd.last_line(r)}", r.stderr.decode(errors="replace"))
+            said = r.stderr.decode(errors="replace")
+            # Below it git explains its usage.
+            fatal = re.search(r"^(?:fatal|error): (.*)$", said, re.M)
+            raise GitError(f"git {args[0]}: {fatal[1] if fatal else cmd.last_line(r)}", said)
         return r.stdout
 
     def dated_now(self):

@@ -83,7 +83,7 @@ def install(need):
     if name not in SUPPORTED or (version and version not in SUPPORTED[name]) or not shutil.which("apt-get"):
         raise errors.UsageError(f"{pretty} is not supported (Debian {' and '.join(SUPPORTED['debian'])} are); "
                                 f"missing here: {listed}")
-    become = become_root(f"install: {listed}")
+    become = become_root(f"apt-get install {listed}")
     argv = [*become, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y",
             "-o", "Dpkg::Use-Pty=0", "install", "--no-install-recommends", *need]
     ui.say(f"installing {len(need)} packages: {listed}")
@@ -117,8 +117,17 @@ def become_root(what):
     raise errors.UsageError(f"not root and no sudo; as root: {what}")
 
 
+def mounts_below(path, table=Path("/proc/self/mounts")):
+    """Mount points in a folder, the innermost first."""
+    # Blanks and the like stand there as octal numbers; the cache's path has none (paths.Cache).
+    found = [s.split()[1] for s in table.read_text(encoding="utf-8", errors="replace").splitlines()]
+    return [m for m in reversed(found) if m.startswith(f"{path}/")]
+
+
 def remove_root_owned(path):
-    """Remove a tree that an earlier run may have made by sudo."""
+    """Remove a tree that an earlier run may have made by sudo, and in which it may have left something mounted."""
+    for point in mounts_below(path):
+        cmd.run([*become_root(f"umount {point}"), "umount", point])
     try:
         paths.remove(path)
     except PermissionError:

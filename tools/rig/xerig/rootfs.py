@@ -21,6 +21,9 @@ PACKAGES = ("igt-gpu-tools-tests", "igt-gpu-tools", "qemu-system-x86", "firmware
             "busybox-static", "kmod")
 NEEDS_GB = 2.0
 TRIPLET = "x86_64-linux-gnu"
+# What root's mmdebstrap mounts into the folder, and what it has started, must not outlive it: a killed one cleans
+# nothing up, and the next run would find the machine's own /sys below what it is to remove.
+ALONE = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,8 +133,10 @@ def _mmdebstrap(way, extra, sources, into, cache):
             r = cmd.run(["tar", "-xf", tar, "-C", into, "--no-same-owner", "--exclude=./dev/*"], check=False)
         tar.unlink(missing_ok=True)
         return r
-    sudo = ["sudo"] if way == "sudo" else []
-    return cmd.run([*sudo, *argv, SUITE, into, sources], env=env, check=False)
+    before = ["sudo"] if way == "sudo" else ["setpriv", "--pdeathsig", "KILL", "--"]
+    if cmd.run([*before, *ALONE, "true"], check=False).returncode == 0:  # not in every container
+        before += ALONE
+    return cmd.run([*before, *argv, SUITE, into, sources], env=env, check=False)
 
 
 def _check_qemu(root):

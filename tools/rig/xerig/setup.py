@@ -23,7 +23,7 @@ def announce(bases, cache, packages):
     """Say what will be installed and made, and the disk it needs; returns GB still to be taken."""
     need, what = 0.0, []
     if packages:
-        what.append(f"{len(packages)} host packages ({' '.join(packages)})")
+        what.append(f"host packages {' '.join(packages)}")
     if not rootfs.present(cache):
         need += rootfs.NEEDS_GB
         what.append(f"guest root of Debian {rootfs.SUITE} (mmdebstrap)")

@@ -157,7 +157,12 @@ def _unpack(deb, package, into):
             feed.close()
         feed = p.stdout
         running.append(p)
-    said = [p.stderr.read().decode(errors="replace").strip() for p in running]
+    try:
+        said = [p.stderr.read().decode(errors="replace").strip() for p in running]
+    except BaseException:
+        for p in running:
+            p.kill()
+        raise
     if any([p.wait() for p in running]):
         why = next((s for s in reversed(said) if s), "unknown reason").splitlines()[0]
         raise errors.UsageError(f"cannot unpack {deb.name}: {why}")
