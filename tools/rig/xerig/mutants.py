@@ -7,7 +7,6 @@ the line is not needed.
 
 import fnmatch
 import hashlib
-import random
 import re
 import subprocess
 import tempfile
