@@ -126,6 +126,7 @@ def test_a_taint_that_is_allowed_fails_nothing():
     assert of(log, allowed).verdict == "clean" and of(log, []).verdict == "dirty"
     assert of(log[1:], allowed).verdict == "dirty"
     assert of([log[0], rec("[IGT] xe_vm: finished subtest a, FAIL")], allowed).oracles() == ["program"]
+    assert not of(log, allowed).broken and of([rec("------------[ cut here ]------------", 4), *log], allowed).broken
 
 
 def test_a_leak_at_unbind_ends_the_boot():

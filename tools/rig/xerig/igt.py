@@ -286,8 +286,10 @@ def judge(test, facts, seen, records, witness, rules, skips, died=None, excuses=
         res.verdict = "dirty"
     elif res.skip:
         res.verdict = "skip"
-    # What one test leaks at unbind is counted again at the next one's.
-    res.broken = bool(died or res.leaked or test.program in SPOILS or res.verdict == "hang" or
+    # What one test leaks at unbind is counted again at the next one's; on a kernel that has warned, be it of
+    # something allowed, no further igt_runner begins.
+    warned = any("[ cut here ]" in line for e in ev.entries for line in e.lines[:1])
+    res.broken = bool(died or warned or res.leaked or test.program in SPOILS or res.verdict == "hang" or
                       {e.kind for e in ev.entries} & {"lockdep", "panic", "hung", "oops"})
     return res
 
