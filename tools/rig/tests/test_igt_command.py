@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from xerig import errors, igt, paths, rootfs, run, session, show, tally
+from xerig import errors, expect, igt, paths, rootfs, run, session, show, tally
 from xerig.commands import igt as command
 from xerig.igt import IgtTest
 
@@ -91,6 +91,16 @@ def test_the_whole_list_has_to_reach_the_limit(go, monkeypatch, capsys):
     monkeypatch.setattr(tally, "below", lambda *_a: "too few")
     assert go("--side", "base") == errors.CHECK_FAILED and "too few" in capsys.readouterr().err
     assert go("--side", "base", "--tests", "xe_vm") == errors.OK
+
+
+def test_what_the_expectations_leave_out_is_a_skip_of_the_whole_list(go, monkeypatch, capsys):
+    lines = expect.parse("skip xe_vm@c real power is excluded", "x", cells=False)
+    monkeypatch.setattr(expect, "load", lambda *_a: lines)
+    monkeypatch.setattr(Session, "reach", 2)
+    go("--side", "base")
+    assert go("--table") == errors.OK
+    out = capsys.readouterr().out
+    assert "2/2 1 s" in out and next(s for s in out.splitlines() if s.startswith("not run")).split()[2:] == ["0"]
 
 
 def test_rounds_share_a_process(go, capsys):

@@ -301,7 +301,6 @@ class Worker(run.Worker):
     skips = excuses = None
     alone = ALONE
     silent = 0  # runners in a row that ran nothing
-    until = None  # monotonic time after which nothing new is begun and what runs is broken off
 
     @staticmethod
     def tune(machine, session):
@@ -336,13 +335,6 @@ class Worker(run.Worker):
             self._check()
             why = str(e)
         return done, why
-
-    def _late(self):
-        return self.until is not None and time.monotonic() > self.until
-
-    def _in_time(self):
-        if self._late():
-            raise run.Stop
 
     def _batch(self, vm, batch):
         """Runs one igt_runner; returns results of the tests that ran, from the batch's head."""

@@ -57,6 +57,14 @@ class Slices:
         return errors.CHECK_FAILED
 
 
+def left_out(session, side, iommu, tests, kind=None):
+    """test -> run.Result of those that the expectations keep from running."""
+    lines, facts = expect.load(session.base.name, side, kind), session.facts(side, iommu)
+    why = {test: expect.skipped(lines, {**facts, **test.facts()}) for test in tests}
+    return {test: run.Result(test, {**facts, **test.facts()}, verdict="skip", skip=reason, expected="expected")
+            for test, reason in why.items() if reason}
+
+
 def known(store, session, side, iommu, tests, lists, model, kind=None):
     """test -> run.Result of earlier runs, judged by the lists of today."""
     had = store.results(tests, session.facts(side, iommu), *lists, model)

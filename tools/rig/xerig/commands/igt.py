@@ -43,6 +43,7 @@ def run(args):
     for name in s.sides:
         mine = [r for r in s.results if r.facts["side"] == name]
         had = slices.known(stores[name, iommu], s, name, iommu, every, lists, "any", igt.KIND)
+        had |= slices.left_out(s, name, iommu, every, igt.KIND)
         tally.remember(s.cache, had.values(), s.base.name, name, gpu, len(every),
                        f"kernel {s.sides[name].kernel.key}, vIOMMU {iommu}, IGT {package}, {s.versions['xe-unplug']}")
         ui.say(tally.line(mine, s.base.name, name, gpu, len(tests) - len(mine)))
