@@ -8,6 +8,8 @@
 #include <sys/mman.h>
 
 #define MAX_UNKNOWN 4096
+/* In regs.index: the number behind it is one of regs.unknown, not of regs.slots. */
+#define UNKNOWN	    0x8000u
 
 static void *map_zero(size_t len)
 {
@@ -47,7 +49,7 @@ int regs_add(struct regs *r, const struct reg_def *defs, size_t n, uint32_t base
 	for (size_t i = 0; i < n; i++) {
 		uint32_t off = base + defs[i].off;
 
-		if (off >= REGS_SPACE || off & 3 || r->index[off / 4] || r->nr_slots >= UINT16_MAX - 1)
+		if (off >= REGS_SPACE || off & 3 || r->index[off / 4] || r->nr_slots >= UNKNOWN - 1)
 			return -EINVAL;
 		if (r->nr_slots == r->max_slots) {
 			size_t max = r->max_slots ? 2 * r->max_slots : 128;
@@ -70,7 +72,7 @@ int regs_power_on_value(struct regs *r, uint32_t off, uint32_t val)
 {
 	unsigned int i = off < REGS_SPACE ? r->index[off / 4] : 0;
 
-	if (!i)
+	if (!i || i & UNKNOWN)
 		return -EINVAL;
 	r->slots[i - 1].reset = val;
 	r->cells[off / 4] = val;
@@ -103,7 +105,7 @@ static const struct reg_slot *slot_at(const struct regs *r, uint32_t off)
 {
 	unsigned int i = r->index[off / 4];
 
-	return i ? &r->slots[i - 1] : NULL;
+	return i && !(i & UNKNOWN) ? &r->slots[i - 1] : NULL;
 }
 
 bool regs_is_active(const struct regs *r, uint32_t off)
@@ -137,23 +139,21 @@ const char *regs_name(const struct regs *r, uint32_t off)
 	return range ? range->name : NULL;
 }
 
+/* A guest may go through all of them: no search, and the list has an end. */
 static void count_unknown(struct regs *r, uint32_t off)
 {
-	for (size_t i = 0; i < r->nr_unknown; i++) {
-		if (r->unknown[i].off == off) {
-			r->unknown[i].count++;
-			return;
-		}
+	uint16_t *i = &r->index[off / 4];
+
+	if (*i) {
+		r->unknown[*i & ~UNKNOWN].count++;
+		return;
 	}
 	if (r->nr_unknown == r->max_unknown) {
 		size_t max = r->max_unknown ? 2 * r->max_unknown : 64;
-		struct reg_unknown *u;
+		struct reg_unknown *u = NULL;
 
-		if (max > MAX_UNKNOWN) {
-			r->unknown_overflow++;
-			return;
-		}
-		u = reallocarray(r->unknown, max, sizeof(*u));
+		if (max <= MAX_UNKNOWN)
+			u = reallocarray(r->unknown, max, sizeof(*u));
 		if (!u) {
 			r->unknown_overflow++;
 			return;
@@ -161,6 +161,7 @@ static void count_unknown(struct regs *r, uint32_t off)
 		r->unknown = u;
 		r->max_unknown = max;
 	}
+	*i = (uint16_t)(UNKNOWN | r->nr_unknown);
 	r->unknown[r->nr_unknown++] = (struct reg_unknown){ .off = off, .count = 1 };
 }
 

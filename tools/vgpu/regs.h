@@ -71,7 +71,7 @@ struct reg_unknown {
 struct regs {
 	pthread_mutex_t lock;
 	uint32_t *cells;     /* REGS_SPACE / 4 */
-	uint16_t *index;     /* slot number + 1 for each cell, 0 = no definition */
+	uint16_t *index;     /* for each cell: slot number + 1, one of unknown (regs.c), or 0 */
 	struct reg_slot *slots;
 	size_t nr_slots, max_slots;
 	const struct range_set *const *ranges;

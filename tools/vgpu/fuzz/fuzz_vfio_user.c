@@ -22,6 +22,7 @@
 struct input {
 	const uint8_t *data;
 	size_t len, pos;
+	size_t msg; /* where the first message not yet received begins */
 	int ram_fd;
 };
 
@@ -34,9 +35,14 @@ static ssize_t input_recv(void *ctx, void *buf, size_t len, int *fds, unsigned i
 		n = len;
 	memcpy(buf, in->data + in->pos, n);
 	in->pos += n;
-	if (n == sizeof(struct vu_header) && ((struct vu_header *)buf)->command == VU_DMA_MAP &&
-	    *nfds < VGPU_VU_MAX_FDS)
-		fds[(*nfds)++] = fcntl(in->ram_fd, F_DUPFD_CLOEXEC, 0);
+	while (in->msg < in->pos && in->len - in->msg >= sizeof(struct vu_header)) {
+		struct vu_header h;
+
+		memcpy(&h, in->data + in->msg, sizeof(h));
+		in->msg += h.size > sizeof(h) ? h.size : sizeof(h);
+		if (h.command == VU_DMA_MAP && *nfds < VGPU_VU_MAX_FDS)
+			fds[(*nfds)++] = fcntl(in->ram_fd, F_DUPFD_CLOEXEC, 0);
+	}
 	return (ssize_t)n;
 }
 

@@ -153,6 +153,24 @@ static void unknown_bounded(void **state)
 	assert_int_equal(r->nr_unknown + r->unknown_overflow, 5000);
 }
 
+/* Hostile guest: a sweep over all there is must not take a search each (seconds, found by fuzzing). */
+static void unknown_are_found_at_once(void **state)
+{
+	struct regs *r = *state;
+	uint64_t t;
+
+	for (uint32_t off = 0x100000; off < 0x100000 + 4 * 5000; off += 4)
+		regs_read(NULL, r, off);
+	t = hw_now_ns();
+	for (uint32_t off = 0x100000; off < 0x700000; off += 4)
+		regs_read(NULL, r, off);
+	assert_true(hw_now_ns() - t < 1000000000);
+	assert_int_equal(r->unknown[0].count, 2);
+	assert_int_equal(r->unknown[r->nr_unknown - 1].count, 2);
+	assert_int_equal(regs_power_on_value(r, 0x100000, 1), -22);
+	assert_false(regs_is_active(r, 0x100000));
+}
+
 static void power_on_values(void **state)
 {
 	struct harness *h = *state;
@@ -312,6 +330,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(unknown_bounded, file_setup, file_teardown),
 		cmocka_unit_test_setup_teardown(range_without_storage, file_setup, file_teardown),
 		cmocka_unit_test_setup_teardown(doorbell_page, harness_setup_bmg, harness_teardown),
+		cmocka_unit_test_setup_teardown(unknown_are_found_at_once, file_setup, file_teardown),
 		TEST(power_on_values),
 		TEST(constants_resist),
 		TEST(forcewake),
