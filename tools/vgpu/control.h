@@ -31,7 +31,7 @@ struct control {
 
 /* control_open - listen at @path. Returns 0 or -errno. */
 int control_open(struct control *c, struct vgpu *g, const char *path);
-/* control_close - sends what is pending if it can go at once, closes, removes the socket file. */
+/* control_close - sends what is pending if it can go at once, closes, removes the socket file if it may. */
 void control_close(struct control *c);
 /* control_poll - fills @p (room for CONTROL_CLIENTS + 1), returns how many. */
 nfds_t control_poll(const struct control *c, struct pollfd *p);

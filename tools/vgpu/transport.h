@@ -61,7 +61,7 @@ int unix_listen(const char *path);
 
 /* transport_open - listen at @path. Returns 0 or -errno. */
 int transport_open(struct transport *t, struct vgpu *g, const char *path);
-/* transport_close - drops the client, stops listening, removes the socket file. */
+/* transport_close - drops the client, stops listening, removes the socket file where the sandbox lets it. */
 void transport_close(struct transport *t);
 /* transport_fd - what to poll for POLLIN now. */
 int transport_fd(const struct transport *t);

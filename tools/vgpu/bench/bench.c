@@ -205,10 +205,12 @@ static pid_t start_program(const char *program, const char *path)
 	return pid;
 }
 
-static void stop_program(pid_t pid)
+/* Behind its sandbox the program cannot remove the socket. */
+static void stop_program(pid_t pid, const struct harness_path *at)
 {
 	kill(pid, SIGTERM);
 	waitpid(pid, NULL, 0);
+	unlink(at->path);
 }
 
 /* CPU ticks and wake-ups of a process so far. */
@@ -280,7 +282,7 @@ static void registers(const char *program)
 	       wakeups[1] - wakeups[0]);
 	close(fd);
 	close(pair[0]);
-	stop_program(pid);
+	stop_program(pid, &at);
 	waitpid(server, NULL, 0);
 	harness_path_free(&at);
 }
@@ -567,7 +569,7 @@ static void iova_curve(const char *program)
 	}
 	printf("], ");
 	close(sock);
-	stop_program(pid);
+	stop_program(pid, &at);
 	harness_path_free(&at);
 	vgpu_dma_free(d);
 	close(fd);
