@@ -26,11 +26,6 @@ struct rect {
 	int64_t pitch;
 };
 
-unsigned int blt_length(uint32_t dw0)
-{
-	return (dw0 & 0xff) + 2;
-}
-
 static uint64_t addr64(const uint32_t *dw)
 {
 	return dw[0] | (uint64_t)dw[1] << 32;

@@ -32,8 +32,6 @@ enum blt_status {
 	BLT_CANCELLED,
 };
 
-/* Length in dwords, from the header @dw0 of a blitter command. */
-unsigned int blt_length(uint32_t dw0);
 /* Documented name of the command, NULL when blt_execute() does not know it. */
 const char *blt_name(uint32_t dw0);
 /*

@@ -70,20 +70,6 @@ static bool __attribute__((noinline)) move(uint8_t *host, void *buf, size_t len,
 
 /* ---- accesses --------------------------------------------------------------- */
 
-const char *dma_status_name(enum dma_status s)
-{
-	static const char *const names[] = {
-		[DMA_OK] = "ok",
-		[DMA_NEVER_MAPPED] = "never mapped",
-		[DMA_AFTER_UNMAP] = "after unmap",
-		[DMA_READ_ONLY] = "not permitted",
-		[DMA_NO_BUS_MASTER] = "bus master off",
-		[DMA_DEAD] = "device dead",
-	};
-
-	return (unsigned int)s < sizeof(names) / sizeof(names[0]) ? names[s] : "?";
-}
-
 /* A run of neighbouring bytes that failed for one reason. */
 struct fault {
 	enum dma_status status;

@@ -153,7 +153,7 @@ static enum step run_blt(struct engine *e, struct guc_ctx *c, const uint32_t *dw
 	case BLT_BAD:
 		e->unknown_commands++;
 		vgpu_witness(e->h->g, WITNESS_UNKNOWN_COMMAND, &c->who, 0, 4ul * n, false,
-			     "blitter command 0x%08x skipped", dw[0]);
+			     "%s 0x%08x skipped", blt_name(dw[0]) ?: "blitter command", dw[0]);
 		return STEP_NEXT;
 	default:
 		return STEP_NEXT;

@@ -118,9 +118,6 @@ enum dma_status {
 	DMA_DEAD,
 };
 
-/* dma_status_name - short lower-case name of @s for messages. */
-const char *dma_status_name(enum dma_status s);
-
 /*
  * vgpu_dma_read, vgpu_dma_write - move @len bytes between @buf and guest
  * memory at bus address @iova.  Any length, any alignment, pages need not be

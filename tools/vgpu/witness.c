@@ -87,11 +87,6 @@ void vgpu_witness_free(struct vgpu_witness *w)
 	free(w);
 }
 
-const char *vgpu_witness_name(enum vgpu_witness_kind kind)
-{
-	return (unsigned int)kind < WITNESS_KINDS ? kind_names[kind] : NULL;
-}
-
 /* Copies text from anywhere so that it is valid UTF-8 (jansson refuses other strings). */
 static void copy_text(char *to, size_t size, const char *from)
 {

@@ -22,8 +22,6 @@
 struct vgpu_witness *vgpu_witness_new(void);
 /* vgpu_witness_free - NULL is allowed. */
 void vgpu_witness_free(struct vgpu_witness *w);
-/* vgpu_witness_name - the kind's name on the control socket; NULL if @kind is none. */
-const char *vgpu_witness_name(enum vgpu_witness_kind kind);
 /* vgpu_witness_mark - label events from now on; truncated to fit. Any thread. */
 void vgpu_witness_mark(struct vgpu_witness *w, const char *name);
 /* vgpu_witness_guest_time - the guest's clock shows @us now; events carry its time from now on. */
