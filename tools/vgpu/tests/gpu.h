@@ -285,7 +285,6 @@ static inline int gpu_setup(void **state)
 	return 0;
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, harness_setup, harness_teardown)
 #define GPU_TEST(f) cmocka_unit_test_setup_teardown(f, gpu_setup, harness_teardown)
 
 #endif

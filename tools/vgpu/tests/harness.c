@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "harness.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -14,7 +15,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "control.h"
 #include "dma.h"
+#include "events.h"
 #include "pci.h"
 #include "witness.h"
 
@@ -147,4 +150,50 @@ int harness_dial(const struct harness_path *p)
 	strcpy(a.sun_path, p->path);
 	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
 	return fd;
+}
+
+int harness_open_fds(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	int n = 0;
+
+	assert_non_null(d);
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+bool harness_run_deferred(struct harness *h, int ms)
+{
+	struct pollfd p = { .fd = vgpu_events_fd(h->g->events), .events = POLLIN };
+
+	if (poll(&p, 1, ms) != 1)
+		return false;
+	vgpu_events_ready(h->g);
+	return true;
+}
+
+json_int_t harness_num(const json_t *o, const char *key)
+{
+	assert_true(json_is_integer(json_object_get(o, key)));
+	return json_integer_value(json_object_get(o, key));
+}
+
+json_t *harness_control(struct harness *h, const char *line, bool ok)
+{
+	bool shutdown = false;
+	json_t *r = control_execute(h->g, line, strlen(line), &shutdown);
+
+	assert_true(json_is_object(r));
+	assert_true(json_is_boolean(json_object_get(r, "ok")));
+	assert_int_equal(json_is_true(json_object_get(r, "ok")), ok);
+	if (!ok) {
+		const char *why = json_string_value(json_object_get(r, "error"));
+
+		assert_non_null(why);
+		assert_true(*why && !strchr(why, '\n'));
+	}
+	assert_false(shutdown);
+	return r;
 }

@@ -65,6 +65,18 @@ void harness_path_free(const struct harness_path *p);
 /* harness_dial - a stream connected to @p; the caller closes it. */
 int harness_dial(const struct harness_path *p);
 
+/* harness_open_fds - how many descriptors the process has, and a constant. */
+int harness_open_fds(void);
+/* harness_run_deferred - what the loop does about vgpu_defer(), within @ms; false if nothing was due. */
+bool harness_run_deferred(struct harness *h, int ms);
+/* harness_num - member @key of @o, which must be an integer. */
+json_int_t harness_num(const json_t *o, const char *key);
+/* harness_control - the answer to a control request; must be a refusal with a reason if !@ok. */
+json_t *harness_control(struct harness *h, const char *line, bool ok);
+
+/* A test with a fresh "lnl". */
+#define TEST(f) cmocka_unit_test_setup_teardown(f, harness_setup, harness_teardown)
+
 /* Aligned little-endian words of guest memory. */
 static inline uint32_t ram32(const struct harness *h, uint32_t off)
 {

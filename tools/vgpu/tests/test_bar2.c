@@ -1,53 +1,32 @@
 // SPDX-License-Identifier: MIT
 /* BAR2: what a client that maps it sees, one that does not, and what is found afterwards. */
 #define _GNU_SOURCE
-#include "harness.h"
+#include "vu_client.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "hw_stub.h"
 #include "pci.h"
-#include "vfio_user.h"
 
-static struct vu_header head;
-static uint8_t body[VGPU_VU_MAX_MSG] __attribute__((aligned(8)));
-static int reply_fd;
-
-static int catch_reply(void *ctx, const void *data, size_t len, int fd)
-{
-	memcpy(&head, data, sizeof(head));
-	memcpy(body, (const uint8_t *)data + sizeof(head), len - sizeof(head));
-	reply_fd = fd;
-	return 0;
-}
+static struct vu_client client; /* its last reply */
 
 /* One command as QEMU sends it; returns the error of the reply. */
-static uint32_t ask(struct harness *h, uint16_t command, const void *data, size_t len)
+static uint32_t call(struct harness *h, unsigned int command, const void *data, size_t len)
 {
-	static uint8_t space[VGPU_VU_MAX_MSG] __attribute__((aligned(8)));
-	struct vu_message m = { .data = space, .len = sizeof(head) + len };
-	struct vfio_user v;
-
-	memcpy(space, &(struct vu_header){ .command = command, .size = (uint32_t)m.len },
-	       sizeof(head));
-	memcpy(space + sizeof(head), data, len);
-	assert_int_equal(vfio_user_init(&v, h->g, catch_reply, NULL), 0);
-	v.negotiated = true;
-	reply_fd = -1;
-	assert_int_equal(vfio_user_handle(&v, &m), 0);
-	vfio_user_fini(&v);
-	return head.flags & VU_ERROR ? head.error : 0;
+	client.h = h;
+	assert_int_equal(vfio_user_init(&client.v, h->g, catch_reply, &client), 0);
+	client.v.negotiated = true;
+	assert_int_equal(ask(&client, command, data, len, -1), 0);
+	vfio_user_fini(&client.v);
+	return client.head.error;
 }
 
 static uint32_t region_read(struct harness *h, uint64_t off, uint32_t n)
 {
 	struct vu_region_access a = { .offset = off, .region = VU_REGION_BAR2, .count = n };
 
-	return ask(h, VU_REGION_READ, &a, sizeof(a));
+	return call(h, VU_REGION_READ, &a, sizeof(a));
 }
 
 static uint32_t region_write(struct harness *h, uint64_t off, const void *data, uint32_t n)
@@ -58,7 +37,7 @@ static uint32_t region_write(struct harness *h, uint64_t off, const void *data, 
 	} w = { { .offset = off, .region = VU_REGION_BAR2, .count = n }, { 0 } };
 
 	memcpy(w.data, data, n);
-	return ask(h, VU_REGION_WRITE, &w, sizeof(w.a) + n);
+	return call(h, VU_REGION_WRITE, &w, sizeof(w.a) + n);
 }
 
 /* The client's own mapping, as QEMU makes it. */
@@ -67,9 +46,9 @@ static uint8_t *client_map(struct harness *h)
 	struct vu_region_info in = { .argsz = sizeof(in), .index = VU_REGION_BAR2 };
 	uint8_t *p;
 
-	assert_int_equal(ask(h, VU_DEVICE_GET_REGION_INFO, &in, sizeof(in)), 0);
-	assert_true(reply_fd >= 0);
-	p = mmap(NULL, STUB_BAR2_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, reply_fd, 0);
+	assert_int_equal(call(h, VU_DEVICE_GET_REGION_INFO, &in, sizeof(in)), 0);
+	assert_true(client.fd >= 0);
+	p = mmap(NULL, STUB_BAR2_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, client.fd, 0);
 	assert_true(p != MAP_FAILED);
 	return p;
 }
@@ -83,14 +62,14 @@ static void region_is_memory(void **state)
 {
 	struct harness *h = *state;
 	struct vu_region_info in = { .argsz = sizeof(in), .index = VU_REGION_BAR2 };
-	const struct vu_region_info *out = (const void *)body;
+	const struct vu_region_info *out = (const void *)client.body;
 
-	assert_int_equal(ask(h, VU_DEVICE_GET_REGION_INFO, &in, sizeof(in)), 0);
+	assert_int_equal(call(h, VU_DEVICE_GET_REGION_INFO, &in, sizeof(in)), 0);
 	assert_int_equal(out->size, STUB_BAR2_SIZE);
 	assert_int_equal(out->offset, 0);
 	/* no capability: the whole region can be mapped */
 	assert_int_equal(out->flags, VU_REGION_F_READ | VU_REGION_F_WRITE | VU_REGION_F_MMAP);
-	assert_int_equal(reply_fd, vgpu_vram_fd(h->g));
+	assert_int_equal(client.fd, vgpu_vram_fd(h->g));
 }
 
 static void config_space(void **state)
@@ -114,7 +93,7 @@ static void one_memory(void **state)
 
 	memcpy(p + 0x1230, &q, 8);
 	assert_int_equal(region_read(h, 0x1230, 8), 0);
-	assert_memory_equal(body + sizeof(struct vu_region_access), &q, 8);
+	assert_memory_equal(client.body + sizeof(struct vu_region_access), &q, 8);
 	for (uint32_t n = 1; n <= 16; n++) {
 		uint8_t data[16];
 
@@ -161,7 +140,7 @@ static void asleep_does_not_answer(void **state)
 	vgpu_cfg_write(h->g, VGPU_CFG_PM + 4, &v, 4);
 	assert_int_equal(region_write(h, 0x1000, &v, 4), 0);
 	assert_int_equal(region_read(h, 0x1000, 4), 0);
-	memcpy(&got, body + sizeof(struct vu_region_access), 4);
+	memcpy(&got, client.body + sizeof(struct vu_region_access), 4);
 	assert_int_equal(got, 0xffffffff);
 	assert_int_equal(p[0x1000], 0);
 	assert_int_equal(harness_witness(h, WITNESS_MMIO_BAD_ACCESS), 2);
@@ -172,13 +151,13 @@ static void integrated_has_none(void **state)
 {
 	struct harness *h = *state;
 	struct vu_region_info in = { .argsz = sizeof(in), .index = VU_REGION_BAR2 };
-	const struct vu_region_info *out = (const void *)body;
+	const struct vu_region_info *out = (const void *)client.body;
 	uint32_t v = 0xffffffff;
 
-	assert_int_equal(ask(h, VU_DEVICE_GET_REGION_INFO, &in, sizeof(in)), 0);
+	assert_int_equal(call(h, VU_DEVICE_GET_REGION_INFO, &in, sizeof(in)), 0);
 	assert_int_equal(out->size, 0);
 	assert_int_equal(out->flags, 0);
-	assert_int_equal(reply_fd, -1);
+	assert_int_equal(client.fd, -1);
 	assert_int_equal(region_read(h, 0, 4), EINVAL);
 	assert_int_equal(region_write(h, 0, &v, 4), EINVAL);
 	vgpu_cfg_write(h->g, 0x18, &v, 4);
@@ -202,7 +181,7 @@ static void dead_reads_ones(void **state)
 	for (uint32_t i = 0; i < STUB_BAR2_SIZE; i++)
 		assert_int_equal(p[i], 0xff);
 	assert_int_equal(region_read(h, 0x1000, 8), 0);
-	memcpy(&q, body + sizeof(struct vu_region_access), 8);
+	memcpy(&q, client.body + sizeof(struct vu_region_access), 8);
 	assert_true(q == ~0ull);
 	/* what lies behind the window is nobody's business */
 	assert_int_equal(pread(vgpu_vram_fd(h->g), &q, 8, STUB_BAR2_SIZE), 8);
@@ -361,7 +340,7 @@ int main(void)
 		T(one_memory),
 		T(beyond_the_end),
 		T(asleep_does_not_answer),
-		cmocka_unit_test_setup_teardown(integrated_has_none, harness_setup, harness_teardown),
+		TEST(integrated_has_none),
 		T(dead_reads_ones),
 		T(dead_drops_trapped_writes),
 		T(dead_counts_mapped_writes),

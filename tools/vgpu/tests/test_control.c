@@ -17,47 +17,22 @@
 
 /* ---- requests ---------------------------------------------------------------------- */
 
-/* The reply to @line; must be ok, or an error with one line of text. */
-static json_t *ask(struct harness *h, const char *line, bool want_ok)
-{
-	bool shutdown = false;
-	json_t *r = control_execute(h->g, line, strlen(line), &shutdown);
-
-	assert_true(json_is_object(r));
-	assert_true(json_is_boolean(json_object_get(r, "ok")));
-	assert_int_equal(json_is_true(json_object_get(r, "ok")), want_ok);
-	if (!want_ok) {
-		const char *why = json_string_value(json_object_get(r, "error"));
-
-		assert_non_null(why);
-		assert_true(*why && !strchr(why, '\n'));
-	}
-	assert_false(shutdown);
-	return r;
-}
-
 static void must(struct harness *h, const char *line)
 {
-	json_decref(ask(h, line, true));
+	json_decref(harness_control(h, line, true));
 }
 
 static void must_not(struct harness *h, const char *line)
 {
-	json_decref(ask(h, line, false));
-}
-
-static json_int_t num(const json_t *o, const char *key)
-{
-	assert_true(json_is_integer(json_object_get(o, key)));
-	return json_integer_value(json_object_get(o, key));
+	json_decref(harness_control(h, line, false));
 }
 
 static void hello(void **state)
 {
-	json_t *r = ask(*state, "{\"cmd\":\"hello\"}", true);
+	json_t *r = harness_control(*state, "{\"cmd\":\"hello\"}", true);
 
-	assert_int_equal(num(r, "version"), 1);
-	assert_int_equal(num(r, "pid"), getpid());
+	assert_int_equal(harness_num(r, "version"), 1);
+	assert_int_equal(harness_num(r, "pid"), getpid());
 	assert_string_equal(json_string_value(json_object_get(r, "personality")), "stub");
 	json_decref(r);
 }
@@ -73,16 +48,16 @@ static void stats(void **state)
 
 	vgpu_bar0_read(h->g, 0, &v, 4);
 	vgpu_msi(h->g);
-	r = ask(h, "{\"cmd\":\"stats\"}", true);
+	r = harness_control(h, "{\"cmd\":\"stats\"}", true);
 	s = json_object_get(r, "stats");
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		num(s, numbers[i]);
+		harness_num(s, numbers[i]);
 	for (size_t i = 0; i < sizeof(booleans) / sizeof(booleans[0]); i++)
 		assert_true(json_is_boolean(json_object_get(s, booleans[i])));
 	assert_true(json_is_object(json_object_get(s, "unknown_registers")));
-	assert_int_equal(num(s, "live_dma_pages"), HARNESS_RAM_SIZE / 4096);
-	assert_int_equal(num(s, "mmio_reads"), 1);
-	assert_int_equal(num(s, "msi"), 1);
+	assert_int_equal(harness_num(s, "live_dma_pages"), HARNESS_RAM_SIZE / 4096);
+	assert_int_equal(harness_num(s, "mmio_reads"), 1);
+	assert_int_equal(harness_num(s, "msi"), 1);
 	assert_true(json_is_true(json_object_get(s, "bus_master")));
 	json_decref(r);
 }
@@ -103,15 +78,15 @@ static void dead(void **state)
 static void gone(void **state)
 {
 	struct harness *h = *state;
-	json_t *r = ask(h, "{\"cmd\":\"gone\",\"on\":true}", true);
+	json_t *r = harness_control(h, "{\"cmd\":\"gone\",\"on\":true}", true);
 
 	assert_true(h->g->gone);
-	assert_int_equal(num(r, "live_dma_pages"), HARNESS_RAM_SIZE / 4096);
-	assert_int_equal(num(r, "contexts"), 3);
-	assert_int_equal(num(r, "jobs_running"), 2);
+	assert_int_equal(harness_num(r, "live_dma_pages"), HARNESS_RAM_SIZE / 4096);
+	assert_int_equal(harness_num(r, "contexts"), 3);
+	assert_int_equal(harness_num(r, "jobs_running"), 2);
 	assert_true(json_is_true(json_object_get(r, "bus_master")));
 	json_decref(r);
-	r = ask(h, "{\"cmd\":\"gone\",\"on\":false}", true);
+	r = harness_control(h, "{\"cmd\":\"gone\",\"on\":false}", true);
 	assert_false(h->g->gone);
 	assert_int_equal(json_object_size(r), 1);
 	json_decref(r);
@@ -125,11 +100,11 @@ static void marks_and_events(void **state)
 
 	must(h, "{\"cmd\":\"mark\",\"name\":\"bo-mmap/unbind\"}");
 	vgpu_dma_read32(h->g, 0x1000, &v, NULL);
-	r = ask(h, "{\"cmd\":\"witness\",\"since\":0}", true);
+	r = harness_control(h, "{\"cmd\":\"witness\",\"since\":0}", true);
 	e = json_array_get(json_object_get(r, "events"), 0);
 	assert_string_equal(json_string_value(json_object_get(e, "mark")), "bo-mmap/unbind");
-	assert_int_equal(num(json_object_get(r, "counts"), "dma_never_mapped"), 1);
-	assert_int_equal(num(r, "next"), 1);
+	assert_int_equal(harness_num(json_object_get(r, "counts"), "dma_never_mapped"), 1);
+	assert_int_equal(harness_num(r, "next"), 1);
 	json_decref(r);
 	must(h, "{\"cmd\":\"witness\"}");
 	must(h, "{\"cmd\":\"accesses\"}");
@@ -147,8 +122,8 @@ static void asking_looks_at_the_table(void **state)
 
 	must(h, "{\"cmd\":\"gone\",\"on\":true}");
 	*(uint64_t *)h->g->ggtt = 1;
-	r = ask(h, "{\"cmd\":\"witness\",\"since\":0}", true);
-	assert_int_equal(num(json_object_get(r, "counts"), "mmio_after_remove"), 1);
+	r = harness_control(h, "{\"cmd\":\"witness\",\"since\":0}", true);
+	assert_int_equal(harness_num(json_object_get(r, "counts"), "mmio_after_remove"), 1);
 	json_decref(r);
 }
 
@@ -393,18 +368,17 @@ static void empty_lines(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, harness_setup, harness_teardown)
 #define S(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(hello),
-		T(stats),
-		T(dead),
-		T(gone),
-		T(marks_and_events),
-		T(asking_looks_at_the_table),
-		T(shutdown_request),
-		T(bad_requests),
-		T(noise),
+		TEST(hello),
+		TEST(stats),
+		TEST(dead),
+		TEST(gone),
+		TEST(marks_and_events),
+		TEST(asking_looks_at_the_table),
+		TEST(shutdown_request),
+		TEST(bad_requests),
+		TEST(noise),
 		S(several_clients),
 		S(too_many_clients),
 		S(endless_line),

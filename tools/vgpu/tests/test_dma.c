@@ -547,28 +547,27 @@ static void copies_without_a_detour(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, harness_setup, harness_teardown)
 	const struct CMUnitTest tests[] = {
-		T(copies_across_pages),
-		T(scattered_pages),
-		T(atomics),
-		T(words),
-		T(copies_of_many_pieces),
-		T(copies_without_a_detour),
-		T(never_mapped),
-		T(after_unmap),
-		T(partial_failure),
-		T(permissions),
-		T(unbacked),
-		T(map_refusals),
-		T(unmap_refusals),
-		T(unmap_all),
-		T(file_grows),
-		T(file_truncated),
-		T(wraps_around_the_top),
-		T(many_pages),
-		T(map_and_unmap_under_load),
-		T(dead_stops_at_once),
+		TEST(copies_across_pages),
+		TEST(scattered_pages),
+		TEST(atomics),
+		TEST(words),
+		TEST(copies_of_many_pieces),
+		TEST(copies_without_a_detour),
+		TEST(never_mapped),
+		TEST(after_unmap),
+		TEST(partial_failure),
+		TEST(permissions),
+		TEST(unbacked),
+		TEST(map_refusals),
+		TEST(unmap_refusals),
+		TEST(unmap_all),
+		TEST(file_grows),
+		TEST(file_truncated),
+		TEST(wraps_around_the_top),
+		TEST(many_pages),
+		TEST(map_and_unmap_under_load),
+		TEST(dead_stops_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

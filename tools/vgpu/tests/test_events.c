@@ -33,16 +33,10 @@ static void stub_reg(struct harness *h, uint32_t off, uint32_t v)
 	memcpy(h->g->hw->regs + off, &v, 4);
 }
 
-static json_t *ask(struct harness *h, const char *line)
-{
-	bool end;
-
-	return control_execute(h->g, line, strlen(line), &end);
-}
-
 static bool good(struct harness *h, const char *line)
 {
-	json_t *r = ask(h, line);
+	bool end;
+	json_t *r = control_execute(h->g, line, strlen(line), &end);
 	bool is = json_is_true(json_object_get(r, "ok"));
 
 	json_decref(r);
@@ -56,17 +50,6 @@ static int arm(struct harness *h, struct trigger t)
 	if (!t.times)
 		t.times = 1;
 	return vgpu_trigger_arm(h->g, &t);
-}
-
-/* Runs the loop's part until @ms have passed or the timer has fired once. */
-static bool run_deferred(struct harness *h, int ms)
-{
-	struct pollfd p = { .fd = vgpu_events_fd(h->g->events), .events = POLLIN };
-
-	if (poll(&p, 1, ms) != 1)
-		return false;
-	vgpu_events_ready(h->g);
-	return true;
 }
 
 /* ---- recording ----------------------------------------------------------------------- */
@@ -83,17 +66,17 @@ static void records_in_order(void **state)
 	vgpu_msi(h->g);
 	assert_true(good(h, "{\"cmd\":\"record\",\"on\":false}"));
 	read_reg(h, 0x44);
-	r = ask(h, "{\"cmd\":\"events\",\"since\":2}");
-	assert_int_equal(json_integer_value(json_object_get(r, "total")), 4);
-	assert_int_equal(json_integer_value(json_object_get(r, "dropped")), 0);
-	assert_int_equal(json_integer_value(json_object_get(r, "next")), 5);
+	r = harness_control(h, "{\"cmd\":\"events\",\"since\":2}", true);
+	assert_int_equal(harness_num(r, "total"), 4);
+	assert_int_equal(harness_num(r, "dropped"), 0);
+	assert_int_equal(harness_num(r, "next"), 5);
 	o = json_object_get(r, "counts");
-	assert_int_equal(json_integer_value(json_object_get(o, "mmio_read")), 2);
+	assert_int_equal(harness_num(o, "mmio_read"), 2);
 	e = json_object_get(r, "events");
 	assert_int_equal(json_array_size(e), 3);
 	o = json_array_get(e, 1);
-	assert_int_equal(json_integer_value(json_object_get(o, "n")), 3);
-	assert_int_equal(json_integer_value(json_object_get(o, "kn")), 2);
+	assert_int_equal(harness_num(o, "n"), 3);
+	assert_int_equal(harness_num(o, "kn"), 2);
 	assert_string_equal(json_string_value(json_object_get(o, "kind")), "mmio_read");
 	assert_string_equal(json_string_value(json_object_get(o, "what")), "STUB_REG");
 	assert_string_equal(json_string_value(json_object_get(json_array_get(e, 2), "kind")), "irq");
@@ -110,19 +93,19 @@ static void records_only_what_was_asked(void **state)
 	read_reg(h, 0x44);
 	for (int i = 0; i < 3; i++)
 		vgpu_dma_read32(h->g, HARNESS_RAM_IOVA + 64, &v, &bcs);
-	r = ask(h, "{\"cmd\":\"events\"}");
-	assert_int_equal(json_integer_value(json_object_get(r, "total")), 3);
-	assert_int_equal(json_integer_value(json_object_get(r, "dropped")), 1);
+	r = harness_control(h, "{\"cmd\":\"events\"}", true);
+	assert_int_equal(harness_num(r, "total"), 3);
+	assert_int_equal(harness_num(r, "dropped"), 1);
 	e = json_array_get(json_object_get(r, "events"), 0);
 	assert_string_equal(json_string_value(json_object_get(e, "who")), "bcs0");
-	assert_int_equal(json_integer_value(json_object_get(e, "guc_id")), 7);
-	assert_int_equal(json_integer_value(json_object_get(e, "addr")), HARNESS_RAM_IOVA + 64);
+	assert_int_equal(harness_num(e, "guc_id"), 7);
+	assert_int_equal(harness_num(e, "addr"), HARNESS_RAM_IOVA + 64);
 	json_decref(r);
 	/* a new recording starts at one */
 	assert_true(good(h, "{\"cmd\":\"record\",\"on\":true,\"kinds\":\"mmio\"}"));
 	read_reg(h, 0);
-	r = ask(h, "{\"cmd\":\"events\"}");
-	assert_int_equal(json_integer_value(json_object_get(r, "total")), 1);
+	r = harness_control(h, "{\"cmd\":\"events\"}", true);
+	assert_int_equal(harness_num(r, "total"), 1);
 	json_decref(r);
 }
 
@@ -160,11 +143,11 @@ static void dies_at_the_nth(void **state)
 	assert_true(vgpu_is_dead(h->g));
 	/* the rest of dying is the loop's */
 	assert_false(h->g->hw->quiesced);
-	assert_true(run_deferred(h, 1000));
+	assert_true(harness_run_deferred(h, 1000));
 	assert_true(h->g->hw->quiesced);
-	r = ask(h, "{\"cmd\":\"triggers\"}");
+	r = harness_control(h, "{\"cmd\":\"triggers\"}", true);
 	t = json_array_get(json_object_get(r, "triggers"), 0);
-	assert_int_equal(json_integer_value(json_object_get(t, "fired")), 1);
+	assert_int_equal(harness_num(t, "fired"), 1);
 	assert_string_equal(json_string_value(json_object_get(json_object_get(t, "event"), "what")),
 			    "STUB_REG");
 	json_decref(r);
@@ -184,7 +167,7 @@ static void die_at_a_write_drops_it(void **state)
 	/* revived before the loop came round: still a clean start */
 	vgpu_set_dead(h->g, false);
 	assert_false(h->g->hw->reset_while_running);
-	assert_false(run_deferred(h, 20));
+	assert_false(harness_run_deferred(h, 20));
 	assert_false(vgpu_is_dead(h->g));
 }
 
@@ -272,11 +255,11 @@ static void delays(void **state)
 	arm(h, (struct trigger){ .kinds = 1u << EVENT_IRQ, .action = ACTION_DELAY, .arg = 5000 });
 	assert_true(vgpu_msi(h->g));
 	assert_int_equal(harness_msis(h), 0);
-	assert_true(run_deferred(h, 1000));
+	assert_true(harness_run_deferred(h, 1000));
 	assert_int_equal(harness_msis(h), 1);
 	arm(h, (struct trigger){ .kinds = 1u << EVENT_IRQ, .action = ACTION_DROP });
 	assert_true(vgpu_msi(h->g));
-	assert_false(run_deferred(h, 20));
+	assert_false(harness_run_deferred(h, 20));
 	assert_int_equal(harness_msis(h), 0);
 }
 
@@ -289,7 +272,7 @@ static void late_interrupts_die_with_the_device(void **state)
 	harness_msis(h);
 	vgpu_set_dead(h->g, true);
 	vgpu_set_dead(h->g, false);
-	run_deferred(h, 20);
+	harness_run_deferred(h, 20);
 	assert_int_equal(harness_msis(h), 0);
 }
 
@@ -301,7 +284,7 @@ static void raises_faults(void **state)
 			    "\"fault\":\"cat_error\"}"));
 	vgpu_dma_read(h->g, HARNESS_RAM_IOVA, (uint8_t[4]){ 0 }, 4, &bcs);
 	assert_int_equal(h->g->hw->faults, 0); /* not on an engine's thread */
-	assert_true(run_deferred(h, 1000));
+	assert_true(harness_run_deferred(h, 1000));
 	assert_int_equal(h->g->hw->faults, 1);
 	assert_int_equal(h->g->hw->last_fault_id, 7);
 	assert_true(good(h, "{\"cmd\":\"fault\",\"what\":\"guc_crash\"}"));
@@ -368,20 +351,19 @@ static void only_so_many(void **state)
 	for (int i = 0; i < 2 * EVENTS_PENDING; i++)
 		vgpu_defer(h->g, 1000000, NULL, 0);
 	vgpu_events_forget(h->g->events);
-	assert_false(run_deferred(h, 5));
+	assert_false(harness_run_deferred(h, 5));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(f) cmocka_unit_test_setup_teardown(f, harness_setup, harness_teardown)
-		T(records_in_order),	T(records_only_what_was_asked),
-		T(bad_recordings),	T(dies_at_the_nth),
-		T(die_at_a_write_drops_it), T(dead_devices_have_no_events),
-		T(corrupts_and_drops),	T(counts_only_what_matches),
-		T(delays),		T(late_interrupts_die_with_the_device),
-		T(raises_faults),	T(bad_triggers),
-		T(only_so_many),
+		TEST(records_in_order),	TEST(records_only_what_was_asked),
+		TEST(bad_recordings),	TEST(dies_at_the_nth),
+		TEST(die_at_a_write_drops_it), TEST(dead_devices_have_no_events),
+		TEST(corrupts_and_drops),	TEST(counts_only_what_matches),
+		TEST(delays),		TEST(late_interrupts_die_with_the_device),
+		TEST(raises_faults),	TEST(bad_triggers),
+		TEST(only_so_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -395,28 +395,27 @@ static void gone_sees_mapped_table_writes(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, harness_setup, harness_teardown)
 	const struct CMUnitTest tests[] = {
-		T(identity),
-		T(capabilities),
-		T(bar_sizing),
-		T(read_only_fields),
-		T(write_beyond_first_page),
-		T(bus_master_gates_dma),
-		T(asleep),
-		T(no_such_power_state),
-		T(bus_master_while_asleep),
-		T(msi),
-		T(msi_full_counter_does_not_block),
-		T(msi_refuses_other_files),
-		T(bar0_widths),
-		T(bar0_unaligned_is_split_and_witnessed),
-		T(bar0_crosses_into_the_table),
-		T(dead),
-		T(reset_by_config),
-		T(power_cycle_forgets_all),
-		T(gone_window),
-		T(gone_sees_mapped_table_writes),
+		TEST(identity),
+		TEST(capabilities),
+		TEST(bar_sizing),
+		TEST(read_only_fields),
+		TEST(write_beyond_first_page),
+		TEST(bus_master_gates_dma),
+		TEST(asleep),
+		TEST(no_such_power_state),
+		TEST(bus_master_while_asleep),
+		TEST(msi),
+		TEST(msi_full_counter_does_not_block),
+		TEST(msi_refuses_other_files),
+		TEST(bar0_widths),
+		TEST(bar0_unaligned_is_split_and_witnessed),
+		TEST(bar0_crosses_into_the_table),
+		TEST(dead),
+		TEST(reset_by_config),
+		TEST(power_cycle_forgets_all),
+		TEST(gone_window),
+		TEST(gone_sees_mapped_table_writes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

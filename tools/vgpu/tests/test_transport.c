@@ -19,17 +19,6 @@
 #include "transport.h"
 #include "witness.h"
 
-static int open_fds(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	int n = 0;
-
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
-
 /* ---- in memory --------------------------------------------------------------------- */
 
 struct tape {
@@ -266,7 +255,7 @@ static const uint8_t hello[20] = { 0, 0, VU_VERSION, 0, 20 };
 static void one_after_the_other(void **state)
 {
 	struct net *n = *state;
-	int a, b, before = open_fds();
+	int a, b, before = harness_open_fds();
 	uint32_t v;
 
 	a = harness_dial(&n->at);
@@ -289,7 +278,7 @@ static void one_after_the_other(void **state)
 	turn(n);
 	assert_false(n->h->g->connected);
 	/* minus the harness's MSI, which a client's leaving disconnects */
-	assert_int_equal(open_fds(), before - 1);
+	assert_int_equal(harness_open_fds(), before - 1);
 }
 
 static void malformed_drops_only_the_client(void **state)
@@ -316,7 +305,7 @@ static void too_many_descriptors(void **state)
 	int a, before;
 
 	vgpu_msi_wire(n->h->g->pci, -1);
-	before = open_fds();
+	before = harness_open_fds();
 	for (int nfds = 1; nfds <= 48; nfds += nfds < 10 ? 1 : 19) {
 		a = harness_dial(&n->at);
 		send_fds(a, hello, sizeof(hello), nfds);
@@ -324,7 +313,7 @@ static void too_many_descriptors(void **state)
 		assert_true(closed(a));
 		close(a);
 	}
-	assert_int_equal(open_fds(), before);
+	assert_int_equal(harness_open_fds(), before);
 }
 
 static void descriptors_of_a_message_cut_short(void **state)
@@ -333,14 +322,14 @@ static void descriptors_of_a_message_cut_short(void **state)
 	int a, before;
 
 	vgpu_msi_wire(n->h->g->pci, -1);
-	before = open_fds();
+	before = harness_open_fds();
 	a = harness_dial(&n->at);
 	send_fds(a, hello, 10, 3);
 	turn(n);
-	assert_int_equal(open_fds(), before + 2 + 3);
+	assert_int_equal(harness_open_fds(), before + 2 + 3);
 	close(a);
 	turn(n);
-	assert_int_equal(open_fds(), before);
+	assert_int_equal(harness_open_fds(), before);
 }
 
 static void mapping_with_a_descriptor(void **state)
@@ -428,15 +417,14 @@ static void listening(void **state)
 
 int main(void)
 {
-#define M(f) cmocka_unit_test_setup_teardown(f, harness_setup, harness_teardown)
 #define S(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		M(any_cut),
-		M(budget),
-		M(cut_short),
-		M(receive_error),
-		M(lying_size),
-		M(noise),
+		TEST(any_cut),
+		TEST(budget),
+		TEST(cut_short),
+		TEST(receive_error),
+		TEST(lying_size),
+		TEST(noise),
 		S(one_after_the_other),
 		S(malformed_drops_only_the_client),
 		S(too_many_descriptors),

@@ -2,8 +2,6 @@
 /* What triggers do to messages of the GuC and to accesses of engines: the whole device. */
 #include "gpu.h"
 
-#include <poll.h>
-
 #include "events.h"
 
 #define RESULT 0x6000u
@@ -15,17 +13,6 @@ static void arm(struct harness *h, struct trigger t)
 	if (!t.times)
 		t.times = 1;
 	assert_true(vgpu_trigger_arm(h->g, &t) > 0);
-}
-
-/* The loop's part: what was put off and is due within @ms. */
-static bool run_deferred(struct harness *h, int ms)
-{
-	struct pollfd p = { .fd = vgpu_events_fd(h->g->events), .events = POLLIN };
-
-	if (poll(&p, 1, ms) != 1)
-		return false;
-	vgpu_events_ready(h->g);
-	return true;
 }
 
 /* An invalidation of @seqno, which is answered with it. */
@@ -67,7 +54,7 @@ static void h2g_delayed(void **state)
 	ask(h, 1);
 	ask(h, 2);
 	assert_int_equal(ram32(h, OFF_DESC + 0x800), ram32(h, OFF_DESC + 0x804));
-	assert_true(run_deferred(h, 1000));
+	assert_true(harness_run_deferred(h, 1000));
 	EXPECT_EVENT(h, 0x7001, 1);
 	EXPECT_EVENT(h, 0x7001, 2);
 	ask(h, 3);
@@ -82,7 +69,7 @@ static void delayed_into_a_reset(void **state)
 	ask(h, 1);
 	guc_load(h);
 	ctb_on(h);
-	run_deferred(h, 100);
+	harness_run_deferred(h, 100);
 	expect_silence(h); /* nobody hears of the old message */
 	ask(h, 2);
 	EXPECT_EVENT(h, 0x7001, 2);
@@ -90,7 +77,7 @@ static void delayed_into_a_reset(void **state)
 	ask(h, 3);
 	guc_load(h);
 	ctb_on(h);
-	run_deferred(h, 100);
+	harness_run_deferred(h, 100);
 	expect_silence(h);
 	assert_int_equal(harness_witness_total(h), 0);
 }
@@ -120,7 +107,7 @@ static void g2h_delayed(void **state)
 	ask(h, 2);
 	expect_silence(h);
 	assert_int_equal(harness_msis(h), 0); /* no interrupt for what nobody can read */
-	assert_true(run_deferred(h, 1000));
+	assert_true(harness_run_deferred(h, 1000));
 	assert_int_equal(harness_msis(h), 1);
 	EXPECT_EVENT(h, 0x7001, 1);
 	EXPECT_EVENT(h, 0x7001, 2);
@@ -180,7 +167,7 @@ static void accesses_of_engines(void **state)
 	for (int t = 0; t < 3000 && !vgpu_is_dead(h->g); t++)
 		sleep_ms(1);
 	assert_true(vgpu_is_dead(h->g));
-	assert_true(run_deferred(h, 1000)); /* engines stand still after this */
+	assert_true(harness_run_deferred(h, 1000)); /* engines stand still after this */
 	assert_int_equal(ram32(h, OFF_DATA + RESULT), 0x105);
 	assert_int_equal(ram32(h, OFF_DATA + RESULT + 8), 7);
 }
@@ -198,7 +185,7 @@ static void fault_of_the_event(void **state)
 	ctx_enable(h, 7);
 	RING(h, 8, MI_SDI, RESULT, 0, 1);
 	ctx_enable(h, 8);
-	assert_true(run_deferred(h, 3000));
+	assert_true(harness_run_deferred(h, 3000));
 	EXPECT_EVENT(h, 0x6000, 8);
 	RING(h, 7, MI_SDI, RESULT + 8, 0, 2);
 	H2G(h, 0x1000, 7);
