@@ -154,6 +154,9 @@ void submit_deregister(struct vgpu_hw *h, const uint32_t *p, size_t n)
 		c->enabled = false;
 		engine_unqueue(c);
 		if (c->running) {
+			/* a driver that waits for the answer is lucky; its memory may be gone before */
+			vgpu_witness(h->g, WITNESS_DMA_DEREGISTERED, &c->who, c->lrca, 0, false,
+				     "context deregistered while it runs: its accesses go on until it stops");
 			c->deregister_pending = true;
 			engine_preempt(c->e);
 		} else {

@@ -122,6 +122,9 @@ static json_t *cmd_gone(struct vgpu *g, const json_t *req)
 		stats = stats_object(g);
 		for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 			json_object_set(out, keys[i], json_object_get(stats, keys[i]));
+		/* contexts that leaked: what the driver did last */
+		if (json_integer_value(json_object_get(stats, "contexts")))
+			json_object_set_new(out, "before", vgpu_witness_recent(g));
 		json_decref(stats);
 	}
 	vgpu_set_gone(g, on);

@@ -29,6 +29,7 @@ static const char *const kind_names[WITNESS_KINDS] = {
 	[WITNESS_GGTT_FAULT] = "ggtt_fault",
 	[WITNESS_VRAM_FAULT] = "vram_fault",
 	[WITNESS_VRAM_AFTER_REMOVE] = "vram_after_remove",
+	[WITNESS_DMA_DEREGISTERED] = "dma_deregistered",
 };
 
 struct event {

@@ -206,10 +206,38 @@ static void deregister_of_running(void **state)
 	H2G(h, 0x4503, 7);
 	EXPECT_EVENT(h, 0x4600, 7);
 	assert_int_equal(stat_of(h, "contexts"), 0);
+	assert_int_equal(harness_witness(h, WITNESS_DMA_DEREGISTERED), 1);
 	ctx_make(h, 7, 3, 1); /* the id is free at once */
 	RING(h, 7, MI_SDI, RESULT, 0, 0xabc);
 	ctx_enable(h, 7);
 	wait32(h, OFF_DATA + RESULT, 0xabc);
+	ctx_disable(h, 7);
+	H2G(h, 0x4503, 7); /* as it should be */
+	EXPECT_EVENT(h, 0x4600, 7);
+	assert_int_equal(harness_witness_total(h), 1);
+}
+
+/* What remove() has left comes with its names and with what the driver did last. */
+static void leaked_contexts_are_told(void **state)
+{
+	struct harness *h = *state;
+	const json_t *c, *last;
+	json_t *gone;
+
+	gone = harness_control(h, "{\"cmd\":\"gone\",\"on\":true}", true);
+	assert_null(json_object_get(gone, "before"));
+	json_decref(gone);
+	json_decref(harness_control(h, "{\"cmd\":\"gone\",\"on\":false}", true));
+	ctx_make(h, 7, 3, 1);
+	gone = harness_control(h, "{\"cmd\":\"gone\",\"on\":true}", true);
+	assert_int_equal(harness_num(gone, "contexts"), 1);
+	c = json_array_get(json_object_get(gone, "context_list"), 0);
+	assert_int_equal(harness_num(c, "guc_id"), 7);
+	assert_string_equal(json_string_value(json_object_get(c, "engine")), "bcs0");
+	last = json_object_get(gone, "before");
+	last = json_array_get(last, json_array_size(last) - 1);
+	assert_string_equal(json_string_value(json_object_get(last, "what")), "REGISTER_CONTEXT");
+	json_decref(gone);
 }
 
 static void disable_then_enable_in_order(void **state)
@@ -394,20 +422,21 @@ int main(void)
 		GPU_TEST(engines_by_class),
 		GPU_TEST(kick_runs_more),
 		GPU_TEST(kick_while_running),
-		GPU_TEST(disabled_does_not_run),
+		BAD(GPU_TEST(disabled_does_not_run)),
 		GPU_TEST(endless_stops_and_resumes),
-		GPU_TEST(moved_head_wins),
+		BAD(GPU_TEST(moved_head_wins)),
 		GPU_TEST(slices),
 		GPU_TEST(endless_leaves_other_engines),
-		GPU_TEST(deregister_of_running),
+		BAD(GPU_TEST(deregister_of_running)),
+		BAD(GPU_TEST(leaked_contexts_are_told)),
 		GPU_TEST(disable_then_enable_in_order),
-		GPU_TEST(reset_under_load),
+		BAD(GPU_TEST(reset_under_load)),
 		GPU_TEST(quiesce_holds),
-		GPU_TEST(register_refuses),
-		GPU_TEST(unknown_ids),
-		GPU_TEST(fault_reports_cat_error),
-		GPU_TEST(images_that_lie),
-		GPU_TEST(image_not_in_ggtt),
+		BAD(GPU_TEST(register_refuses)),
+		BAD(GPU_TEST(unknown_ids)),
+		BAD(GPU_TEST(fault_reports_cat_error)),
+		BAD(GPU_TEST(images_that_lie)),
+		BAD(GPU_TEST(image_not_in_ggtt)),
 		GPU_TEST(per_context_batch),
 		GPU_TEST(timestamps),
 	};

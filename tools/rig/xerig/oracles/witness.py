@@ -13,13 +13,16 @@ def clock(us):
     return f"[{us // 1000000:5d}.{us % 1000000:06d}]"
 
 
+def accesses(before, shift=0):
+    """What the device saw, a line each; shift: from the times of the device to those of the lines."""
+    return [f"{clock(max(0, b['time_us'] + shift))}     {b['kind']} {b['addr']:#x}"
+            f"{' ' + b['what'] if b['what'] else ''} = {b['val']:#x}" for b in before]
+
+
 def story(event):
     """An event for people, a line; before it what the device saw, where it is known. Times are the guest's, if known."""
     shift = event["guest_us"] - event["time_us"] if "guest_us" in event else 0
-    lines = []
-    for b in event.get("before", ()):
-        lines.append(f"{clock(max(0, b['time_us'] + shift))}     {b['kind']} {b['addr']:#x}"
-                     f"{' ' + b['what'] if b['what'] else ''} = {b['val']:#x}")
+    lines = accesses(event.get("before", ()), shift)
     who = f" by {event['engine']}" if event.get("engine") else ""
     if event.get("guc_id", -1) >= 0:
         who += f", context {event['guc_id']}"
@@ -60,7 +63,9 @@ def check(ev):
         if gone.get("jobs_running"):
             out.append(Finding(NAME, f"{gone['jobs_running']} jobs still running after remove()"))
         if gone.get("contexts"):
-            out.append(Finding(NAME, f"{gone['contexts']} contexts still registered after remove()"))
+            left = [f"context {c['guc_id']} of {c['engine']}: {c['state']}" for c in gone.get("context_list", ())]
+            out.append(Finding(NAME, f"{gone['contexts']} contexts still registered after remove()",
+                               "\n".join(left + accesses(gone.get("before", ())))))
         if gone.get("bus_master"):
             out.append(Finding(NAME, "bus mastering still on after remove()"))
     return out
