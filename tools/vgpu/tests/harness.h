@@ -74,6 +74,12 @@ json_int_t harness_num(const json_t *o, const char *key);
 /* harness_control - the answer to a control request; must be a refusal with a reason if !@ok. */
 json_t *harness_control(struct harness *h, const char *line, bool ok);
 
+/*
+ * Marks a negative test, for tests/run to count: somebody does what must not be done (a bad value,
+ * message, order or address), or something breaks, and it is refused, contained or witnessed.
+ */
+#define BAD(...) __VA_ARGS__
+
 /* A test with a fresh "lnl". */
 #define TEST(f) cmocka_unit_test_setup_teardown(f, harness_setup, harness_teardown)
 

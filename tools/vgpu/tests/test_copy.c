@@ -172,9 +172,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(pages_all_over),
-		TEST(hole_in_the_middle),
-		TEST(unmapped_between_pieces),
-		TEST(null_pages),
+		BAD(TEST(hole_in_the_middle)),
+		BAD(TEST(unmapped_between_pieces)),
+		BAD(TEST(null_pages)),
 		TEST(nothing_is_skipped),
 	};
 

@@ -229,21 +229,21 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(boots),
-		TEST(image_not_mapped),
-		TEST(image_sizes),
-		TEST(dma_without_start),
-		TEST(mute_before_boot),
+		BAD(TEST(image_not_mapped)),
+		BAD(TEST(image_sizes)),
+		BAD(TEST(dma_without_start)),
+		BAD(TEST(mute_before_boot)),
 		GPU_TEST(hwconfig_table),
-		GPU_TEST(hwconfig_refuses),
-		GPU_TEST(unknown_request),
+		BAD(GPU_TEST(hwconfig_refuses)),
+		BAD(GPU_TEST(unknown_request)),
 		GPU_TEST(self_cfg_counts),
-		GPU_TEST(ctb_needs_sizes),
+		BAD(GPU_TEST(ctb_needs_sizes)),
 		GPU_TEST(doorbell_twice),
 		GPU_TEST(soft_reset_drops_contexts),
 		GPU_TEST(guc_reset_forgets),
 		GPU_TEST(slpc),
 		GPU_TEST(frequency_follows_limits),
-		GPU_TEST(slpc_refuses),
+		BAD(GPU_TEST(slpc_refuses)),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

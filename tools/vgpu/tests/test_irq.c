@@ -155,12 +155,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(one_round),
 		TEST(identities),
-		TEST(selector_of_quiet_source),
-		TEST(no_msi_while_master_off),
+		BAD(TEST(selector_of_quiet_source)),
+		BAD(TEST(no_msi_while_master_off)),
 		TEST(one_msi_outstanding),
-		TEST(edge_between_identity_and_ack),
+		BAD(TEST(edge_between_identity_and_ack)),
 		TEST(acknowledge_keeps_levels),
-		TEST(lost_msi_is_sent_later),
+		BAD(TEST(lost_msi_is_sent_later)),
 		TEST(only_a_function_reset_forgets),
 	};
 

@@ -232,11 +232,11 @@ static void reset_forgets_faults(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		GPU_TEST(fault_and_retry),	GPU_TEST(refusal_ends_the_context),
-		GPU_TEST(faults_of_a_batch),	GPU_TEST(read_only_page),
-		GPU_TEST(endless_answers_end),	GPU_TEST(disable_while_faulting),
-		GPU_TEST(answer_after_death),	GPU_TEST(answers_nobody_waits_for),
-		GPU_TEST(reset_forgets_faults),
+		GPU_TEST(fault_and_retry),	BAD(GPU_TEST(refusal_ends_the_context)),
+		GPU_TEST(faults_of_a_batch),	BAD(GPU_TEST(read_only_page)),
+		BAD(GPU_TEST(endless_answers_end)),	BAD(GPU_TEST(disable_while_faulting)),
+		BAD(GPU_TEST(answer_after_death)),	BAD(GPU_TEST(answers_nobody_waits_for)),
+		BAD(GPU_TEST(reset_forgets_faults)),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -195,16 +195,16 @@ static void fault_of_the_event(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		GPU_TEST(h2g_dropped),
-		GPU_TEST(h2g_corrupted),
-		GPU_TEST(h2g_delayed),
-		GPU_TEST(delayed_into_a_reset),
-		GPU_TEST(g2h_dropped_and_corrupted),
-		GPU_TEST(g2h_delayed),
+		BAD(GPU_TEST(h2g_dropped)),
+		BAD(GPU_TEST(h2g_corrupted)),
+		BAD(GPU_TEST(h2g_delayed)),
+		BAD(GPU_TEST(delayed_into_a_reset)),
+		BAD(GPU_TEST(g2h_dropped_and_corrupted)),
+		BAD(GPU_TEST(g2h_delayed)),
 		GPU_TEST(only_that_action),
-		GPU_TEST(dies_at_a_message),
-		GPU_TEST(accesses_of_engines),
-		GPU_TEST(fault_of_the_event),
+		BAD(GPU_TEST(dies_at_a_message)),
+		BAD(GPU_TEST(accesses_of_engines)),
+		BAD(GPU_TEST(fault_of_the_event)),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

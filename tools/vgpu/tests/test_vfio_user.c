@@ -259,7 +259,7 @@ int main(void)
 		VU_TEST(gathered_writes),
 		VU_TEST(interrupts),
 		VU_TEST(reset),
-		VU_TEST(dead_device_still_speaks),
+		BAD(VU_TEST(dead_device_still_speaks)),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -323,18 +323,18 @@ static void mutilated_messages(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		VU_RAW_TEST(before_the_version),
-		VU_RAW_TEST(bad_versions),
-		VU_TEST(bad_headers),
-		VU_TEST(wrong_lengths),
-		VU_TEST(too_small_argsz),
-		VU_TEST(unknown_commands),
-		VU_TEST(descriptors_nobody_wants),
-		VU_TEST(bad_dma_numbers),
-		VU_TEST(bad_region_accesses),
-		VU_TEST(bad_interrupts),
-		VU_TEST(send_failure_ends),
-		VU_TEST(mutilated_messages),
+		BAD(VU_RAW_TEST(before_the_version)),
+		BAD(VU_RAW_TEST(bad_versions)),
+		BAD(VU_TEST(bad_headers)),
+		BAD(VU_TEST(wrong_lengths)),
+		BAD(VU_TEST(too_small_argsz)),
+		BAD(VU_TEST(unknown_commands)),
+		BAD(VU_TEST(descriptors_nobody_wants)),
+		BAD(VU_TEST(bad_dma_numbers)),
+		BAD(VU_TEST(bad_region_accesses)),
+		BAD(VU_TEST(bad_interrupts)),
+		BAD(VU_TEST(send_failure_ends)),
+		BAD(VU_TEST(mutilated_messages)),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

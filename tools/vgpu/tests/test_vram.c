@@ -85,34 +85,6 @@ static void memory_is_ready(void **state)
 	assert_int_equal(rd(h, 0x138128), 1);
 }
 
-static void personalities(void **state)
-{
-	const struct personality *p, *q;
-
-	assert_null(personality_find("nosuch"));
-	assert_null(personality_find(""));
-	assert_null(personality_at(1000));
-	for (size_t i = 0; (p = personality_at(i)); i++) {
-		struct harness *h = harness_new_of(p->name);
-
-		assert_ptr_equal(personality_find(p->name), p);
-		for (size_t k = 0; k < i; k++) {
-			q = personality_at(k);
-			assert_string_not_equal(p->name, q->name);
-			assert_int_not_equal(p->device, q->device);
-		}
-		assert_int_equal(p->bar0_size, VGPU_BAR0_SIZE);
-		assert_int_equal(p->bar2_size & (p->bar2_size - 1), 0);
-		assert_true(p->vram_size >= p->bar2_size);
-		assert_int_equal(p->vram_size & 7, 0);
-		assert_true(p->rp0 >= p->rpe && p->rpe >= p->rpn);
-		assert_int_equal(h->g->hw->vram.size, p->vram_size);
-		assert_int_equal(vgpu_vram_fd(h->g) >= 0, p->vram_size != 0);
-		assert_int_not_equal(rd(h, 0xd8c), 0);
-		harness_free(h);
-	}
-}
-
 /* ---- translation ----------------------------------------------------------------------- */
 
 static void through_the_ggtt(void **state)
@@ -511,7 +483,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CARD(registers_agree),
 		CARD(memory_is_ready),
-		cmocka_unit_test(personalities),
 		CARD(through_the_ggtt),
 		CARD(tables_in_vram),
 		CARD(system_leaf),
@@ -520,19 +491,19 @@ int main(void)
 		CARD(tables_in_system_memory),
 		CARD(large_leaves),
 		CARD(null_leaf_is_no_vram),
-		CARD(read_only_leaf),
-		CARD(leaf_beyond_the_end),
-		CARD(half_beyond_the_end),
-		CARD(table_beyond_the_end),
-		CARD(ggtt_beyond_the_end),
+		BAD(CARD(read_only_leaf)),
+		BAD(CARD(leaf_beyond_the_end)),
+		BAD(CARD(half_beyond_the_end)),
+		BAD(CARD(table_beyond_the_end)),
+		BAD(CARD(ggtt_beyond_the_end)),
 		BOOTED(engine_copies),
 		BOOTED(engine_writes_tables),
-		BOOTED(engine_beyond_the_end),
-		CARD(bus_master_off),
+		BAD(BOOTED(engine_beyond_the_end)),
+		BAD(CARD(bus_master_off)),
 		CARD(resets),
-		CARD(dead_card),
-		CARD(gone_is_witnessed),
-		CARD(client_cannot_take_it_away),
+		BAD(CARD(dead_card)),
+		BAD(CARD(gone_is_witnessed)),
+		BAD(CARD(client_cannot_take_it_away)),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
