@@ -28,6 +28,8 @@ static const struct reg_def regs[] = {
 	{ .off = 0x108104, .name = "GSMBASE_U", RO },
 	{ .off = 0x138320, .name = "PCODE_SCRATCH0", RO }, /* booted well, no survivability mode */
 	{ .off = 0x138340, .name = "BMG_PCIE_CAP", RO },
+	/* record 0 of telemetry (type 1) of device 0xe2f8: the counters lie at 0x360000 and stand at 0 */
+	{ .off = 0x35b004, .name = "PUNIT_TELEMETRY_GUID", .reset = 1u << 28 | 0xe2f8u << 12, RO },
 	{ .off = 0x374c48, .name = "HECI2_FWSTS2", .reset = 1 << 3, RO }, /* no NVM override */
 };
 static const struct reg_set bmg_regs = REG_SET(regs);
@@ -39,6 +41,7 @@ static const struct reg_range ranges[] = {
 	{ 0x138240, 0x138300, "hwmon: VRAM temperatures" },
 	{ 0x138434, 0x138480, "hwmon: temperatures, package limits" },
 	{ 0x280000, 0x281000, "SoC: I2C, remapper" },
+	{ 0x360000, 0x370000, "telemetry" },
 	{ 0x374000, 0x375000, "HECI" },
 	/* 7.3 maps it to programs, whose writes are barriers; IGT's xe_mmap knows what it reads */
 	{ 0x7ff000, 0x800000, "doorbell not set up", .reads_as = 0xdeadbeef },
