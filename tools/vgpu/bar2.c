@@ -54,6 +54,7 @@ static bool observe(struct vgpu *g, uint64_t off, uint32_t len, bool write)
 void vgpu_bar2_read(struct vgpu *g, uint64_t off, void *buf, uint32_t len)
 {
 	g->mmio_reads++;
+	g->mmio_memory++;
 	if (vgpu_is_dead(g)) {
 		g->mmio_dead++;
 		memset(buf, 0xff, len);
@@ -70,6 +71,7 @@ void vgpu_bar2_write(struct vgpu *g, uint64_t off, const void *buf, uint32_t len
 	uint8_t *to = g->bar2.mem + off;
 
 	g->mmio_writes++;
+	g->mmio_memory++;
 	if (vgpu_is_dead(g)) {
 		g->mmio_dead++;
 		return;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "blt_tile.h"
+#include "dwords.h"
 #include "cmd_blt.h"
 
 #define PIECE 65536u
@@ -25,11 +26,6 @@ struct rect {
 	uint64_t addr;
 	int64_t pitch;
 };
-
-static uint64_t addr64(const uint32_t *dw)
-{
-	return dw[0] | (uint64_t)dw[1] << 32;
-}
 
 static int32_t coord_x(uint32_t dw)
 {

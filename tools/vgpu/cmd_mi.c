@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "device.h"
+#include "dwords.h"
 
 #define MI_OP(dw0)     ((dw0) >> 23 & 0x3f)
 #define NOOP	       0x00
@@ -75,11 +76,6 @@ uint32_t cmd_length(uint32_t dw0)
 	default:
 		return 0;
 	}
-}
-
-static uint64_t addr64(const uint32_t *dw)
-{
-	return dw[0] | (uint64_t)dw[1] << 32;
 }
 
 /* The ring and batches that run from the GGTT may do what a batch in the PPGTT may not. */

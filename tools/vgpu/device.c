@@ -229,11 +229,6 @@ void vgpu_mmio_write(struct vgpu *g, uint32_t off, uint64_t val, unsigned int si
 	pthread_mutex_unlock(&h->regs.lock);
 }
 
-static void set_int(json_t *o, const char *key, uint64_t val)
-{
-	json_object_set_new(o, key, json_integer((json_int_t)val));
-}
-
 static json_t *unknown_registers(const struct regs *r)
 {
 	json_t *o = json_object();
@@ -241,10 +236,10 @@ static json_t *unknown_registers(const struct regs *r)
 
 	for (size_t i = 0; i < r->nr_unknown; i++) {
 		snprintf(key, sizeof(key), "0x%06x", r->unknown[i].off);
-		set_int(o, key, r->unknown[i].count);
+		vgpu_json_int(o, key, r->unknown[i].count);
 	}
 	if (r->unknown_overflow)
-		set_int(o, "more", r->unknown_overflow);
+		vgpu_json_int(o, "more", r->unknown_overflow);
 	return o;
 }
 
@@ -266,31 +261,31 @@ void vgpu_hw_stats(struct vgpu *g, json_t *out)
 					      "commands", (json_int_t)e->commands, "slices",
 					      (json_int_t)e->slices));
 	}
-	set_int(out, "contexts", contexts);
+	vgpu_json_int(out, "contexts", contexts);
 	json_object_set_new(out, "context_list", submit_list(h));
-	set_int(out, "jobs_running", running);
-	set_int(out, "jobs_done", jobs);
-	set_int(out, "contexts_registered", h->guc.contexts_registered);
-	set_int(out, "contexts_dropped_by_reset", h->guc.contexts_dropped);
-	set_int(out, "unknown_commands", unknown);
-	set_int(out, "h2g_messages", h->guc.h2g_messages);
-	set_int(out, "g2h_messages", h->guc.g2h_messages);
-	set_int(out, "mmio_requests", h->guc.mmio_requests);
-	set_int(out, "tlb_invalidations", h->guc.tlb_invalidations);
-	set_int(out, "unknown_actions", h->guc.unknown_actions);
-	set_int(out, "last_unknown_action", h->guc.last_unknown_action);
-	set_int(out, "cat_errors", h->guc.cat_errors);
-	set_int(out, "page_faults", h->guc.page_faults);
-	set_int(out, "page_faults_refused", h->guc.page_faults_refused);
-	set_int(out, "irqs_raised", h->irq.raised);
-	set_int(out, "ppgtt_faults", h->ppgtt_faults);
-	set_int(out, "ggtt_faults", h->ggtt_faults);
-	set_int(out, "vram_reads", h->vram.reads);
-	set_int(out, "vram_writes", h->vram.writes);
-	set_int(out, "vram_faults", h->vram.faults);
-	set_int(out, "resets_guc", h->resets_guc);
-	set_int(out, "resets_full", h->resets_full);
-	set_int(out, "resets_function", h->resets_flr);
+	vgpu_json_int(out, "jobs_running", running);
+	vgpu_json_int(out, "jobs_done", jobs);
+	vgpu_json_int(out, "contexts_registered", h->guc.contexts_registered);
+	vgpu_json_int(out, "contexts_dropped_by_reset", h->guc.contexts_dropped);
+	vgpu_json_int(out, "unknown_commands", unknown);
+	vgpu_json_int(out, "h2g_messages", h->guc.h2g_messages);
+	vgpu_json_int(out, "g2h_messages", h->guc.g2h_messages);
+	vgpu_json_int(out, "mmio_requests", h->guc.mmio_requests);
+	vgpu_json_int(out, "tlb_invalidations", h->guc.tlb_invalidations);
+	vgpu_json_int(out, "unknown_actions", h->guc.unknown_actions);
+	vgpu_json_int(out, "last_unknown_action", h->guc.last_unknown_action);
+	vgpu_json_int(out, "cat_errors", h->guc.cat_errors);
+	vgpu_json_int(out, "page_faults", h->guc.page_faults);
+	vgpu_json_int(out, "page_faults_refused", h->guc.page_faults_refused);
+	vgpu_json_int(out, "irqs_raised", h->irq.raised);
+	vgpu_json_int(out, "ppgtt_faults", h->ppgtt_faults);
+	vgpu_json_int(out, "ggtt_faults", h->ggtt_faults);
+	vgpu_json_int(out, "vram_reads", h->vram.reads);
+	vgpu_json_int(out, "vram_writes", h->vram.writes);
+	vgpu_json_int(out, "vram_faults", h->vram.faults);
+	vgpu_json_int(out, "resets_guc", h->resets_guc);
+	vgpu_json_int(out, "resets_full", h->resets_full);
+	vgpu_json_int(out, "resets_function", h->resets_flr);
 	json_object_set_new(out, "engines", per_engine);
 	pthread_mutex_lock(&h->regs.lock);
 	json_object_set_new(out, "unknown_registers", unknown_registers(&h->regs));

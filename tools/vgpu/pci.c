@@ -258,6 +258,7 @@ void vgpu_bar0_read(struct vgpu *g, uint32_t off, void *buf, uint32_t len)
 		uint64_t val;
 
 		if (off >= VGPU_GGTT_OFFSET) {
+			g->mmio_memory++;
 			memcpy(out, (uint8_t *)g->ggtt + (off - VGPU_GGTT_OFFSET), n);
 		} else {
 			val = vgpu_mmio_read(g, off, n);
@@ -302,6 +303,7 @@ void vgpu_bar0_write(struct vgpu *g, uint32_t off, const void *buf, uint32_t len
 		if (off >= VGPU_GGTT_OFFSET) {
 			uint8_t *pte = (uint8_t *)g->ggtt + (off - VGPU_GGTT_OFFSET);
 
+			g->mmio_memory++;
 			/* engines read entries while they are written */
 			if (n == 8)
 				__atomic_store_n((uint64_t *)pte, val, __ATOMIC_RELEASE);

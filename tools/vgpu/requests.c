@@ -30,11 +30,6 @@ static int get_bool(const json_t *o, const char *key)
 	return json_is_boolean(v) ? json_is_true(v) : -1;
 }
 
-static void set_int(json_t *o, const char *key, uint64_t v)
-{
-	json_object_set_new(o, key, json_integer((json_int_t)v));
-}
-
 static json_t *stats_object(struct vgpu *g)
 {
 	struct vgpu_dma_stats d;
@@ -49,22 +44,23 @@ static json_t *stats_object(struct vgpu *g)
 	json_object_set_new(o, "dead", json_boolean(vgpu_is_dead(g)));
 	json_object_set_new(o, "gone", json_boolean(g->gone));
 	json_object_set_new(o, "bus_master", json_boolean(vgpu_dma_bus_master(g->dma)));
-	set_int(o, "live_dma_pages", d.live_pages);
-	set_int(o, "unbacked_dma_pages", d.unbacked_pages);
-	set_int(o, "dma_tables", d.tables);
-	set_int(o, "dma_files", d.files);
-	set_int(o, "dma_map", d.maps);
-	set_int(o, "dma_unmap", d.unmaps);
-	set_int(o, "dma_reads", d.reads);
-	set_int(o, "dma_writes", d.writes);
-	set_int(o, "dma_bytes", d.bytes);
-	set_int(o, "dma_faults", d.faults);
-	set_int(o, "mmio_reads", g->mmio_reads);
-	set_int(o, "mmio_writes", g->mmio_writes);
-	set_int(o, "mmio_dead", g->mmio_dead);
-	set_int(o, "bar2_pages_written_dead", g->bar2.dead_pages);
-	set_int(o, "msi", p.msi);
-	set_int(o, "msi_dropped", p.msi_dropped);
+	vgpu_json_int(o, "live_dma_pages", d.live_pages);
+	vgpu_json_int(o, "unbacked_dma_pages", d.unbacked_pages);
+	vgpu_json_int(o, "dma_tables", d.tables);
+	vgpu_json_int(o, "dma_files", d.files);
+	vgpu_json_int(o, "dma_map", d.maps);
+	vgpu_json_int(o, "dma_unmap", d.unmaps);
+	vgpu_json_int(o, "dma_reads", d.reads);
+	vgpu_json_int(o, "dma_writes", d.writes);
+	vgpu_json_int(o, "dma_bytes", d.bytes);
+	vgpu_json_int(o, "dma_faults", d.faults);
+	vgpu_json_int(o, "mmio_reads", g->mmio_reads);
+	vgpu_json_int(o, "mmio_writes", g->mmio_writes);
+	vgpu_json_int(o, "mmio_dead", g->mmio_dead);
+	vgpu_json_int(o, "mmio_memory", g->mmio_memory);
+	vgpu_json_int(o, "bar2_pages_written_dead", g->bar2.dead_pages);
+	vgpu_json_int(o, "msi", p.msi);
+	vgpu_json_int(o, "msi_dropped", p.msi_dropped);
 	vgpu_hw_stats(g, o);
 	return o;
 }

@@ -58,6 +58,7 @@ struct vgpu {
 
 	atomic_ullong mmio_reads, mmio_writes;	/* BAR0 accesses that trapped */
 	atomic_ullong mmio_dead;		/* ... of these while dead */
+	atomic_ullong mmio_memory;		/* ... to what a client should map: GGTT table, BAR2 */
 
 	void *ggtt;			/* front half's view of the GGTT table */
 	void *ggtt_snapshot;		/* copy made when gone was switched on */
@@ -276,6 +277,12 @@ static inline void vgpu_distort(void *buf, size_t len, struct vgpu_verdict v)
 
 /* vgpu_defer - have the loop thread call @fn(g, @arg) in @us microseconds. Any thread. */
 void vgpu_defer(struct vgpu *g, uint64_t us, void (*fn)(struct vgpu *g, uint64_t arg), uint64_t arg);
+
+/* vgpu_json_int - member @key of @o is @val. */
+static inline void vgpu_json_int(json_t *o, const char *key, uint64_t val)
+{
+	json_object_set_new(o, key, json_integer((json_int_t)val));
+}
 
 /* Log levels: -v on the command line shows LOG_DEBUG too. */
 enum vgpu_log_level { VGPU_LOG_NONE, VGPU_LOG_ERROR, VGPU_LOG_INFO, VGPU_LOG_DEBUG };

@@ -105,6 +105,7 @@ static void one_memory(void **state)
 	assert_int_equal(region_write(h, STUB_BAR2_SIZE - 8, &q, 8), 0);
 	assert_int_equal(region_write(h, 0x333, &q, 8), 0);
 	assert_memory_equal(p + 0x333, &q, 8);
+	assert_int_equal(h->g->mmio_memory, 1 + 16 + 2);
 	assert_int_equal(harness_witness_total(h), 0);
 	client_unmap(p);
 }

@@ -39,7 +39,7 @@ static void hello(void **state)
 
 static void stats(void **state)
 {
-	static const char *const numbers[] = { "dma_map", "dma_unmap", "mmio_reads", "mmio_writes",
+	static const char *const numbers[] = { "dma_map", "dma_unmap", "mmio_reads", "mmio_writes", "mmio_memory",
 					       "msi",	  "contexts",  "jobs_running", "jobs_done" };
 	static const char *const booleans[] = { "connected", "dead", "bus_master" };
 	struct harness *h = *state;
