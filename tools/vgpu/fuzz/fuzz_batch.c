@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Ring and batch interpreter: the input is executed on one of the engines. First byte: engine
- * (bits 0-1), whether the dwords are the ring itself or a batch, whether faults are recoverable.
+ * (bits 0-1), whether the dwords are the ring itself or a batch, whether faults are recoverable,
+ * whether they are the end of the context's image, too.
  */
 #include "../tests/gpu.h"
 
@@ -10,6 +11,8 @@
 #define ID	   5
 #define TICK_US	   2000
 #define BATCH_MAX  0x8000u
+#define IMAGE_FREE 0x34u /* first dword of the image behind what every context has */
+#define IMAGE_END  0x44u
 
 static struct harness *h;
 static unsigned long long commands;
@@ -57,6 +60,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	c.who = (struct dma_origin){ .engine = e->name, .guc_id = ID };
 	lrc_set(h, ID, 0x2f, data[0] >> 3 & 1);
 	n = (uint32_t)(len - 1) / 4;
+	lrc_set(h, ID, 0x01, 0x11080000 | (2 * 0x19 - 1));
+	lrc_set(h, ID, IMAGE_END, MI_BBE);
+	for (uint32_t i = 0; data[0] & 16 && i < n && IMAGE_FREE + i < LRC_REGS_END; i++) {
+		uint32_t dw;
+
+		memcpy(&dw, data + 1 + 4 * i, 4);
+		lrc_set(h, ID, IMAGE_FREE + i, dw);
+	}
 	if (data[0] & 4) {
 		n = n < RING_BYTES / 4 - 2 ? n : RING_BYTES / 4 - 2;
 		memcpy(h->ram + lrc_off(ID), data + 1, 4 * n);
@@ -91,7 +102,7 @@ static uint32_t value(void)
 {
 	static const uint32_t nasty[] = { 0, 0, 0, 1, 3, 0xff, 0x1000, 0x5000, 0x1ff000, 0x200000,
 					  VA_BATCH, 0xffffffff, 0x7fffffff, 0x2600, 0x22600, 0x600,
-					  0x00400040, 0x03000400, 0x10000 };
+					  0x00400040, 0x03000400, 0x10000, 0x6210, 0x6204, 0x83a8 };
 
 	return rand() % 6 ? nasty[(size_t)rand() % (sizeof(nasty) / sizeof(nasty[0]))] :
 			    (uint32_t)rand() << 16 ^ (uint32_t)rand();
