@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Walks over a series patch by patch: what is built, what is remembered, where they stop."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from sbkit import commit, write
@@ -87,6 +89,28 @@ def test_boots_build_too_and_compare_with_the_unpatched_side(walk, monkeypatch):
     asked.clear()
     walk.walk().boots()
     assert asked == ["0003"], "what was fine is remembered, what was not is asked again"
+
+
+def test_an_option_is_asked_for_from_the_patch_on_that_brings_it(series, monkeypatch):
+    sides = {"base": {"CONFIG_DRM_XE": "m"}, "patched": {"CONFIG_DRM_XE": "m", "CONFIG_DRM_XE_NEW": "m"}}
+    monkeypatch.setattr(eachpatch.kconfig, "options", lambda variant, base, side: sides[side])
+    checkout.make(series.base, series.source, series.cache)
+    folder = tree.checkout_folder(series.base)
+    write(folder / "drivers/gpu/drm/xe/Kconfig.new", "config DRM_XE_NEW\n\ttristate\n")
+    commit(folder, "drm/xe: Add an option")
+    checkout.refresh(series.base, series.source, series.cache)
+    steps = eachpatch.Walk(series.base, series.source, series.cache).steps()
+    assert [s.asked for s in steps] == [sides["base"]] * 3 + [sides["patched"]]
+
+
+def test_objects_of_a_walk_begin_anew_only_when_the_unpatched_kernel_does(tmp_path):
+    built = SimpleNamespace(folder=tmp_path)
+    write(tmp_path / "plain/vmlinux", "")
+    objects = eachpatch.folder(built, "CONFIG_A=y\n")
+    write(objects / "kept.o", "")
+    write(tmp_path / "plain/asked.config", "CONFIG_A=y\nCONFIG_OF_THE_SERIES=m\n")
+    assert (eachpatch.folder(built, "CONFIG_A=y\n") / "kept.o").exists()
+    assert not (eachpatch.folder(built, "CONFIG_B=y\n") / "kept.o").exists()
 
 
 def test_cells_of_the_walk_exist():

@@ -5,6 +5,7 @@ What went well is remembered by the content the driver has after that patch: a w
 interrupted goes on where it was, and an edited series is walked from its first changed patch on.
 """
 
+import re
 from dataclasses import dataclass
 
 from . import buildtree, checkout, cmd, kconfig, kernel, lint, paths, tree
@@ -19,13 +20,14 @@ OBJECTS = "steps"
 class Step:
     """One patch: number from 1, title, files of the driver after it (path -> bytes or None), key of that content;
 
-    changed: paths the patch itself changes.
+    asked: kernel options that exist after it; changed: paths the patch itself changes.
     """
 
     number: int
     title: str
     files: dict
     key: str
+    asked: dict
     changed: tuple = ()
 
 
@@ -37,7 +39,7 @@ class Walk:
 
     def __init__(self, base, source, cache, points=None):
         self.base, self.source, self.cache, self.points = base, source, cache, points
-        self.asked = kconfig.options("plain", base.name, "patched")
+        self.asked = {side: kconfig.options("plain", base.name, side) for side in ("base", "patched")}
 
     def builds(self):
         """Modules after each patch; warnings are findings."""
@@ -94,16 +96,23 @@ class Walk:
     def _step(self, repo, number, commit, how=""):
         files = tree.files_at(repo, commit)
         code = {p: d for p, d in files.items() if not p.startswith("Documentation/")}
+        asked = self._asked_after(files)
         return Step(number, repo("show", "-s", "--format=%s", commit) + how, files,
-                    kernel.key_of(self.source.key, self.asked, code),
+                    kernel.key_of(self.source.key, asked, code), asked,
                     tuple(repo("diff-tree", "-r", "--name-only", "--no-renames", f"{commit}^", commit).splitlines()))
+
+    def _asked_after(self, files):
+        """What the patched side asks for, without options of the series that these files do not bring yet."""
+        known = {f"CONFIG_{n.decode()}" for p, data in files.items() if data and p.rsplit("/", 1)[-1].startswith("Kconfig")
+                 for n in re.findall(rb"^config (\w+)", data, re.M)}
+        return {k: v for k, v in self.asked["patched"].items() if k in self.asked["base"] or k in known}
 
     def _build(self, step, product=False):
         """(kernel.Kernel or None, warnings) of one patch; other builds of this base get their turn between two."""
         with self.cache.lock(f"build-{self.base.name}"):
             built = buildtree.BuildTree(self.cache, self.base, self.source)
-            objects = folder(built)
-            said = kernel.modules(self.cache, built, objects, OBJECTS, self.asked, step.files,
+            objects = folder(built, kconfig.text(self.asked["base"]))
+            said = kernel.modules(self.cache, built, objects, OBJECTS, step.asked, step.files,
                                   f"{self.base.name} after patch {step.number}")
             done = kernel.product(self.cache, self.base, built, OBJECTS, step.files, step.key) if product else None
             return done, lint.findings("\n".join(said)) + self._left_out(step, objects)
@@ -118,26 +127,24 @@ class Walk:
         return lint.fresh(linter.compile(step.files, files)["w1"], linter.compile({}, files)["w1"])
 
 
-def folder(built):
-    """The object folder of walks: its own, begun as a copy of the plain kernel's, and again when that was configured anew."""
+def folder(built, asked):
+    """The object folder of walks: its own, begun as a copy of the plain kernel's, and again when asked has changed.
+
+    asked: text of the options of the unpatched kernel. What single patches add to them changes from step to step.
+    """
     objects, plain = built.folder / OBJECTS, built.folder / "plain"
-    if not (objects / "vmlinux").exists() or _asked(objects) != _asked(plain):
+    begun = objects / "begun.config"
+    if not (objects / "vmlinux").exists() or not begun.exists() or begun.read_text(encoding="utf-8") != asked:
         partial = built.folder / f"{OBJECTS}.partial"
         paths.remove(partial)
         cmd.run(["cp", "-a", "--reflink=auto", plain, partial])
+        paths.write_atomic(partial / begun.name, asked)
         paths.remove(objects)
         partial.replace(objects)
         record = built.folder / "plain.built.json"
         if record.exists():
             paths.write_atomic(built.folder / f"{OBJECTS}.built.json", record.read_bytes())
     return objects
-
-
-def _asked(objects):
-    try:
-        return (objects / "asked.config").read_bytes()
-    except OSError:
-        return None
 
 
 class Guest:
