@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from guestkit import FakeGpu, FakeGuest
-from xerig import agent, cycles, errors, oracles, run
+from xerig import agent, cellrun, cycles, errors, oracles, run
 from xerig.cycles import Cycle
 from xerig.states import STATES
 from xerig.ways import WAYS
@@ -93,7 +93,7 @@ def test_a_program_that_does_not_end_well_is_a_finding(n, status):
 
 
 def test_little_by_little_is_seen(monkeypatch):
-    monkeypatch.setattr(run, "IDLE_TIME", 0.0)
+    monkeypatch.setattr(cellrun, "IDLE_TIME", 0.0)
     guest = Guest(eats=oracles.memory.NOISE_KIB // 4)
     worker = cycles.Worker([run.Job(FACTS, None, [], None, "x")], [], None, None, None)
     worker.job, worker._usual, worker._seen = worker.jobs[0], None, 0

@@ -6,9 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from xerig import errors, expect, igt, paths, rootfs, run, session, show, tally
+from xerig import errors, expect, igt, paths, rootfs, session, show, tally
 from xerig.commands import igt as command
 from xerig.igt import IgtTest
+from xerig.result import Result
 
 TESTS = [IgtTest("xe_vm", s) for s in "abc"]
 
@@ -39,7 +40,7 @@ class Session:
                 have = self.have.get((side, iommu), {})
                 self.results += have.values()
                 for t in [t for t in tests if t not in have][:self.reach]:
-                    res = run.Result(t, {**self.facts(side, iommu), **t.facts()}, expected="expected")
+                    res = Result(t, {**self.facts(side, iommu), **t.facts()}, expected="expected")
                     if t.name in self.fails:
                         res.verdict, res.expected = "dirty", "unexpected"
                     self.ran.append(t.name)

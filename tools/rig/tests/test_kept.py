@@ -5,9 +5,10 @@ import re
 
 import pytest
 
-from xerig import errors, kept, oracles, paths, run, tally
+from xerig import errors, kept, oracles, paths, tally
 from xerig.igt import IgtTest
 from xerig.klog import Allowed, Entry
+from xerig.result import Result
 
 FACTS = {"base": "6.12", "side": "base", "kernel": "plain", "iommu": "on", "gpu": "lnl"}
 SKIPS = [Allowed((), re.compile("has_vram"), "no VRAM")]
@@ -20,7 +21,7 @@ def cache(tmp_path):
 
 
 def result(test, verdict="clean", **more):
-    return run.Result(test, {**FACTS, **test.facts()}, verdict=verdict, **more)
+    return Result(test, {**FACTS, **test.facts()}, verdict=verdict, **more)
 
 
 def had(store, *tests, rules=(), skips=SKIPS, excuses=(), model="same"):

@@ -5,9 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from xerig import boot, errors, kernel, matrix, mutants, paths, run
+from xerig import boot, errors, kernel, matrix, mutants, paths
 from xerig.mutants import Mutant
 from xerig.oracles import Finding
+from xerig.result import Result
 
 OLD = b"".join(b"line %d\n" % n for n in range(1, 41))
 DIFF = b"""diff --git a/d/xe_bo.c b/d/xe_bo.c
@@ -146,13 +147,13 @@ def hunt(monkeypatch, tmp_path):
             def run(self):
                 asked.append((self.facts["gpu"], self.cell.name))
                 bad = self.cell.name in red
-                return run.Result(self.cell, {**self.facts, **self.cell.facts()}, "dirty" if bad else "clean",
+                return Result(self.cell, {**self.facts, **self.cell.facts()}, "dirty" if bad else "clean",
                                   [Finding("klog", "splat")] if bad else [])
 
         monkeypatch.setattr(mutants, "same_code", lambda *_a: same)
         monkeypatch.setattr(mutants.boot, "Boot", FakeBoot)
-        monkeypatch.setattr(mutants.run, "CellRun", FakeRun)
-        monkeypatch.setattr(mutants.run, "sample", lambda _g: SimpleNamespace(dma_mappings=0))
+        monkeypatch.setattr(mutants.cellrun, "CellRun", FakeRun)
+        monkeypatch.setattr(mutants.cellrun, "sample", lambda _g: SimpleNamespace(dma_mappings=0))
         monkeypatch.setattr(mutants.results, "save_cell", lambda *_a: None)
         monkeypatch.setattr(mutants.expect, "load", lambda *_a: [])
         from xerig import guest_kunit

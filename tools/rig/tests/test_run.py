@@ -8,9 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from xerig import agent, errors, run
+from xerig import agent, cellrun, errors, run
 from xerig.matrix import Cell
 from xerig.oracles import Finding
+from xerig.result import Result
 
 FACTS = {"base": "6.12", "side": "base", "kernel": "plain", "iommu": "on", "gpu": "lnl"}
 MEMINFO = "MemFree: 900000 kB\nMemAvailable: 800000 kB\n"
@@ -117,7 +118,7 @@ def cell_run(cell, guest, gpu=None, others=()):
     gpus = [gpu or Gpu(), *others]
     vm = SimpleNamespace(agent=guest, gpu=gpus[0], gpus=gpus, console_lines=list,
                          render_node=lambda n=0: f"/dev/dri/renderD{128 + n}")
-    return run.CellRun(vm, cell, FACTS, [], (3, 0))
+    return cellrun.CellRun(vm, cell, FACTS, [], (3, 0))
 
 
 def test_close_after_is_clean_and_in_order():
@@ -153,7 +154,7 @@ def test_orders(order, steps):
 def test_the_command_beside_a_removal_comes_while_it_is_at_work():
     guest = Guest()
     slow = guest.write
-    guest.write = lambda *a, **k: (time.sleep(run.RACE_SPREAD * 2), slow(*a, **k))[1] if a[0].endswith("remove") else slow(*a, **k)
+    guest.write = lambda *a, **k: (time.sleep(cellrun.RACE_SPREAD * 2), slow(*a, **k))[1] if a[0].endswith("remove") else slow(*a, **k)
     res = cell_run(Cell("userptr", "remove", "during"), guest).run()
     assert guest.steps[2:4] == ["close", "remove"] and res.verdict == "clean", res.findings
 
@@ -191,7 +192,7 @@ def test_a_program_gives_itself_more_time_on_a_slow_kernel():
     cell_run(Cell("idle-fd", "remove", "close-after"), guest).run()
     guest.pace = 4
     cell_run(Cell("idle-fd", "remove", "close-after"), guest).run()
-    assert "--watchdog" not in argv[0] and argv[1][-2:] == ["--watchdog", str(4 * run.WATCHDOG)]
+    assert "--watchdog" not in argv[0] and argv[1][-2:] == ["--watchdog", str(4 * cellrun.WATCHDOG)]
 
 
 class DumpingGuest(Guest):
@@ -353,7 +354,7 @@ def test_kmemleak_speaks_and_its_silence_is_not_content(monkeypatch, said, verdi
 
     monkeypatch.setattr(run.time, "sleep", lambda _s: None)
     vm = SimpleNamespace(agent=SimpleNamespace(closed=lambda: False, fatal=None, write=lambda *a: 0, read=read))
-    res = run.Result(Cell("idle-fd", "remove", "close-after"), FACTS)
+    res = Result(Cell("idle-fd", "remove", "close-after"), FACTS)
     run.Worker._kmemleak(None, vm, res)
     assert (res.verdict, res.oracles()) == (verdict, spoke)
 
@@ -392,7 +393,7 @@ def worker(monkeypatch, outcomes, cells, boots_fail=0):
 
         def run(self):
             broken = self.cell.name in outcomes
-            return run.Result(self.cell, {**FACTS, "state": self.cell.state}, verdict="dirty" if broken else "clean",
+            return Result(self.cell, {**FACTS, "state": self.cell.state}, verdict="dirty" if broken else "clean",
                               findings=[Finding("rig", "x")] if broken else [], broken=broken)
 
     monkeypatch.setattr(run.boot, "Boot", FakeBoot)

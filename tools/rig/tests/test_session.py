@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from xerig import errors, igt, run, session
+from xerig import errors, igt, session
 from xerig.igt import IgtTest
+from xerig.result import Result
 
 TESTS = [IgtTest("xe_vm", "a"), IgtTest("xe_vm", "b"), IgtTest("xe_mmap", "c")]
 
@@ -62,7 +63,7 @@ def test_jobs_are_read_before_anything_is_built(monkeypatch):
 
 
 def test_what_is_known_does_not_run_and_is_a_result(two):
-    known = run.Result(TESTS[0], {"side": "base"})
+    known = Result(TESTS[0], {"side": "base"})
     two.have["base", "on"] = {TESTS[0]: known}
     got, total = lanes(two)
     assert got == [[("base", ALL[1:])], [("patched", ALL)]] and total == 5 and two.results == [known]

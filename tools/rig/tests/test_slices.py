@@ -7,6 +7,7 @@ import pytest
 
 from xerig import errors, expect, paths, run, slices
 from xerig.matrix import Cell
+from xerig.result import Result
 
 A, B, C = (Cell(s, "unbind", "close-after") for s in ("idle-fd", "userptr", "bo-mmap"))
 FACTS = {"base": "6.12", "kernel": "plain", "gpu": "lnl"}
@@ -31,7 +32,7 @@ class Session:
             self.results += had.values()
             for c in [c for c in cells if c not in had][:self.reach]:
                 self.ran.append((iommu, c.name))
-                res = run.Result(c, {**self.facts("patched", iommu), **c.facts()},
+                res = Result(c, {**self.facts("patched", iommu), **c.facts()},
                                  verdict="dirty" if c.name in self.red else "clean")
                 self.results.append(res)
                 self.keep(res)

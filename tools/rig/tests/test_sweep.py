@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from guestkit import FakeGpu, FakeGuest
-from xerig import agent, errors, expect, klog, matrix, paths, run, sweep
+from xerig import agent, errors, expect, klog, matrix, paths, sweep
+from xerig.result import Result
 from xerig.sweep import Point
 
 FACTS = {"base": "6.12", "side": "patched", "kernel": "plain", "iommu": "on", "gpu": "lnl"}
@@ -34,7 +35,7 @@ def test_any_beginning_is_spread_evenly():
 
 def test_how_far_a_walk_is():
     every = sweep.points("userptr", RECORDED)
-    done = [run.Result(p, {}, verdict="skip" if p.phase == "probe" and p.n == 2 else "clean") for p in every[:7]]
+    done = [Result(p, {}, verdict="skip" if p.phase == "probe" and p.n == 2 else "clean") for p in every[:7]]
     assert sweep.progress(every, done) == ("7 of 13 points walked: 6 of 6 places, 1 of 2 places by what came before, 0 of 5 "
                                            "others; 1 without the event")
 
@@ -179,7 +180,7 @@ def test_an_event_that_does_not_come_is_a_skip():
 def test_points_have_their_own_expectations():
     res = walk("probe")[2]
     lines = expect.parse("fail userptr@probe@* klog known", "sweep.txt", cells=False)
-    assert expect.apply(lines, res) == "must-leave" and isinstance(res, run.Result)
+    assert expect.apply(lines, res) == "must-leave" and isinstance(res, Result)
 
 
 def test_a_recording_is_taken_up_only_with_the_same_kernel_gpu_and_programs(monkeypatch, tmp_path):

@@ -10,7 +10,8 @@ import re
 import time
 from dataclasses import dataclass
 
-from . import agent, errors, run
+from . import agent, cellrun, errors, run
+from .states import STATES
 
 KIND = "cycles"
 # Always there: a GPU that is busy, and pages of the user.
@@ -66,7 +67,7 @@ def parse(text):
     return out
 
 
-class CycleRun(run.CellRun):
+class CycleRun(cellrun.CellRun):
     """One cycle on a running boot. usual: the memory sample of an idle guest that has been through some, or None."""
 
     def __init__(self, machine, cycle, facts, rules, lingering, usual=None):
@@ -75,7 +76,7 @@ class CycleRun(run.CellRun):
         self._pids = {}
 
     def _steps(self):
-        self.ev.samples["before"] = self.usual or run.sample(self.guest)
+        self.ev.samples["before"] = self.usual or cellrun.sample(self.guest)
         self._start()
         self.way.prepare(self.boot)
         self._dead = self.way.dead
@@ -87,7 +88,7 @@ class CycleRun(run.CellRun):
         self._left = True
         self.ev.gone = self.gpu.command("gone", on=True)
         self._window = True
-        self.ev.samples["removed"] = run.sample(self.guest)
+        self.ev.samples["removed"] = cellrun.sample(self.guest)
         if self.cell.order == "close-after-reprobe":
             self.back()
             self._end()
@@ -100,7 +101,7 @@ class CycleRun(run.CellRun):
         began = time.monotonic()
         self._pids = {name: self.guest.spawn(self.program(name)) for name in self.cell.programs}
         for name, pid in self._pids.items():
-            line = self.guest.next_line(pid, run.STATES[name].held_seconds)
+            line = self.guest.next_line(pid, STATES[name].held_seconds)
             self.ev.replies.append((f"{name}: hold", line, time.monotonic() - began))
 
     def _tell(self, line):
@@ -120,7 +121,7 @@ class CycleRun(run.CellRun):
             self._tell("close")
             self._tell("exit")
         for name, pid in self._pids.items():
-            child = self.guest.wait_exit(pid, run.EXIT_TIME)
+            child = self.guest.wait_exit(pid, cellrun.EXIT_TIME)
             if (child.status, child.signal) != ((None, 9) if killed else (0, None)):
                 said = [line for line in child.out if line.startswith("fail")]
                 self.ev.replies.append((name, (said or [f"fail ended with status {child.status}, signal {child.signal}"])[0], 0))

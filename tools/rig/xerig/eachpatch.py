@@ -159,7 +159,7 @@ class Guest:
 
     def findings(self, built, name):
         """What is worse than on the unpatched side with kernel built; name: of the folder for its logs."""
-        from . import agent, boot, errors, expect, matrix, procs, results, run
+        from . import agent, boot, cellrun, errors, expect, matrix, procs, results
         machine = self.session.machine_of(built, "on")
         left, found, boots = [matrix.Cell(*c) for c in CELLS], [], 0
         with procs.guard():
@@ -168,10 +168,10 @@ class Guest:
                 where = self.out / name / f"boot-{boots}"
                 try:
                     with boot.Boot(machine, where) as vm:
-                        lingering = (run.sample(vm.agent).dma_mappings, 0)
+                        lingering = (cellrun.sample(vm.agent).dma_mappings, 0)
                         vm.load_xe()
                         while left:
-                            cell_run = run.CellRun(vm, left.pop(0), self.facts, self.rules, lingering)
+                            cell_run = cellrun.CellRun(vm, left.pop(0), self.facts, self.rules, lingering)
                             res, lingering = cell_run.run(), cell_run.lingering
                             results.save_cell(where, res)
                             if expect.apply(self.lists, res) == "unexpected":

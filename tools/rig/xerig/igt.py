@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass, replace
 
 from . import agent, cmd, errors, klog, oracles, paths, run, vgpu
+from .result import Result
 
 KIND = "igt"
 PROGRAMS = "/usr/libexec/igt-gpu-tools"
@@ -250,10 +251,10 @@ def excuse(event, rules, facts, near):
 
 
 def judge(test, facts, seen, records, witness, rules, skips, died=None, excuses=(), near=()):
-    """A run.Result of one test. seen: its entry of read_results(), None if the runner never told;
+    """A Result of one test. seen: its entry of read_results(), None if the runner never told;
     died: why the guest broke while it ran; excuses, near: as for excuse(), near beside the test itself.
     """
-    res = run.Result(test, {**facts, **test.facts()})
+    res = Result(test, {**facts, **test.facts()})
     meant = [excuse(e, excuses, res.facts, (test.igt_name, *near)) for e in witness]
     ev = oracles.Evidence(res.facts, witness=[e for e, who in zip(witness, meant) if not who])
     ev.entries = klog.entries(records)
@@ -421,7 +422,7 @@ class Worker(run.Worker):
             self.silent += 1
             if self.silent > MOST_SILENT:
                 raise errors.InfraError(why)
-            ran = run.Result(batch[0], {**self.job.facts, **batch[0].facts()}, verdict="infra", broken=True)
+            ran = Result(batch[0], {**self.job.facts, **batch[0].facts()}, verdict="infra", broken=True)
             ran.findings.append(oracles.Finding("rig", f"infra: {why}"))
             return [ran]
         self.silent = 0

@@ -7,8 +7,9 @@ these; each result knows the one it was made with, and the caller says whether a
 
 import hashlib
 
-from . import klog, oracles, paths, run
+from . import klog, oracles, paths
 from .memo import Memo
+from .result import UNLISTED, Result
 
 MODEL = paths.REPO / "tools" / "vgpu"
 CHOICES = ("same", "any")  # RESUME=: results of this very virtual GPU, or of any
@@ -43,7 +44,7 @@ class Kept:
             "allowed": [e.title for e in res.entries if e.allowed]})
 
     def results(self, tests, facts, rules, skips, excuses=(), model="same"):
-        """test -> run.Result of those that need not run again.
+        """test -> Result of those that need not run again.
 
         rules, skips, excuses: today's lists (klog.Allowed). What rested on an allowed line of the log or an
         excused event of the witness that is gone has to run again; reasons of skips are judged anew.
@@ -59,10 +60,10 @@ class Kept:
             if not all(klog.known(t, rules, mine) for t in had["allowed"]) or \
                     not all(klog.known(t, excuses, {**mine, "test": who}) for t, who in excused):
                 continue
-            res = out[test] = run.Result(
+            res = out[test] = Result(
                 test, mine, verdict=had["verdict"], seconds=had["seconds"], leaked=had["leaked"], splats=had["splats"],
                 held=had["held"], replies=[tuple(r) for r in had["replies"]], boot="kept",
-                findings=[oracles.Finding(o, s) for o, s in had["findings"] if not s.startswith(run.UNLISTED)])
+                findings=[oracles.Finding(o, s) for o, s in had["findings"] if not s.startswith(UNLISTED)])
             if had["skip"]:
                 res.skipped(had["skip"], skips)
                 if had["verdict"] in ("skip", "dirty"):

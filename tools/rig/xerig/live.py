@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from . import agent, errors, klog, kunit, oracles, paths, run, vgpu
 from .oracles import rig
+from .result import Result
 
 KIND = "live"
 MODULE = "xe_live_test"
@@ -109,7 +110,7 @@ class LiveRun:
 
     def __init__(self, vm, test, facts, rules, lingering, skips):
         self.vm, self.test, self.rules, self.skips, self.lingering = vm, test, rules, skips, lingering
-        self.result = run.Result(test, {**facts, **test.facts()})
+        self.result = Result(test, {**facts, **test.facts()})
 
     def run(self):
         """Loads the module for the case; returns the judged result."""

@@ -14,8 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from . import agent, boot, errors, expect, kernel, matrix, oracles, procs, results, run, ui
+from . import agent, boot, cellrun, errors, expect, kernel, matrix, oracles, procs, results, ui
 from .memo import Memo
+from .result import Result
 
 KIND = "mutants"
 CALL = re.compile(rb"^\t+(\w+)\([^;{}]*\);\n", re.M)
@@ -182,12 +183,12 @@ class Hunt:
         self.series = session.sides["patched"].kernel
 
     def run(self, mutant, built, paths):
-        """A run.Result: clean means killed, dirty means that nothing noticed.
+        """A Result: clean means killed, dirty means that nothing noticed.
 
         built: a function that gives the mutant's kernel, or None where it cannot be taken out alone; paths: the
         files it changes.
         """
-        res = run.Result(mutant, {**self.facts, **mutant.facts()})
+        res = Result(mutant, {**self.facts, **mutant.facts()})
         if built is None:
             res.verdict, res.skip = "skip", "cannot be taken out alone: later parts of the series stand on it"
             return res
@@ -236,12 +237,12 @@ class Hunt:
             where = self._folder(mutant) / f"{facts['gpu']}-{left[0].state}-{number}"
             try:
                 with boot.Boot(machine, where) as vm:
-                    lingering = (run.sample(vm.agent).dma_mappings, 0)
+                    lingering = (cellrun.sample(vm.agent).dma_mappings, 0)
                     vm.load_xe()
                     while left:
                         cell = left.pop(0)
                         self.note(f"{mutant.name}: {cell.name}")
-                        cell_run = run.CellRun(vm, cell, facts, self.rules, lingering)
+                        cell_run = cellrun.CellRun(vm, cell, facts, self.rules, lingering)
                         res = cell_run.run()
                         lingering, failed = cell_run.lingering, 0
                         if res.verdict != "infra" and expect.apply(self.lists, res) == "unexpected":

@@ -12,6 +12,7 @@ from . import beforeafter, boot, cli, cmd, expect, initramfs, klog, matrix, path
 from . import base as bases
 from . import kernel as kernels
 from . import setup, tree
+from .result import Result
 
 SCENARIOS = paths.REPO / "tools" / "scenarios"
 GPUS = vgpu.models()
@@ -147,7 +148,7 @@ class Session:
                     cell_facts = {**facts, **cell.facts()}
                     reason = expect.skipped(lists[side], cell_facts)
                     if reason:
-                        self.results.append(run.Result(cell, cell_facts, verdict="skip", skip=reason))
+                        self.results.append(Result(cell, cell_facts, verdict="skip", skip=reason))
                     elif cell in self.have.get((side, iommu), ()):
                         self.results.append(self.have[side, iommu][cell])
                     else:

@@ -3,7 +3,8 @@
 
 import time
 
-from . import errors, expect, kept, klog, matrix, run, ui
+from . import cellrun, errors, expect, kept, klog, matrix, ui
+from .result import Result
 from .session import SCENARIOS
 
 
@@ -29,7 +30,7 @@ class Slices:
         besides the kernel (None: virtual GPU and guest programs); package: name of what else they depend on.
         """
         model = model or kept.model_digest()[:6] + kept.model_digest(SCENARIOS)[:6]
-        lists = lists or (klog.load_allowed(), klog.load_allowed(run.SKIPS), ())
+        lists = lists or (klog.load_allowed(), klog.load_allowed(cellrun.SKIPS), ())
         tail = f"-{package}" if package else ""
         stores = {(side, iommu): kept.Kept(session.cache, f"{self.kind or 'cells'}-{made.kernel.key}-{session.gpu}-{iommu}{tail}", model)
                   for side, made in session.sides.items() for iommu, _ in plan}
@@ -58,15 +59,15 @@ class Slices:
 
 
 def left_out(session, side, iommu, tests, kind=None):
-    """test -> run.Result of those that the expectations keep from running."""
+    """test -> Result of those that the expectations keep from running."""
     lines, facts = expect.load(session.base.name, side, kind), session.facts(side, iommu)
     why = {test: expect.skipped(lines, {**facts, **test.facts()}) for test in tests}
-    return {test: run.Result(test, {**facts, **test.facts()}, verdict="skip", skip=reason, expected="expected")
+    return {test: Result(test, {**facts, **test.facts()}, verdict="skip", skip=reason, expected="expected")
             for test, reason in why.items() if reason}
 
 
 def known(store, session, side, iommu, tests, lists, model, kind=None):
-    """test -> run.Result of earlier runs, judged by the lists of today."""
+    """test -> Result of earlier runs, judged by the lists of today."""
     had = store.results(tests, session.facts(side, iommu), *lists, model)
     lines = expect.load(session.base.name, side, kind)
     for res in had.values():

@@ -15,7 +15,7 @@ import re
 import time
 from dataclasses import dataclass, field
 
-from . import agent, errors, kept, results, run, ways
+from . import agent, cellrun, errors, kept, results, run, ways
 from .session import SCENARIOS
 
 KIND = "sweep"
@@ -150,7 +150,7 @@ class Phases:
                 self._answer(fired, self.c.state.held_seconds)
             else:
                 self.c.tell("close")
-                self._answer(fired, run.ANSWER_TIME)
+                self._answer(fired, cellrun.ANSWER_TIME)
         except agent.AgentError:
             pass  # a write that fails on a dead device
 
@@ -165,7 +165,7 @@ class Phases:
                     return  # blocked on the dead device: remove() has to wake it
 
 
-class SweepRun(run.CellRun):
+class SweepRun(cellrun.CellRun):
     """One point on a running boot."""
 
     def listens(self, entry):
@@ -202,12 +202,12 @@ class SweepRun(run.CellRun):
         self._left = True
         self.ev.gone = self.gpu.command("gone", on=True)
         self._window = True
-        self.ev.samples["removed"] = run.sample(self.guest)
+        self.ev.samples["removed"] = cellrun.sample(self.guest)
         if self.pid is not None:
             if self.cell.kind == IOCTL and not self.ev.skip:
                 self.tell("go")
                 with contextlib.suppress(agent.GuestTimeout):
-                    self.guest.next_line(self.pid, run.ANSWER_TIME)
+                    self.guest.next_line(self.pid, cellrun.ANSWER_TIME)
             self.kill()
             self.wait_exit()
         self.ev.ended, self.ev.replies = False, []  # what the program thinks of a device that dies is its own affair
@@ -335,7 +335,7 @@ def record(session, side, iommu, state, rules, where):
     from . import boot, procs
     with procs.guard(), boot.Boot(session.machine(side, iommu), where) as vm:
         vm.load_others()
-        lingering = (run.sample(vm.agent).dma_mappings, 0)
+        lingering = (cellrun.sample(vm.agent).dma_mappings, 0)
         vm.load_xe()
         recorder = Recorder(vm, state, session.facts(side, iommu), rules, lingering)
         res = recorder.run()

@@ -1,0 +1,360 @@
+# SPDX-License-Identifier: MIT
+"""One cell on a running boot: its steps, what they have shown, and the judgement."""
+
+import contextlib
+import json
+import re
+import threading
+import time
+
+from . import agent, errors, klog, oracles, paths, vgpu, ways
+from .oracles import dma_debug, memory
+from .orders import BESIDE, ORDERS
+from .result import Result
+from .states import STATES
+from .ways import WAYS
+
+ANSWER_TIME = 20.0  # seconds for one command of the protocol
+EXIT_TIME = 20.0
+WATCHDOG = 15  # seconds a program gives one of its own steps, less than the answer may take
+SETTLE_TIME = 0.3  # seconds without change after which nothing is freed late any more (RCU, workqueues)
+IDLE_TIME = 2.5  # the same for memory, after a drop of caches, on a loaded machine
+RACE_SPREAD = 0.4  # seconds a removal takes on an emulated processor: a race may begin anywhere in it
+DUMP_TIME = 10.0  # seconds a device core dump's worker may take: it waits for answers of a dead device
+DUMP = re.compile(r"device coredump has been (created|deleted)")
+DUMPS = "/sys/class/devcoredump"
+DMA_API = "/sys/kernel/debug/dma-api"
+SKIPS = paths.RIG / "expect" / "skips.txt"
+
+
+def sample(guest):
+    """Memory and mapping counters of the guest now. InfraError where it has none: no leak would be seen."""
+    files = ("/proc/meminfo", f"{DMA_API}/nr_total_entries", f"{DMA_API}/num_free_entries")
+    asked = [guest.begin("read", path=p) for p in files]
+    try:
+        texts = [guest.end(ident, "read")["data"] for ident in asked]
+        info = dict(re.findall(r"^(\w+):\s+(\d+)", texts[0], re.M))
+        return oracles.Sample(int(info["MemFree"]), int(info["MemAvailable"]), int(texts[1]) - int(texts[2]))
+    except (agent.AgentError, ValueError, KeyError) as e:
+        raise errors.InfraError(f"the guest's counters of memory and DMA mappings cannot be read: {e}") from None
+
+
+class CellRun:
+    """One cell on a running boot. run() never raises for what the driver or the guest does."""
+
+    def __init__(self, machine, cell, facts, rules, lingering, fault=None):
+        """lingering: (mappings, pages) that stood for other devices, or that earlier cells left for ever.
+
+        fault: called with this object when remove() has returned (meta-tests).
+        """
+        self.boot, self.cell, self.rules = machine, cell, rules
+        self.guest, self.gpu = machine.agent, machine.gpu
+        self.state, self.way = STATES[cell.state], WAYS[cell.way]
+        self.ev = oracles.Evidence({**facts, **cell.facts()})
+        self.ev.own_mappings, self.ev.own_pages = lingering
+        self.result = Result(cell, self.ev.facts)
+        self.pid = None
+        self.lingering, self.fault = lingering, fault
+        self._window = False
+        self._dead = False
+        self._left = False
+        self._dumped = False
+
+    def run(self):
+        """All steps, the verdict, and whether the boot may go on."""
+        began = time.monotonic()
+        begin_text = f"xe-unplug: {self.cell.name}: begin"
+        since = [0] * len(self.boot.gpus)
+        try:
+            first = self.guest.mark(begin_text)
+            for n, gpu in enumerate(self.boot.gpus):
+                vgpu.mark(gpu, self.cell.name, self.guest.records[first])
+                since[n] = gpu.command("witness", since=1 << 62)["next"]
+            self._steps()
+            self._await_dump(first)
+        except agent.GuestOops as e:
+            self.ev.kernel_died = str(e)
+        except agent.GuestTimeout as e:
+            self.ev.stuck.append(str(e))
+            self._show_blocked()
+        except agent.GuestGone as e:
+            self._guest_gone(e)
+        except agent.AgentError as e:
+            self.ev.infra.append(str(e))
+        except ways.Wrong as e:
+            self.ev.wrong.append(str(e))
+        except ways.Missing as e:
+            self.ev.skip = str(e)
+            self.kill()
+        except errors.InfraError as e:
+            self.ev.infra.append(str(e))
+        self._collect(since, begin_text)
+        self._judge()
+        self.result.seconds = time.monotonic() - began
+        return self.result
+
+    # -- the steps ---------------------------------------------------------
+
+    def _steps(self):
+        for module in self.state.modules:
+            self.guest.run(["modprobe", module], EXIT_TIME)
+        self.ev.samples["before"] = sample(self.guest)
+        if not self._hold():
+            return
+        self.say("verify")
+        self.ev.samples["held"] = sample(self.guest)
+        self.way.prepare(self.boot)
+        self._dead = self.way.dead
+        self.result.remove_ns = self._leave()
+        self.ev.remove_seconds, self.ev.remove_limit = self.result.remove_ns / 1e9, self.state.remove_seconds * self.guest.pace
+        self._left = True
+        self.ev.gone = self.gpu.command("gone", on=True)
+        self._window = True
+        self.ev.samples["removed"] = sample(self.guest)
+        if self.fault:
+            self.fault(self)
+        self._others()
+        ORDERS[self.cell.order](self)
+        self._settle()
+
+    def _leave(self):
+        """The way out; what the order wants done beside it is told at a moment that varies with the repeat."""
+        beside = BESIDE.get(self.cell.order)
+        if not beside:
+            return self.way.leave(self.boot)
+        # Thousandths of a second at which a golden-ratio walk hits each stretch of a removal.
+        delay = (self.cell.repeat * 0.618 + 0.1) % 1.0 * RACE_SPREAD
+        failed = []
+
+        def tell():
+            time.sleep(delay)
+            try:
+                self.say(beside)
+            except (agent.GuestTimeout, agent.GuestGone, agent.GuestOops) as e:
+                failed.append(e)
+
+        teller = threading.Thread(target=tell, name="beside")
+        teller.start()
+        try:
+            return self.way.leave(self.boot)
+        finally:
+            teller.join()
+            if failed:
+                raise failed[0]
+
+    def program(self, name, *options, number=0):
+        """Command line of a guest program on a GPU of the guest (its driver is there, or InfraError)."""
+        node = self.boot.render_node(number)
+        if node is None:
+            raise errors.InfraError("no render node before the test")
+        slow = ["--watchdog", str(WATCHDOG * self.guest.pace)] if self.guest.pace > 1 else []
+        return [f"/scenarios/{name}", "--device", node, *slow, *options]
+
+    def _hold(self):
+        argv = self.program(self.state.name, *self.state.options)
+        if self.way.dead:
+            argv += self.state.dead_options
+        if self.way.resets:
+            argv += self.state.reset_options
+        if self.state.second and len(self.boot.gpus) > 1:
+            argv += ["--second", self.boot.render_node(1).removeprefix("/dev/dri/renderD")]
+        began = time.monotonic()
+        self.pid = self.guest.spawn(argv)
+        line = self.guest.next_line(self.pid, self.state.held_seconds)
+        self.result.times["hold"] = time.monotonic() - began
+        if line is not None and line.startswith("skip"):
+            self.ev.skip = line[4:].strip() or "no reason given"
+            self.wait_exit()
+            return False
+        self.ev.replies.append(("hold", line, self.result.times["hold"]))
+        if line is None or not line.startswith("held"):
+            self.wait_exit()
+            return False
+        try:
+            self.ev.held = json.loads(line[4:] or "{}")
+        except ValueError:
+            self.ev.infra.append(f"the program's facts are no JSON: {line[:200]}")
+        return True
+
+    def say(self, command):
+        """One command to the program and its answer: None where it has ended before it was told to exit."""
+        began, line = time.monotonic(), None
+        if not self.guest.child(self.pid).ended:
+            with contextlib.suppress(agent.AgentError):  # it ends in between
+                self.guest.call("send", pid=self.pid, line=command)
+                if command == "exit":
+                    return
+                line = self.guest.next_line(self.pid, ANSWER_TIME)
+        took = time.monotonic() - began
+        self.result.times[command] = took
+        self.ev.replies.append((command, line, took))
+
+    def _others(self):
+        """The other GPUs of the guest must not have noticed: each runs verified jobs while the first is away."""
+        for number in range(1, len(self.boot.gpus)):
+            node, began = self.boot.render_node(number), time.monotonic()
+            line = "fail its driver has let go of it"
+            if node:
+                pid = self.guest.spawn(self.program("bo-bound", number=number))
+                line = self.guest.next_line(pid, self.state.held_seconds)
+                if line and line.startswith("held"):
+                    self.guest.call("send", pid=pid, line="exit")
+                    if self.guest.wait_exit(pid, EXIT_TIME).status:
+                        line = "fail it was not closed in peace"
+            self.ev.replies.append((f"GPU {number + 1}, which stays", line, time.monotonic() - began))
+
+    def kill(self):
+        """SIGKILL to the program."""
+        self.ev.killed = True
+        try:
+            self.guest.call("signal", pid=self.pid, sig=9)
+        except agent.AgentError:
+            pass
+
+    def wait_exit(self):
+        """Waits for the program's end and looks at what is still mapped then."""
+        child = self.guest.wait_exit(self.pid, EXIT_TIME)
+        self.ev.ended, self.ev.exit_status, self.ev.exit_signal = True, child.status, child.signal
+        if not self._left:
+            return
+        since, last = time.monotonic(), None
+        while True:
+            now = sample(self.guest)
+            self.ev.samples["closed"] = now
+            if now.dma_mappings <= self.ev.own_mappings:
+                break
+            if now.dma_mappings != last:
+                since, last = time.monotonic(), now.dma_mappings
+            elif time.monotonic() - since > SETTLE_TIME:
+                break
+            time.sleep(0.02)
+        if self._window:
+            self.lingering = (now.dma_mappings, self.gpu.stats()["live_dma_pages"])
+
+    def back(self):
+        """Ends the time in which the device must be left alone, and binds the driver again."""
+        self.gpu.command("gone", on=False)
+        self._window = False
+        began = time.monotonic()
+        try:
+            self.way.back(self.boot)
+        except agent.AgentError as e:
+            self.ev.reprobe = str(e)
+        self._dead = False
+        self.result.times["reprobe"] = time.monotonic() - began
+        if self.ev.reprobe is None and self.boot.render_node() is None:
+            self.ev.reprobe = "no render node"
+
+    def _settle(self):
+        """The idle state again; memory freed late is waited for, and only then counted as lost."""
+        before = self.ev.samples["before"]
+        began = time.monotonic()
+        drops = 0
+        while True:
+            now = sample(self.guest)
+            self.ev.samples["after"] = now
+            passed = time.monotonic() - began
+            if before.free_kib - now.free_kib <= memory.noise_kib(self.ev) or passed > IDLE_TIME:
+                return
+            if passed >= drops:
+                # Page cache and slabs are no leak; dropped only when it matters, since it takes its time.
+                drops += 1
+                with contextlib.suppress(agent.AgentError):
+                    self.guest.write("/proc/sys/vm/drop_caches", "3")
+            else:
+                time.sleep(0.03)
+
+    def _await_dump(self, first):
+        """Waits for the worker of a device core dump that the cell has caused: what it breaks is this cell's.
+
+        The worker prints the engines of a device that has gone meanwhile, which an unpatched driver dereferences
+        NULL in, a second or more after remove() has returned. Reading the dump waits for it.
+        """
+        said = [m[1] for m in (DUMP.search(r.text) for r in self.guest.slice(first)) if m]
+        if said.count("created") <= said.count("deleted"):
+            return
+        self._dumped = True  # whatever is left of it, the next cell is not to meet it
+        with contextlib.suppress(agent.AgentError):
+            for name in self.guest.call("list", path=DUMPS)["names"]:
+                if name.startswith("devcd"):
+                    self.guest.call("read", DUMP_TIME, path=f"{DUMPS}/{name}/data", max=1)
+
+    # -- when it goes wrong ------------------------------------------------
+
+    def _show_blocked(self):
+        try:
+            self.guest.call("write", 2.0, watch=False, path="/proc/sysrq-trigger", data="w")
+        except (agent.AgentError, agent.GuestTimeout, agent.GuestGone):
+            pass
+
+    def _guest_gone(self, e):
+        self.ev.kernel_died = klog.death(self.boot.console_lines())
+        if self.ev.kernel_died is None:
+            self.ev.infra.append(f"the guest is gone ({e})")
+
+    def _collect(self, since, begin_text):
+        guest, ev = self.guest, self.ev
+        healthy = not (ev.kernel_died or ev.stuck or ev.infra)
+        last = None
+        try:
+            if ev.kernel_died:
+                guest.settle_log(0.1, 1.0)
+            last = guest.mark(f"xe-unplug: {self.cell.name}: end", 5.0 if healthy else 1.0, watch=False)
+        except (agent.GuestGone, agent.GuestTimeout, agent.AgentError):
+            if healthy:
+                ev.stuck.append("the guest does not answer after the test")
+        records = guest.unheard(last)
+        if guest.closed():
+            records = self._from_console(begin_text) or records
+        if guest.lost:
+            ev.infra.append("the kernel log overran its buffer: lines are lost")
+        self.result.log = [str(r) for r in records]
+        ev.entries = klog.entries(records)
+        if self.pid is not None:
+            child = guest.child(self.pid)
+            ev.stderr = list(child.err)
+        try:
+            if self._window:
+                self.gpu.command("gone", on=False)
+            if self._dead:
+                self.gpu.command("dead", on=False)
+            ev.witness = [e if not n else {**e, "gpu": n + 1} for n, g in enumerate(self.boot.gpus)
+                          for e in vgpu.witnessed(g, since[n])]
+        except errors.InfraError as e:
+            if healthy:
+                ev.infra.append(str(e))
+
+    def _from_console(self, begin_text):
+        lines = self.boot.console_lines()
+        for i in range(len(lines) - 1, -1, -1):
+            if begin_text in lines[i]:
+                return klog.parse_console(lines[i + 1:])
+        return []
+
+    def listens(self, _entry):
+        """Whether an entry of the log that no rule allows is a finding."""
+        return True
+
+    def _judge(self):
+        ev, res = self.ev, self.result
+        ev.bad_entries = [e for e in klog.judge(ev.entries, self.rules, ev.facts) if self.listens(e)]
+        res.findings = oracles.judge(ev)
+        res.entries, res.witness, res.samples = ev.entries, ev.witness, ev.samples
+        res.replies, res.held = ev.replies, ev.held
+        if ev.skip:
+            res.skipped(ev.skip, klog.load_allowed(SKIPS))
+        res.leaked = dma_debug.leaked(ev)
+        res.splats = sum(e.kind in klog.SPLATS for e in ev.bad_entries)
+        if ev.infra:
+            res.verdict = "infra"
+        elif ev.stuck:
+            res.verdict = "hang"
+        elif res.findings:
+            res.verdict = "dirty"
+        elif ev.skip:
+            res.verdict = "skip"
+        # lockdep and DMA-API debugging switch themselves off or stay wrong after a report.
+        worst = {e.kind for e in ev.entries} & {"lockdep", "panic", "hung"}
+        # Where the driver came back first, what the cell leaked for good cannot be counted out of the next one.
+        unknown = self._left and bool(res.leaked) and "reprobe" in self.cell.order
+        res.broken = bool(unknown or ev.wrong or ev.kernel_died or ev.stuck or ev.infra or ev.reprobe or worst or self._dumped)

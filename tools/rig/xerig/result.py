@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: MIT
+"""What became of one test: a cell, or one with a name of its own."""
+
+from dataclasses import dataclass, field
+
+from . import klog
+from .oracles import Finding
+
+UNLISTED = "skipped, and the list has no such reason"
+
+
+@dataclass
+class Result:
+    """One cell on one side, judged."""
+
+    cell: object
+    facts: dict
+    verdict: str = "clean"
+    findings: list = field(default_factory=list)
+    leaked: int | None = None
+    splats: int = 0
+    remove_ns: int | None = None
+    seconds: float = 0.0
+    times: dict = field(default_factory=dict)
+    boot: str = ""
+    log: list = field(default_factory=list)
+    entries: list = field(default_factory=list)
+    witness: list = field(default_factory=list)
+    samples: dict = field(default_factory=dict)
+    replies: list = field(default_factory=list)
+    held: dict = field(default_factory=dict)
+    skip: str | None = None
+    broken: bool = False  # the boot proves nothing any more
+    expected: str | None = None  # set by expect.apply()
+    reason: str | None = None
+
+    def skipped(self, why, known):
+        """The test skipped itself: a finding where none of the known reasons (klog.Allowed) is why."""
+        self.skip = why
+        if klog.known(why, known, self.facts) is None:
+            self.findings.append(Finding("program", f"{UNLISTED}: {why}"))
+
+    def oracles(self):
+        """Names of the oracles that spoke, in order, once each."""
+        return list(dict.fromkeys(f.oracle for f in self.findings))
