@@ -26,14 +26,16 @@ class Slices:
         """Session.run() of a plan, what is known taken up first; keeps every result. Returns the stores (kept.Kept)
         by (side, iommu).
 
-        lists: what a result may rest on, as kept.Kept.results() wants them (None: those of cells); model: digest of what the results depend on
-        besides the kernel (None: virtual GPU and guest programs); package: name of what else they depend on.
+        lists: what a result may rest on, as kept.Kept.results() wants them (None: those of cells); model: digest of
+        what results depend on besides the kernel (None: virtual GPU and guest programs); package: name of what else.
         """
         model = model or kept.model_digest()[:6] + kept.model_digest(SCENARIOS)[:6]
         lists = lists or (klog.load_allowed(), klog.load_allowed(cellrun.SKIPS), ())
         tail = f"-{package}" if package else ""
-        stores = {(side, iommu): kept.Kept(session.cache, f"{self.kind or 'cells'}-{made.kernel.key}-{session.gpu}-{iommu}{tail}", model)
-                  for side, made in session.sides.items() for iommu, _ in plan}
+        what = self.kind or "cells"
+        stores = {(side, iommu): kept.Kept(
+            session.cache, f"{what}-{made.kernel.key}-{session.gpu}-{iommu}{tail}", model)
+            for side, made in session.sides.items() for iommu, _ in plan}
         session.keep = lambda res: stores[res.facts["side"], res.facts["iommu"]].add(res)
         for (side, iommu), store in stores.items() if self.resume else ():
             wanted = [cell for i, cells in plan if i == iommu for cell in cells]
