@@ -72,6 +72,19 @@ def test_control_characters_do_not_break_the_xml(tmp_path):
     ET.parse(tmp_path / "x.xml")
 
 
+def test_page_says_first_what_is_not_as_expected_and_who_spoke(written):
+    run, data, _ = written
+    page = html.write_run(run, data).read_text()
+    assert ">1 not as expected<" in page and '<a href="#2">unpatched bo-mmap/remove/close-after</a>: hang' in page
+    assert html.who_spoke(data["results"], ["base", "patched"]) == {
+        "klog": {"count": {"base": 1, "patched": 0}, "said": "oops: </script><b>"}}
+    assert 'value="hang" checked' in page and 'value="infra"' not in page and 'data-text="userptr close-after on"' in page
+    good = {**data, "results": [r for r in data["results"] if r["cell"].startswith("userptr")]}
+    assert ">as expected<" in html.write_run(run, good).read_text()
+    none = {**data, "results": [r for r in data["results"] if r["verdict"] == "skip"]}
+    assert ">nothing was tested<" in html.write_run(run, none).read_text()
+
+
 def test_page_is_one_file_and_safe_against_its_content(written):
     run, data, _ = written
     page = html.write_run(run, data).read_text()

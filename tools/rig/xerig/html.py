@@ -9,6 +9,9 @@ import jinja2
 from .oracles import witness
 
 TEMPLATES = Path(__file__).parent / "templates"
+NAMES = {"base": "unpatched", "patched": "patched"}
+VERDICTS = ("clean", "dirty", "hang", "infra", "skip")
+ODD = ("unexpected", "must-leave")  # what a result is that is not as expected
 MANY = 300  # results
 LOG_LIMIT = 60000  # characters of a log slice in the page; the file has all
 
@@ -48,6 +51,16 @@ def as_cells(results):
     return results
 
 
+def who_spoke(results, sides):
+    """oracle -> in how many results of each side it spoke, and the first thing it said; the most talkative first."""
+    out = {}
+    for r in results:
+        for name, found in r["oracles"].items():
+            o = out.setdefault(name, {"count": dict.fromkeys(sides, 0), "said": found[0]["summary"][:160]})
+            o["count"][r["side"]] += 1
+    return dict(sorted(out.items(), key=lambda item: -sum(item[1]["count"].values())))
+
+
 def write_run(run_dir, data):
     """Writes report.html from results.json's data and the files of the cells; returns its path."""
     results = as_cells([dict(r) for r in data["results"]])
@@ -62,8 +75,10 @@ def write_run(run_dir, data):
                **r} for r in results]
     text = json.dumps(detail).replace("</", "<\\/")
     page = _environment().get_template("run.html.j2").render(
-        data=data, sides=sides, ways=ways, rows=rows, detail=text,
-        names={"base": "unpatched", "patched": "patched"}, kind=data.get("kind", "matrix"))
+        data=data, sides=sides, ways=ways, rows=rows, detail=text, spoke=who_spoke(results, sides),
+        odd=[r for r in results if r["expected"] in ODD], tested=any(r["verdict"] != "skip" for r in results),
+        verdicts=[v for v in VERDICTS if any(r["verdict"] == v for r in results)],
+        names=NAMES, kind=data.get("kind", "matrix"))
     out = run_dir / "report.html"
     out.write_text(page)
     return out
@@ -83,9 +98,9 @@ def write_index(out_dir, runs):
             rows.append({
                 "run": name, "what": data["what"], "when": data["when"], "base": data["base"], "side": side,
                 "cells": len(mine), "seconds": data["seconds"],
-                **{v: sum(r["verdict"] == v for r in mine) for v in ("clean", "dirty", "hang", "infra", "skip")},
+                **{v: sum(r["verdict"] == v for r in mine) for v in VERDICTS},
                 "leaked": sum(r["leaked_mappings"] or 0 for r in mine), "splats": sum(r["splats"] for r in mine),
-                "unexpected": sum(r["expected"] in ("unexpected", "must-leave") for r in mine)})
+                "unexpected": sum(r["expected"] in ODD for r in mine)})
     out = out_dir / "report.html"
-    out.write_text(_environment().get_template("index.html.j2").render(rows=rows))
+    out.write_text(_environment().get_template("index.html.j2").render(rows=rows, names=NAMES))
     return out
