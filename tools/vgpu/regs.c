@@ -187,12 +187,9 @@ void regs_write(struct vgpu_hw *h, struct regs *r, uint32_t off, uint32_t val)
 	const struct reg_def *d;
 
 	if (!s) {
-		const struct reg_range *range = range_at(r, off);
-
-		if (!range)
+		if (!range_at(r, off))
 			count_unknown(r, off);
-		if (!range || !range->reads_as)
-			r->cells[off / 4] = val;
+		r->cells[off / 4] = val;
 		return;
 	}
 	d = s->def;

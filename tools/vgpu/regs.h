@@ -43,7 +43,7 @@ struct reg_def {
 struct reg_range {
 	uint32_t start, end; /* [start, end), bytes in BAR0 */
 	const char *name;
-	uint32_t reads_as; /* not 0: no storage; every dword reads as this and writes are lost */
+	uint32_t reads_as; /* not 0: every dword reads as this, whatever was written */
 };
 
 /* Tables with their lengths, for whoever puts some of them together. */
