@@ -109,6 +109,7 @@ static json_t *cmd_gone(struct vgpu *g, const json_t *req)
 					    "jobs_running", "bus_master" };
 	int on = get_bool(req, "on");
 	json_t *out, *stats;
+	int64_t shift;
 
 	if (on < 0)
 		return fail("gone needs a boolean \"on\"");
@@ -121,6 +122,8 @@ static json_t *cmd_gone(struct vgpu *g, const json_t *req)
 		/* contexts that leaked: what the driver did last */
 		if (json_integer_value(json_object_get(stats, "contexts")))
 			json_object_set_new(out, "before", vgpu_witness_recent(g));
+		if (vgpu_witness_guest_shift(g->witness, &shift))
+			json_object_set_new(out, "guest_shift_us", json_integer(shift));
 		json_decref(stats);
 	}
 	vgpu_set_gone(g, on);

@@ -192,6 +192,17 @@ void vgpu_witness_guest_time(struct vgpu_witness *w, uint64_t us)
 	pthread_mutex_unlock(&w->lock);
 }
 
+bool vgpu_witness_guest_shift(struct vgpu_witness *w, int64_t *us)
+{
+	bool known;
+
+	pthread_mutex_lock(&w->lock);
+	known = w->has_guest;
+	*us = w->guest_offset;
+	pthread_mutex_unlock(&w->lock);
+	return known;
+}
+
 /* ---- events ------------------------------------------------------------------------- */
 
 void vgpu_witness(struct vgpu *g, enum vgpu_witness_kind kind, const struct dma_origin *who,

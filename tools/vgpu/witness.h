@@ -26,6 +26,8 @@ void vgpu_witness_free(struct vgpu_witness *w);
 void vgpu_witness_mark(struct vgpu_witness *w, const char *name);
 /* vgpu_witness_guest_time - the guest's clock shows @us now; events carry its time from now on. */
 void vgpu_witness_guest_time(struct vgpu_witness *w, uint64_t us);
+/* vgpu_witness_guest_shift - *@us: from times of events to the guest's. False if that is not known. */
+bool vgpu_witness_guest_shift(struct vgpu_witness *w, int64_t *us);
 /* vgpu_witness_count - events of @kind since start, without those while dead. Any thread. */
 uint64_t vgpu_witness_count(struct vgpu_witness *w, enum vgpu_witness_kind kind);
 /*

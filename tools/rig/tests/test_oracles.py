@@ -135,6 +135,15 @@ def test_what_the_device_was_left_with_speaks(key, value):
     assert spoke(ev) == ["witness"]
 
 
+def test_leaked_contexts_tell_who_they_are_and_what_the_driver_did_last():
+    ev = clean()
+    ev.gone.update(contexts=1, context_list=[{"guc_id": 7, "engine": "bcs0", "state": "idle"}], guest_shift_us=40_000_000,
+                   before=[{"time_us": 2_000_005, "kind": "h2g", "addr": 0x4503, "what": "DEREGISTER_CONTEXT", "val": 3}])
+    found = witness.check(ev)
+    assert found[0].detail.splitlines() == ["context 7 of bcs0: idle",
+                                            "[   42.000005]     h2g 0x4503 DEREGISTER_CONTEXT = 0x3"]
+
+
 def test_pages_count_only_with_a_vIOMMU_and_without_what_stood_before():
     ev = clean(iommu="off")
     ev.gone["live_dma_pages"] = 262144

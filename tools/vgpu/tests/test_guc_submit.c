@@ -226,9 +226,11 @@ static void leaked_contexts_are_told(void **state)
 
 	gone = harness_control(h, "{\"cmd\":\"gone\",\"on\":true}", true);
 	assert_null(json_object_get(gone, "before"));
+	assert_null(json_object_get(gone, "guest_shift_us"));
 	json_decref(gone);
 	json_decref(harness_control(h, "{\"cmd\":\"gone\",\"on\":false}", true));
 	ctx_make(h, 7, 3, 1);
+	json_decref(harness_control(h, "{\"cmd\":\"mark\",\"name\":\"m\",\"guest_us\":3600000000}", true));
 	gone = harness_control(h, "{\"cmd\":\"gone\",\"on\":true}", true);
 	assert_int_equal(harness_num(gone, "contexts"), 1);
 	c = json_array_get(json_object_get(gone, "context_list"), 0);
@@ -237,6 +239,7 @@ static void leaked_contexts_are_told(void **state)
 	last = json_object_get(gone, "before");
 	last = json_array_get(last, json_array_size(last) - 1);
 	assert_string_equal(json_string_value(json_object_get(last, "what")), "REGISTER_CONTEXT");
+	assert_in_range(harness_num(gone, "guest_shift_us") + harness_num(last, "time_us"), 3590000000, 3600000000);
 	json_decref(gone);
 }
 

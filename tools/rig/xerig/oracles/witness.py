@@ -65,7 +65,7 @@ def check(ev):
         if gone.get("contexts"):
             left = [f"context {c['guc_id']} of {c['engine']}: {c['state']}" for c in gone.get("context_list", ())]
             out.append(Finding(NAME, f"{gone['contexts']} contexts still registered after remove()",
-                               "\n".join(left + accesses(gone.get("before", ())))))
+                               "\n".join(left + accesses(gone.get("before", ()), gone.get("guest_shift_us", 0)))))
         if gone.get("bus_master"):
             out.append(Finding(NAME, "bus mastering still on after remove()"))
     return out
