@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""What the documents name is there, and what is there is named: commands, ways, oracles, steps, rules, tests, files."""
+
+import fnmatch
+import pkgutil
+import re
+
+import pytest
+
+from xerig import check, commands, oracles, paths, states, tree, ways
+
+DOCS = (*sorted((paths.REPO / "Documentation").glob("*.rst")), paths.REPO / "README.md", paths.REPO / "tools/scenarios/README.md")
+TARGETS = re.findall(r"^([a-z-]+):.*##", (paths.REPO / "Makefile").read_text(), re.M)
+RIG = (paths.REPO / "Documentation/rig.rst").read_text()
+
+
+def rows(heading):
+    """First column of the tables of a section of rig.rst."""
+    section = re.split(r"\n=+\n", RIG.split(f"\n{heading}\n", 1)[1].split("\n", 1)[1])[0]
+    found = []
+    for table in re.findall(r"^(=+) =+\n(.*?)\n=+ =+$", section + "\n", re.M | re.S):
+        found += [line[:len(table[0])].strip() for line in table[1].splitlines() if line[:len(table[0])].strip()]
+    return found
+
+
+def test_every_command_is_a_target_and_the_other_way_round():
+    names = {m.name.replace("_", "-") for m in pkgutil.iter_modules(commands.__path__)}
+    assert names | {"vgpu", "help"} == set(TARGETS)
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda p: p.name)
+def test_documents_name_targets_that_exist(path):
+    named = re.findall(r"`make ([a-z][a-z-]*)", path.read_text())
+    assert not [n for n in named if n not in (*TARGETS, "list")]
+
+
+def test_rig_rst_names_every_way_oracle_step_and_rule():
+    assert rows("Ways") == list(ways.WAYS)
+    assert sorted(rows("Oracles")) == sorted(oracles.names())
+    rules, steps = {r.stem for r in check.RULES}, rows("Static checks")
+    assert {s for row in steps for s in row.split(", ")} == {*check.STEPS, *rules}
+
+
+def test_programs_and_states_are_the_same():
+    text = (paths.REPO / "tools/scenarios/Makefile").read_text()
+    assert sorted(re.search(r"^STATES := ((?:.*\\\n)*.*)$", text, re.M)[1].replace("\\\n", " ").split()) == sorted(states.STATES)
+
+
+def test_maintainers_has_every_new_file_and_no_other():
+    patterns = re.findall(r"^F:\t(\S+)$", (paths.REPO / "MAINTAINERS").read_text(), re.M)
+    files = [p.relative_to(paths.REPO).as_posix() for top in tree.NEW_FILE_FOLDERS for p in (paths.REPO / top).rglob("*") if p.is_file()]
+    assert not [f for f in files if not any(fnmatch.fnmatchcase(f, p) for p in patterns)]
+    assert not [p for p in patterns if not fnmatch.filter(files, p)]
+
+
+def test_guarantees_name_tests_and_states_that_exist():
+    text = (paths.REPO / "Documentation/guarantees.rst").read_text()
+    sources = [*(paths.REPO / "drivers").rglob("tests/*.c"), *(paths.REPO / "patches").glob("*/*.patch")]
+    cases = set(re.findall(r"KUNIT_CASE\w*\((\w+)", "\n".join(p.read_text(errors="replace") for p in sources)))
+    named = re.findall(r"\b(test_\w+\*?)", text)
+    assert named and not [n for n in named if not fnmatch.filter(cases, n)]
+    prefixes = {s.split("-")[0] for s in states.STATES}
+    words = {w for w in re.findall(r"(?<![\w.-])([a-z]+(?:-[a-z]+)+)(?![\w-])", text) if w.split("-")[0] in prefixes}
+    assert words and not words - set(states.STATES)
