@@ -170,6 +170,24 @@ def test_a_line_of_kunits_list_that_nothing_says_any_more_has_to_leave(tmp_path)
     assert o.idle == ["gone"] and not o.ok and "nothing says any more: gone" in o.problems()[0]
 
 
+def test_a_suite_of_the_series_that_vanishes_or_skips_itself_is_missed(world):
+    tests = "drivers/gpu/drm/xe/tests"
+    for name in ("xe_a", "xe_b_live_test"):
+        write(world.repo / f"{tests}/{name}.c", f'static struct kunit_suite s = {{\n\t.init = i,\n\t.name = "{name}",\n}};\n')
+    write(world.base.dir / "0001-a.patch", f"Subject: [PATCH] a\n\nAdds: {tests}/xe_a.c\nAdds: {tests}/xe_b_live_test.c\n---\n")
+    assert kunit.suites_of(world.base) == ["xe_a"]
+    o = good()
+    o.expect(["s"])
+    assert o.ok
+    o.expect(["s", "xe_a"])
+    assert o.missing == ["xe_a"] and not o.ok and "xe_a is missing" in o.problems()[0]
+    o.suites["xe_a"] = dict.fromkeys(kunit.STATUSES, 0) | {"SKIP": 3}
+    o.expect(["xe_a"])
+    assert o.missing == ["xe_a"]
+    o.expect(["xe_a"], skips=True)
+    assert o.ok
+
+
 @pytest.mark.parametrize("build", ["drivers/gpu/drm/xe/xe_dma.c:3:1: error: expected ';'", "CONFIG_X is not in .config"])
 def test_kunit_build_error_shows_the_cause(series, capsys, build, monkeypatch):
     from xerig import kernel

@@ -35,6 +35,10 @@ def test_a_rig_error_is_a_failure_with_its_text():
     assert (o.passed, o.failed, o.lines) == (0, 1, ["no network"])
 
 
+def test_a_step_in_which_nothing_happened_is_no_success():
+    assert (steps.timed(steps.Outcome).failed, steps.timed(lambda: steps.Outcome(skipped=1)).failed) == (1, 0)
+
+
 @pytest.mark.parametrize("verdicts, counts", [(["clean", "skip"], (1, 0, 1)), (["skip", "skip"], (0, 1, 2)), ([], (0, 1, 0))])
 def test_tests_that_all_skip_themselves_are_no_success(monkeypatch, verdicts, counts):
     class Session:

@@ -14,7 +14,10 @@ def run(base, side="patched", cache=None):
     """Boots a guest without a GPU, loads the suites of base and side; returns a kunit.Outcome."""
     cache = cache or paths.Cache()
     s = session.Session("kunit", base.name, cache=cache).prepare([side])
-    return on_machine(base, s.machine(side, "off"), paths.OUT / "kunit" / f"{base.name}-{side}-x86", cache)
+    outcome = on_machine(base, s.machine(side, "off"), paths.OUT / "kunit" / f"{base.name}-{side}-x86", cache)
+    if side == "patched":
+        outcome.expect(kunit.suites_of(base))
+    return outcome
 
 
 def on_machine(base, machine, out, cache, after=None):

@@ -21,16 +21,17 @@ FILTER = "module!=ttm_bo_test"
 # Parameters of a guest kernel that is to run suites; 6.12 ignores the second, which it does not know.
 GUEST_ARGS = ("kunit.enable=1", "kunit.autorun=1")
 ALLOW = paths.REPO / "tools" / "check" / "kunit.allow"
+X86_ONLY = ("drm_gpusvm_dma_ops",)  # UML has no ZONE_DEVICE, and so no drm_gpusvm
 STATUSES = ("PASS", "FAIL", "SKIP", "ERROR")
 
 
 class Outcome:
     """suites: name -> {"PASS": n, ...}; failed: names of tests; splats: titles of the log; idle: lines of the
-    reviewed list that nothing said; seconds."""
+    reviewed list that nothing said; missing: suites that should have run; seconds."""
 
     def __init__(self, where, suites=(), failed=()):
         self.where, self.suites, self.failed = where, dict(suites), list(failed)
-        self.splats, self.idle, self.seconds = [], [], 0.0
+        self.splats, self.idle, self.missing, self.seconds = [], [], [], 0.0
 
     def count(self, status):
         """Tests with a status."""
@@ -42,14 +43,20 @@ class Outcome:
         return bool(self.count("PASS")) and not self.problems()
 
     def problems(self):
-        """A line each: failed tests, what the log says, lines of the list that have to leave it."""
-        return ([f"failed {n}" for n in self.failed] + [f"kernel log: {s}" for s in self.splats] +
+        """A line each: failed tests, suites that did not run, what the log says, lines that have to leave the list."""
+        return ([f"failed {n}" for n in self.failed] + [f"suite {n} is missing, or none of its tests ran" for n in self.missing] +
+                [f"kernel log: {s}" for s in self.splats] +
                 [f"{ALLOW.name}: nothing says any more: {i}" for i in self.idle])
 
     def add(self, other):
         """The suites of another report of the same place."""
         self.suites.update(other.suites)
         self.failed += other.failed
+
+    def expect(self, suites, skips=False):
+        """Suites that have to be there with a test that ran; skips: all of one may skip themselves."""
+        self.missing = [s for s in suites if not any(
+            n for status, n in self.suites.get(s, {}).items() if skips or status != "SKIP")]
 
     def hear(self, log, base, allow=ALLOW):
         """Judges the kernel log of all suites; base: its name."""
@@ -62,7 +69,17 @@ class Outcome:
     def as_dict(self):
         """For JSON."""
         return {"where": self.where, "ok": self.ok, "suites": self.suites, "failed": self.failed,
-                "splats": self.splats, "idle": self.idle, "seconds": round(self.seconds, 1)}
+                "splats": self.splats, "idle": self.idle, "missing": self.missing, "seconds": round(self.seconds, 1)}
+
+
+def suites_of(base):
+    """Names of the suites that the series of a base brings; those that need a device are of `make live`."""
+    found = []
+    for path in sorted(tree.added_by(base.name)):
+        if path.endswith(".c") and "/tests/" in path and not path.endswith("_live_test.c"):
+            text = tree.new_file(base, path).read_text(encoding="utf-8", errors="replace")
+            found += re.findall(r"struct kunit_suite \w+ = \{[^}]*?\.name = \"(\w+)\"", text)
+    return found
 
 
 def run_uml(base, side="patched", cache=None):
@@ -96,6 +113,8 @@ def run_uml(base, side="patched", cache=None):
         built.built(overlay, "uml")
         outcome = parse("uml", report.read_text(encoding="utf-8"))
         outcome.hear((objects / "test.log").read_text(encoding="utf-8", errors="replace"), base.name)
+        if side == "patched":
+            outcome.expect([s for s in suites_of(base) if s not in X86_ONLY], skips=True)
         outcome.seconds = progress.done(f"{outcome.count('PASS')} passed")
         times = cache.read_state("build-times")
         times[name] = round(outcome.seconds, 1)

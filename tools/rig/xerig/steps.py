@@ -221,5 +221,7 @@ def timed(fn, *args):
         o = fn(*args)
     except errors.RigError as e:
         o = Outcome(failed=1, lines=[str(e)])
+    if not o.passed + o.failed + o.skipped:
+        o.add(False, "nothing ran")
     o.seconds = time.monotonic() - began
     return o
