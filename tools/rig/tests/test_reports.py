@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from xerig import boot, expect, html, initramfs, junit, paths, results, table
+from xerig import boot, errors, expect, html, initramfs, junit, paths, results, table
 from xerig.matrix import Cell
 from xerig.oracles import Finding, Sample
 from xerig.run import Result
@@ -99,6 +99,18 @@ def test_index(written, tmp_path):
     run, data, _ = written
     page = html.write_index(tmp_path, [("r", data)]).read_text()
     assert 'href="r/report.html"' in page
+
+
+def test_a_checkout_that_cannot_be_written_is_said_before_anything_is_built(monkeypatch, tmp_path):
+    monkeypatch.setattr(paths, "OUT", tmp_path / "out")
+    results.require_out()
+    monkeypatch.setattr(results.os, "access", lambda *_a: False)
+    with pytest.raises(errors.UsageError, match="cannot write to .*/out"):
+        results.require_out()
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(paths, "OUT", tmp_path / "file" / "out")
+    with pytest.raises(errors.UsageError, match="cannot make .*/file/out: Not a directory"):
+        results.require_out()
 
 
 def test_report_takes_runs_only(written, monkeypatch, tmp_path):

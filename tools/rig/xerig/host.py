@@ -86,7 +86,7 @@ def install(need):
     become = become_root(f"apt-get install {listed}")
     argv = [*become, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y",
             "-o", "Dpkg::Use-Pty=0", "install", "--no-install-recommends", *need]
-    ui.say(f"installing {len(need)} packages: {listed}")
+    ui.say(f"installing host packages: {listed}")
     r = _apt_get(argv)
     if r.returncode:
         # Lists that are old or were never fetched look like packages that are gone.

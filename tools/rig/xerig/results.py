@@ -8,7 +8,17 @@ import subprocess
 import time
 from dataclasses import asdict
 
-from . import expect, junit, paths
+from . import errors, expect, junit, paths
+
+
+def require_out():
+    """UsageError where no run could leave its files; asked before minutes of building."""
+    try:
+        paths.OUT.mkdir(exist_ok=True)
+    except OSError as e:
+        raise errors.UsageError(f"cannot make {paths.OUT}: {e.strerror}") from e
+    if not os.access(paths.OUT, os.W_OK | os.X_OK):
+        raise errors.UsageError(f"cannot write to {paths.OUT}: the checkout is another user's, or read-only")
 
 
 def new_run_dir(what):

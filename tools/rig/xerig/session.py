@@ -52,6 +52,7 @@ class Session:
 
     def prepare(self, sides):
         """Sets up, builds and makes the machines of the sides; an empty patched side is left out and noted."""
+        results.require_out()
         root, source = setup.ensure_all(self.base, self.cache)
         self.root, self.source = root, source
         self.versions = {**root.versions, "linux-source": source.version}

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """`make bench`: figures, each taken in one run beside what it is compared with. One module a part.
 
-A part has NAME and measure(args, out) -> Figures.
+A part has NAME and measure(base, gpu, out) -> Figures: names of both, folder for logs and plots.
 """
 
 from dataclasses import dataclass, field

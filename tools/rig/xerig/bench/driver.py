@@ -21,13 +21,13 @@ CALLS = (("bind_bo_ns", "bind and unbind of a BO"), ("bind_userptr_ns", "bind an
          ("bo_ns", "create, bind, unbind, close of a BO"), ("exec_ns", "exec of an empty batch"))
 
 
-def measure(args, out):
+def measure(base, gpu, out):
     """Ratios patched/unpatched of the calls, and the curves of remove()."""
-    s = session.Session("bench", args.base).prepare(["base", "patched"])
+    s = session.Session("bench", base, gpu=gpu).prepare(["base", "patched"])
     if len(s.sides) < 2:
-        raise errors.UsageError(f"{args.base} has no patched side to compare with")
+        raise errors.UsageError(f"{base} has no patched side to compare with")
     pairs = calls(s, out)
-    fig = Figures(f"driver, patched against unpatched {args.base}", data={"versions": s.versions, "pairs": pairs})
+    fig = Figures(f"driver, patched against unpatched {base}", data={"versions": s.versions, "pairs": pairs})
     for key, what in CALLS:
         mid, low, high = ratio([(b[key], p[key]) for b, p in pairs])
         fig.rows.append((what, f"{mid:.3f} x", f"95 % of resamples {low:.3f} to {high:.3f}; {PAIRS} pairs, "
@@ -40,7 +40,7 @@ def measure(args, out):
                 points = points_of(curve, state, way, side)
                 fig.rows.append((f"{way} with {points[-1][0]} {WORDS[state]}, {side}", f"{points[-1][1]:.0f} ms",
                                  "; ".join(f"{n}: {ms:.0f} ms" for n, ms in points[:-1])))
-    fig.plots.append(drawn(curve, out / "remove.svg", args.base))
+    fig.plots.append(drawn(curve, out / "remove.svg", base))
     return fig
 
 

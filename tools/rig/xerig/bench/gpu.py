@@ -4,7 +4,7 @@
 import json
 import subprocess
 
-from .. import boot, errors, matrix, procs, session, vgpu
+from .. import boot, errors, procs, session, vgpu
 from . import Figures, plot
 
 NAME = "gpu"
@@ -17,14 +17,14 @@ ROWS = (("boot_s", "QEMU start to the agent's hello", 1, "s"),
         ("copy_us", "1 MiB copy job, exec to fence", 1e-3, "ms"))
 
 
-def measure(args, out):
+def measure(base, gpu, out):
     """The best of RUNS boots."""
-    s = session.Session("bench", args.base, gpu=matrix.gpus(args.gpu, session.GPUS)).prepare(["base"])
+    s = session.Session("bench", base, gpu=gpu).prepare(["base"])
     runs = [once(s, out / f"gpu-{n + 1}") for n in range(RUNS)]
     best = {k: min(r[k] for r in runs) for k in runs[0]}
     trapped = ("trapped accesses to the GGTT's table and VRAM", str(max(r["trapped"] for r in runs)), "boot, probe, jobs")
     model = alone(s)
-    return Figures(f"virtual GPU, best of {RUNS} boots of {args.base}",
+    return Figures(f"virtual GPU, best of {RUNS} boots of {base}",
                    [(what, f"{best[key] * scale:.2f} {unit}", "") for key, what, scale, unit in ROWS] + [trapped] + rows(model),
                    {"versions": s.versions, "runs": runs, "best": best, "model": model},
                    [plot(out / "iova.svg", [([(p[0], p[n]) for p in model["iova"]], style, colour, what) for what, n, colour, style in IOVA],

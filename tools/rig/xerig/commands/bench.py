@@ -22,9 +22,10 @@ def run(args):
 
     parts = {p.NAME: p for p in (gpu, driver)}
     default = list(parts) if base.load(args.base).patches() else ["gpu"]
+    gpus = options.read(args).gpu
     chosen = matrix.select("TESTS", args.parts, parts, default)
     out = results.new_run_dir(f"bench-{args.base}")
-    found = {name: parts[name].measure(args, out) for name in chosen}
+    found = {name: parts[name].measure(args.base, gpus, out) for name in chosen}
     (out / "bench.json").write_text(json.dumps({n: f.data for n, f in found.items()}, indent=1) + "\n")
     con = table.console()
     for fig in found.values():
