@@ -10,6 +10,8 @@
 #include <linux/ktime.h>
 
 #include <drm/drm_drv.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_gpuvm.h>
 #include <drm/drm_print.h>
 #include <drm/ttm/ttm_bo.h>
 #include <drm/ttm/ttm_placement.h>
@@ -20,6 +22,7 @@
 #include "xe_dma.h"
 #include "xe_module.h"
 #include "xe_unplug.h"
+#include "xe_vm_types.h"
 
 /**
  * DOC: Memory of buffer objects
@@ -176,13 +179,16 @@ static void drop(struct xe_bo *bo, struct xe_bo_unplug_stats *stats)
 	/*
 	 * Left in VRAM, or not come out of it in time. To importers that access
 	 * VRAM itself, its addresses will be somebody else's, and nobody may be
-	 * shown what is in system memory instead.
+	 * shown what is in system memory instead. Who has pinned it in VRAM is
+	 * told for good, and unpins it when it likes.
 	 */
-	if (xe_bo_is_exported(bo) && bo->ttm.resource && !xe_bo_is_pinned(bo) &&
-	    (xe_bo_is_vram(bo) || !xe_bo_has_content(bo))) {
+	if (xe_bo_is_exported(bo) && bo->ttm.resource &&
+	    (xe_bo_is_vram(bo) ||
+	     (!xe_bo_is_pinned(bo) && !xe_bo_has_content(bo)))) {
 		stats->lost++;
 		xe_bo_revoke(bo);
-		give_up(bo);
+		if (!xe_bo_is_pinned(bo))
+			give_up(bo);
 		return;
 	}
 
@@ -454,14 +460,21 @@ void xe_bo_list_add_kernel(struct xe_bo *bo)
 {
 	struct xe_bo_list *list = &xe_bo_device(bo)->bos;
 
+	/* Who finds it on the list may keep it for longer than the VM lives */
+	if (bo->vm) {
+		bo->resv_obj = drm_gpuvm_resv_obj(&bo->vm->gpuvm);
+		drm_gem_object_get(bo->resv_obj);
+	}
+
 	spin_lock(&list->lock);
 	list_add_tail(&bo->unplug_link, &list->kernel);
 	spin_unlock(&list->lock);
 }
 
 /**
- * xe_bo_list_del() - Undo xe_bo_list_add(), if it was done
- * @bo: the buffer object, nobody else has a reference
+ * xe_bo_list_del() - Undo xe_bo_list_add() or xe_bo_list_add_kernel(), if done
+ * @bo: the buffer object, nobody else has a reference. Its reservation lock may
+ *      go with this
  */
 void xe_bo_list_del(struct xe_bo *bo)
 {
@@ -470,6 +483,9 @@ void xe_bo_list_del(struct xe_bo *bo)
 	spin_lock(&list->lock);
 	list_del_init(&bo->unplug_link);
 	spin_unlock(&list->lock);
+
+	if (bo->resv_obj)
+		drm_gem_object_put(bo->resv_obj);
 }
 
 #if IS_ENABLED(CONFIG_DRM_XE_KUNIT_TEST)

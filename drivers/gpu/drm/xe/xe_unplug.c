@@ -6,6 +6,7 @@
 
 #include <linux/pci.h>
 
+#include <drm/drm_drv.h>
 #include <drm/drm_managed.h>
 #include <drm/drm_print.h>
 
@@ -312,7 +313,9 @@ void xe_unplug_finish(struct xe_device *xe)
 	xe_map_close(xe);
 	xe_bo_unplug_drop(xe, &xe->unplug.bos);
 
-	report(xe, &dma);
+	/* A probe that failed had no users to tell about */
+	if (drm_dev_is_unplugged(&xe->drm))
+		report(xe, &dma);
 }
 
 /**

@@ -258,6 +258,40 @@ static void test_page_table_busy(struct kunit *test)
 	xe_bo_unpin_map_no_vm(bo);
 }
 
+/* The removal looks at it while its owner goes, and is the last to do so */
+static void test_page_table_last(struct kunit *test)
+{
+	struct xe_device *xe = test->priv;
+	struct drm_gem_object *resv;
+	struct xe_vm *vm;
+	struct xe_bo *bo;
+
+	vm = kunit_kzalloc(test, sizeof(*vm), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, vm);
+	resv = drm_gpuvm_resv_object_alloc(&xe->drm);
+	KUNIT_ASSERT_NOT_NULL(test, resv);
+	vm->gpuvm.r_obj = resv;
+
+	bo = xe_kunit_helper_bo_create_pinned(xe);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(bo));
+	bo->vm = vm;
+	bo->ttm.base.resv = resv->resv;
+	xe_bo_list_add_kernel(bo);
+
+	/* Found on the list, when the queue and the VM go */
+	xe_bo_get(bo);
+	bo->vm = NULL;
+	xe_bo_unpin_map_no_vm(bo);
+	KUNIT_ASSERT_EQ(test, kref_read(&resv->refcount), 2);
+	drm_gem_object_put(resv);
+
+	xe_bo_lock(bo, false);
+	xe_bo_unlock(bo);
+	xe_bo_put(bo);
+	flush_workqueue(xe->ttm.wq);
+	KUNIT_EXPECT_TRUE(test, list_empty(&xe->bos.kernel));
+}
+
 static void test_mapped(struct kunit *test)
 {
 	struct xe_bo_unplug_stats stats;
@@ -618,6 +652,7 @@ static struct kunit_case unplug_test_cases[] = {
 	KUNIT_CASE(test_drop_many),
 	KUNIT_CASE(test_page_table),
 	KUNIT_CASE(test_page_table_busy),
+	KUNIT_CASE(test_page_table_last),
 	KUNIT_CASE(test_mapped),
 	KUNIT_CASE(test_hidden_before),
 	KUNIT_CASE(test_exported),

@@ -58,15 +58,6 @@ static void ggtt_test_exit(struct kunit *test)
 	mutex_destroy(&ctx->ggtt->lock);
 }
 
-static struct xe_ggtt_node *new_node(struct kunit *test)
-{
-	struct ggtt_ctx *ctx = test->priv;
-	struct xe_ggtt_node *node = xe_ggtt_node_init(ctx->ggtt);
-
-	KUNIT_ASSERT_FALSE(test, IS_ERR(node));
-	return node;
-}
-
 static unsigned int touched(struct ggtt_ctx *ctx)
 {
 	unsigned int i, n = 0;
@@ -80,10 +71,10 @@ static unsigned int touched(struct ggtt_ctx *ctx)
 static void test_online(struct kunit *test)
 {
 	struct ggtt_ctx *ctx = test->priv;
-	struct xe_ggtt_node *node = new_node(test);
+	struct xe_ggtt_node *node;
 
-	KUNIT_EXPECT_EQ(test, xe_ggtt_node_insert(node, 4 * XE_PAGE_SIZE, 0), 0);
-	KUNIT_EXPECT_TRUE(test, xe_ggtt_node_allocated(node));
+	node = xe_ggtt_insert_node(ctx->ggtt, 4 * XE_PAGE_SIZE, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(node));
 	ggtt_node_remove(node);
 	KUNIT_EXPECT_EQ(test, touched(ctx), 4);
 }
@@ -91,21 +82,21 @@ static void test_online(struct kunit *test)
 static void test_insert_offline(struct kunit *test)
 {
 	struct ggtt_ctx *ctx = test->priv;
-	struct xe_ggtt_node *node = new_node(test);
 
 	xe_ggtt_offline(ctx->ggtt);
-	KUNIT_EXPECT_EQ(test, xe_ggtt_node_insert(node, XE_PAGE_SIZE, 0), -ENODEV);
-	KUNIT_EXPECT_FALSE(test, xe_ggtt_node_allocated(node));
-	xe_ggtt_node_fini(node);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(xe_ggtt_insert_node(ctx->ggtt, XE_PAGE_SIZE, 0)),
+			-ENODEV);
+	KUNIT_EXPECT_TRUE(test, drm_mm_clean(&ctx->ggtt->mm));
 }
 
 /* Its owner is closed long after the device went: only the allocator is told */
 static void test_remove_offline(struct kunit *test)
 {
 	struct ggtt_ctx *ctx = test->priv;
-	struct xe_ggtt_node *node = new_node(test);
+	struct xe_ggtt_node *node;
 
-	KUNIT_EXPECT_EQ(test, xe_ggtt_node_insert(node, 4 * XE_PAGE_SIZE, 0), 0);
+	node = xe_ggtt_insert_node(ctx->ggtt, 4 * XE_PAGE_SIZE, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(node));
 	xe_ggtt_offline(ctx->ggtt);
 	ggtt_node_remove(node);
 	KUNIT_EXPECT_EQ(test, touched(ctx), 0);

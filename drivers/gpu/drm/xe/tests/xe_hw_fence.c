@@ -76,7 +76,7 @@ static void stop(struct kunit *test)
 
 	WRITE_ONCE(f->xe->unplug.gone, true);
 	WRITE_ONCE(f->xe->unplug.stopped, true);
-	xe_hw_fence_irq_finish(&f->irq);
+	xe_hw_fence_irq_abort(&f->irq);
 }
 
 static void test_lost(struct kunit *test)
@@ -93,7 +93,7 @@ static void test_lost(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dma_fence_get_status(fence), -ENODEV);
 
 	/* The second GT may have the same, and so may a failed probe */
-	xe_hw_fence_irq_finish(&f->irq);
+	xe_hw_fence_irq_abort(&f->irq);
 	KUNIT_EXPECT_EQ(test, f->calls, 1);
 
 	dma_fence_put(fence);
