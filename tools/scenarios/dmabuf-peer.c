@@ -8,6 +8,10 @@
  * the one that went must come back without a mapping for that. Both exporters have
  * closed their last handle: DRM core forgets then that a BO is shared, and a driver
  * that asks there gives the pages back under the other GPU's hands (audit, F18).
+ *
+ * One more buffer, in local memory if there is some, is only imported: nobody has
+ * asked for its pages when the GPU goes. They have to be there for who binds it
+ * later, unless the GPU took them with it (--lost 1).
  */
 #include <stdio.h>
 #include <string.h>
@@ -32,13 +36,18 @@ struct side {
 
 static struct side goes = { .xe.fd = -1, .fd = -1, .seed = SEED };
 static struct side stays = { .xe.fd = -1, .fd = -1, .seed = SEED + 1 };
-static uint64_t second;
+static uint64_t second, lost;
+
+/* Exported by the one that goes, and its handle with the one that stays. */
+static struct xe_bo late, late_import;
+static int late_fd = -1;
 
 #define REUSED 32
 static struct xe_bo reused[REUSED];
 
 static const struct scn_option options[] = {
 	{ "second", &second, 128, 255, "number of the render node of the GPU that stays" },
+	{ "lost", &lost, 0, 1, "1: the device will take the content of its memory with it" },
 	{ 0 }
 };
 
@@ -104,6 +113,35 @@ static int side_look(struct side *s, const struct side *from, const char *what)
 	return mem_check(s->copy.map, BYTES, from->seed, what);
 }
 
+static int late_share(void)
+{
+	int ret = goes.xe.vram ? xe_bo_create_moving(&goes.xe, &late, BYTES, 0) :
+				 xe_bo_create(&goes.xe, &late, BYTES, 0);
+
+	if (ret)
+		return ret;
+	if (xe_bo_mmap(&goes.xe, &late) || xe_prime_export(&goes.xe, &late, &late_fd))
+		return -1;
+	mem_fill(late.map, BYTES, SEED + 2);
+	return xe_prime_import(&stays.xe, &late_import, late_fd, BYTES);
+}
+
+/* The GPU that stays asks for the pages now that the other one is not there any more. */
+static void late_look(void)
+{
+	struct drm_xe_vm_bind_op op;
+
+	scn_step("bind of a buffer of the GPU that went");
+	late_import.va = xe_va(&stays.xe, BYTES);
+	op = xe_op_map(&stays.xe, &late_import);
+	mem_fill(stays.copy.map, BYTES, 0);
+	if (xe_vm_bind(&stays.xe, stays.work.vm, &op, 1, NULL) ||
+	    work_copy(&stays.xe, &stays.work, stays.copy.va, late_import.va, BYTES,
+		      "copy of a buffer bound after removal"))
+		return;
+	mem_check(stays.copy.map, BYTES, SEED + 2, "copy of a buffer bound after removal");
+}
+
 static int verify(void)
 {
 	if (!goes.copy.map)
@@ -136,10 +174,10 @@ static int setup(const char *device)
 	if (side_import(&stays, &goes))
 		return -1;
 	foreign += mappings() - before;
-	if (side_import(&goes, &stays) || verify())
+	if (side_import(&goes, &stays) || verify() || late_share())
 		return -1;
 	scn_fact("bo_bytes", goes.copy.size + goes.work.batch.size);
-	scn_fact("exported_bytes", BYTES);
+	scn_fact("exported_bytes", (goes.xe.vram ? 1 : 2) * BYTES);
 	scn_fact("foreign_mappings", foreign);
 	scn_fact("jobs", goes.work.jobs + stays.work.jobs);
 	return 0;
@@ -167,6 +205,8 @@ static int gone(void)
 	reuse_pages();
 	scn_step("job of the GPU that stays, on a buffer of the one that went");
 	side_look(&stays, &goes, "copy by the GPU that stays, after removal");
+	if (!lost || !goes.xe.vram)
+		late_look();
 	gone_intact(stays.own.map, BYTES, stays.seed, "buffer that the GPU that went had bound");
 	gone_readable(goes.copy.map, BYTES, stays.seed, "copy");
 	return 0;
@@ -179,7 +219,7 @@ static int side_unmap(struct side *s)
 
 static int unmap(void)
 {
-	return side_unmap(&goes) | side_unmap(&stays);
+	return side_unmap(&goes) | side_unmap(&stays) | xe_bo_munmap(&late);
 }
 
 static int side_close(struct side *s)
@@ -187,6 +227,8 @@ static int side_close(struct side *s)
 	int ret = side_unmap(s);
 
 	ret |= work_close(&s->xe, &s->work);
+	ret |= xe_bo_munmap(&late);
+	ret |= xe_bo_close(&s->xe, s == &goes ? &late : &late_import);
 	ret |= xe_bo_close(&s->xe, &s->others);
 	ret |= xe_bo_close(&s->xe, &s->copy);
 	ret |= xe_bo_close(&s->xe, &s->own);
@@ -202,6 +244,9 @@ static int close_all(void)
 	for (int i = 0; i < REUSED; i++)
 		if (xe_bo_munmap(&reused[i]) || xe_bo_close(&stays.xe, &reused[i]))
 			return -1;
+	if (late_fd >= 0)
+		close(late_fd);
+	late_fd = -1;
 	return side_close(&goes) | side_close(&stays);
 }
 

@@ -7,6 +7,7 @@
  * they see must stay what was written, as long as they look at it, after an
  * orderly removal; their later closes touch nothing that is gone. The first
  * export keeps its handle, the second's is closed: both are shared all the same.
+ * The second device imports that one as well, when the first is gone.
  */
 #include <errno.h>
 #include <sys/mman.h>
@@ -30,7 +31,7 @@ enum order { IMPORT, LOOK, LEAVE };
 static struct xe xe = { .fd = -1 };
 static struct work work;
 static struct xe_bo to_device, to_process;
-static struct vgem vgem = { .fd = -1 };
+static struct vgem vgem = { .fd = -1 }, late = { .fd = -1 };
 static struct child other;
 static int fd = -1;		/* the dma-buf of the second process, kept here too */
 
@@ -160,12 +161,15 @@ static int gone(void)
 	if (vgem.map)
 		gone_intact(vgem.map, BYTES, SEED, "import of the second device");
 	other_look("after removal");
+	scn_step("import by the second device after removal");
+	if (fd >= 0 && !vgem_open(&late) && !vgem_import(&late, fd, BYTES))
+		gone_intact(late.map, BYTES, SEED + 1, "import of the second device after removal");
 	return 0;
 }
 
 static int unmap(void)
 {
-	return vgem_munmap(&vgem);
+	return vgem_munmap(&vgem) | vgem_munmap(&late);
 }
 
 /* Our own files go before those of the others. */
@@ -183,7 +187,7 @@ static int close_all(void)
 		gone_intact(vgem.map, BYTES, SEED, "import of the second device after close");
 	if (xe.gone)
 		other_look("after close");
-	ret |= vgem_close(&vgem);
+	ret |= vgem_close(&vgem) | vgem_close(&late);
 	scn_step("end of the second process");
 	if (other.pid) {
 		if (send(other.sock, &order, sizeof(order), 0) != sizeof(order) ||

@@ -180,17 +180,28 @@ int xe_bo_create(struct xe *xe, struct xe_bo *bo, uint64_t bytes, uint32_t vm)
 	});
 }
 
-int xe_bo_create_vram(struct xe *xe, struct xe_bo *bo, uint64_t bytes, uint32_t vm)
+static int create_visible(struct xe *xe, struct xe_bo *bo, uint64_t bytes, uint32_t vm,
+			  uint32_t placement)
 {
 	if (!xe->vram)
 		return scn_skip("the GPU has no local memory");
 	return create(xe, bo, (struct drm_xe_gem_create) {
 		.size = bytes,
-		.placement = xe->vram,
+		.placement = placement,
 		.flags = DRM_XE_GEM_CREATE_FLAG_NEEDS_VISIBLE_VRAM,
 		.vm_id = vm,
 		.cpu_caching = DRM_XE_GEM_CPU_CACHING_WC,
 	});
+}
+
+int xe_bo_create_vram(struct xe *xe, struct xe_bo *bo, uint64_t bytes, uint32_t vm)
+{
+	return create_visible(xe, bo, bytes, vm, xe->vram);
+}
+
+int xe_bo_create_moving(struct xe *xe, struct xe_bo *bo, uint64_t bytes, uint32_t vm)
+{
+	return create_visible(xe, bo, bytes, vm, xe->vram | xe->sysmem);
 }
 
 int xe_bo_mmap(struct xe *xe, struct xe_bo *bo)

@@ -74,6 +74,9 @@ int xe_bo_create(struct xe *xe, struct xe_bo *bo, uint64_t bytes, uint32_t vm);
  * SCN_SKIP on a GPU without.
  */
 int xe_bo_create_vram(struct xe *xe, struct xe_bo *bo, uint64_t bytes, uint32_t vm);
+
+/* The same, but it may move to system memory when somebody wants it there. */
+int xe_bo_create_moving(struct xe *xe, struct xe_bo *bo, uint64_t bytes, uint32_t vm);
 int xe_bo_mmap(struct xe *xe, struct xe_bo *bo);
 int xe_bo_munmap(struct xe_bo *bo);
 int xe_bo_close(struct xe *xe, struct xe_bo *bo);
