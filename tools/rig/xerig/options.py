@@ -9,6 +9,8 @@ from .cli import env
 KNOWN = {
     "base": ("kernel base (6.12)", "6.12"),
     "state": ("program of the workload", None),
+    "way": ("how the GPU leaves", None),
+    "order": ("what the program does then", None),
     "side": ("base or patched", None),
     "sides": ("base, patched or both (base,patched)", None),
     "kernel": ("plain or debug", None),
@@ -25,12 +27,14 @@ SIDES = ("base", "patched")
 ALL = 1 << 40  # POINTS=all
 
 
-def add(parser, *names, **said):
-    """Adds options of KNOWN to a parser; said: name -> help in place of the usual one."""
+def add(parser, *names, defaults=None, **said):
+    """Adds options of KNOWN to a parser; said: name -> help in place of the usual one; defaults: the same for what it
+    is where nobody says."""
     for name in names:
         text, default = KNOWN[name]
         option = name.removesuffix("s") if name == "sides" else name
-        parser.add_argument(f"--{option}", default=env(option.upper(), default), help=said.get(name, text))
+        parser.add_argument(f"--{option}", default=env(option.upper(), (defaults or {}).get(name, default)),
+                            help=said.get(name, text))
 
 
 def read(args, **defaults):

@@ -94,7 +94,7 @@ def guest_programs(cache, out, base):
 
 def static_checks(cache, out, base):
     """`make check` without the build of each patch."""
-    return command(cache, out, "check", base, "--steps", ",".join(check.QUICK))
+    return command(cache, out, "check", base, "--tests", ",".join(check.QUICK))
 
 
 def command(cache, out, name, base, *options):

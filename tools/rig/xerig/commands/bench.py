@@ -4,14 +4,12 @@
 import json
 
 from .. import errors, options
-from ..cli import env
 
 HELP = "speed of the virtual GPU and of a boot; what the series costs"
 
 
 def add_arguments(parser):
-    options.add(parser, "base", "gpu", gpu="virtual GPU (lnl)")
-    parser.add_argument("--parts", default=env("TESTS"), help="gpu, driver (default: both where there is a series)")
+    options.add(parser, "base", "gpu", "tests", gpu="virtual GPU (lnl)", tests="gpu, driver (both where there is a series)")
 
 
 def run(args):
@@ -23,7 +21,7 @@ def run(args):
     parts = {p.NAME: p for p in (gpu, driver)}
     default = list(parts) if base.load(args.base).patches() else ["gpu"]
     gpus = options.read(args).gpu
-    chosen = matrix.select("TESTS", args.parts, parts, default)
+    chosen = matrix.select("TESTS", args.tests, parts, default)
     out = results.new_run_dir(f"bench-{args.base}")
     found = {name: parts[name].measure(args.base, gpus, out) for name in chosen}
     (out / "bench.json").write_text(json.dumps({n: f.data for n, f in found.items()}, indent=1) + "\n")

@@ -2,14 +2,13 @@
 """make dkms: the patched driver as a DKMS package."""
 
 from .. import base as bases
-from .. import debian, errors, host, paths
+from .. import debian, errors, host, options, paths
 
 HELP = "the patched driver as a DKMS package (out/packages), built for kernels of its point release"
 
 
 def add_arguments(parser):
-    from ..cli import env
-    parser.add_argument("--base", default=env("BASE", "6.12"), help="which base (default 6.12)")
+    options.add(parser, "base")
 
 
 def run(args):

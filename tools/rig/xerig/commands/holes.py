@@ -3,15 +3,13 @@
 
 import itertools
 
-from .. import errors
-from ..cli import env
+from .. import errors, options
 
 HELP = "the audit's holes: each must fail unpatched as its line says, and be clean patched"
 
 
 def add_arguments(parser):
-    parser.add_argument("--base", default=env("BASE", "7.3"), help="kernel base (7.3)")
-    parser.add_argument("--tests", default=env("TESTS"), help="F2, or F2.1, comma list (all)")
+    options.add(parser, "base", "tests", defaults={"base": "7.3"}, base="kernel base (7.3)", tests="F2, or F2.1, comma list (all)")
     parser.add_argument("--keep", action="store_true", help="write what the failures look like into tools/rig/expect")
 
 

@@ -4,20 +4,18 @@
 import json
 
 from .. import base as bases
-from .. import errors, kunit, matrix, paths, setup, ui
+from .. import errors, kunit, matrix, options, paths, setup, ui
 
 HELP = "KUnit suites on UML and in the x86 guest"
 
 
 def add_arguments(parser):
-    from ..cli import env
-    parser.add_argument("--base", default=env("BASE", "6.12"), help="bases (comma list, all; default 6.12)")
-    parser.add_argument("--side", default=env("SIDE"), help="base or patched (patched)")
+    options.add(parser, "base", "side", base="bases, comma list or all (6.12)", side="base or patched (patched)")
     parser.add_argument("--where", default="all", choices=("uml", "x86", "all"))
 
 
 def run(args):
-    side = matrix.choice("SIDE", args.side, ("base", "patched"), "patched")
+    side = matrix.choice("SIDE", args.side, options.SIDES, "patched")
     cache = paths.Cache()
     good = True
     for base in bases.load_list(args.base):

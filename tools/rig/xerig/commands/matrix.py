@@ -4,19 +4,15 @@
 import itertools
 
 from .. import errors, options
-from ..cli import env
 
 HELP = "any subset of states, ways and orders, with a verdict each"
 
 
 def add_arguments(parser):
-    parser.add_argument("--base", default=env("BASE", "6.12"), help="kernel bases, comma list or all (6.12)")
-    for name in ("state", "way", "order"):
-        parser.add_argument(f"--{name}", default=env(name.upper()), help="comma list, or all")
-    options.add(parser, "sides", "repeat", "limit", "resume", repeat="how often each cell is run (1)")
-    parser.add_argument("--kernel", default=env("KERNEL"), help="plain, debug, or plain,debug (plain)")
-    parser.add_argument("--iommu", default=env("IOMMU"), help="on, off, or on,off (on)")
-    parser.add_argument("--gpu", default=env("GPU"), help="virtual GPUs, comma list (lnl); lnl+bmg: two in one guest")
+    options.add(parser, "base", "state", "way", "order", "sides", "kernel", "iommu", "gpu", "repeat", "limit", "resume",
+                base="kernel bases, comma list or all (6.12)", state="comma list (all)", way="comma list or all (unbind,remove,surprise)",
+                order="comma list or all (close-after)", kernel="plain, debug, or plain,debug (plain)", iommu="on, off, or on,off (on)",
+                gpu="virtual GPUs, comma list (lnl); lnl+bmg: two in one guest", repeat="how often each cell is run (1)")
 
 
 def run(args):

@@ -2,14 +2,13 @@
 """make setup: host packages, guest root filesystem, kernel sources."""
 
 from .. import base as bases
-from .. import setup
+from .. import options, setup
 
 HELP = "host packages, guest root filesystem, kernel sources; idempotent"
 
 
 def add_arguments(parser):
-    from ..cli import env
-    parser.add_argument("--base", default=env("BASE"), help="only these bases (comma list), default all")
+    options.add(parser, "base", defaults={"base": "all"}, base="only these bases, comma list (all)")
 
 
 def run(args):

@@ -3,15 +3,13 @@
 
 import functools
 
-from .. import errors
-from ..cli import env
+from .. import errors, options
 
 HELP = "everything CI checks"
 
 
 def add_arguments(parser):
-    parser.add_argument("--base", default=env("BASE", "all"), help="kernel bases (all)")
-    parser.add_argument("--only", default=env("TESTS"), help="comma list of steps to run")
+    options.add(parser, "base", "tests", defaults={"base": "all"}, base="kernel bases, comma list (all)", tests="comma list of steps to run (all)")
 
 
 def plan(bases, steps):
@@ -45,9 +43,9 @@ def run(args):
     from rich.table import Table
 
     rows = plan([b.name for b in chosen], steps)
-    if args.only:
+    if args.tests:
         known = {name.split()[0] for name, _ in rows}
-        wanted = [w.strip() for w in args.only.split(",")]
+        wanted = [w.strip() for w in args.tests.split(",")]
         for w in wanted:
             if w not in known:
                 raise errors.UsageError(f"TESTS {w} is unknown; known: {', '.join(sorted(known))}")
