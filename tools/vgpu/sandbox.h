@@ -10,8 +10,8 @@
 int sandbox_drop_privileges(void);
 /*
  * sandbox_enter - from now on no thread can open, make or remove files or sockets, start programs,
- * get memory that can be executed, send signals to other processes, or do anything else a running
- * device does not need; such calls fail with EPERM. Returns 0 or -errno (-ENOSYS: not
+ * get memory that can be executed, copy descriptors, send signals to other processes, or do anything
+ * else a running device does not need; such calls fail with EPERM. Returns 0 or -errno (-ENOSYS: not
  * on this processor).
  */
 int sandbox_enter(void);
