@@ -58,8 +58,9 @@ void lrc_regs_load(const struct engine *e, struct guc_ctx *c, const uint32_t *im
 {
 	struct lrc_regs r = { .at = 0 };
 	uint32_t i = 0, len;
+	bool end = false;
 
-	while (i < n && !r.at) {
+	while (i < n && !end) {
 		len = (img[i] & 0xff) + 2;
 		switch (MI_OP(img[i])) {
 		case NOOP:
@@ -75,6 +76,7 @@ void lrc_regs_load(const struct engine *e, struct guc_ctx *c, const uint32_t *im
 			/* fall through */
 		case BATCH_END:
 			r.at = i;
+			end = true;
 			break;
 		default:
 			i = n; /* not the image of a driver we know: nothing is saved there */

@@ -173,6 +173,22 @@ static void broken_images(void **state)
 	}
 }
 
+/* An image that ends where it begins has no room, and the engine goes on. */
+static void ends_at_once(void **state)
+{
+	static const uint32_t first[] = { 0x05000000, 0x11000001 };
+	struct harness *h = *state;
+
+	for (uint32_t i = 0; i < sizeof(first) / sizeof(first[0]); i++) {
+		make(h, 1 + i, RENDER);
+		lrc_set(h, 1 + i, 0, first[i]);
+		RING(h, 1 + i, LRI(1), FF_MODE, 1);
+		run_ring(h, 1 + i, 1 + i);
+		assert_int_equal(lrc_get(h, 1 + i, 0), first[i]);
+		assert_int_equal(lrc_get(h, 1 + i, END_AT), 0x05000001);
+	}
+}
+
 /* The last place with room, with every register there is. */
 static void all_of_them(void **state)
 {
@@ -204,6 +220,7 @@ int main(void)
 		BAD(GPU_TEST(copy_engine_has_none)),
 		GPU_TEST(unchanged_is_not_written),
 		BAD(GPU_TEST(broken_images)),
+		BAD(GPU_TEST(ends_at_once)),
 		GPU_TEST(all_of_them),
 	};
 
