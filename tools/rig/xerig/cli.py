@@ -31,6 +31,7 @@ def env(name, default=None):
 
 
 def build_parser():
+    """The parser with every sub-command, and at each which variables of make it reads."""
     parser = argparse.ArgumentParser(prog="xe-unplug", description=__doc__.split("\n", 1)[0])
     sub = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for info in sorted(pkgutil.iter_modules(commands.__path__), key=lambda m: m.name):

@@ -34,6 +34,7 @@ class Line:
     spoken: int = 0
 
     def applies(self, facts):
+        """Whether the line is about a test with these facts."""
         return fnmatch.fnmatchcase(name_of(facts), self.pattern) and \
             all(fact(facts, k) in v.split(",") for k, v in self.conditions.items())
 

@@ -35,6 +35,7 @@ class Hole:
     reason: str
 
     def setting(self, key):
+        """One of the settings, as text."""
         return dict(self.settings)[key]
 
     @property

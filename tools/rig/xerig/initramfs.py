@@ -42,6 +42,7 @@ class Archive:
         self._items = {}
 
     def add_dir(self, path):
+        """A folder, with those above it."""
         parts = path.strip("/").split("/")
         for i in range(1, len(parts) + 1):
             self._items.setdefault("/".join(parts[:i]), (stat.S_IFDIR | 0o755, None))
@@ -54,9 +55,11 @@ class Archive:
         self._items[path] = (stat.S_IFREG | mode, source)
 
     def add_link(self, path, target):
+        """A symbolic link; its folder is there."""
         self._items[path.strip("/")] = (stat.S_IFLNK | 0o777, target.encode())
 
     def add_node(self, path, major, minor):
+        """A character device; its folder is there."""
         self._items[path.strip("/")] = (stat.S_IFCHR | 0o600, (major, minor))
 
     def key(self):

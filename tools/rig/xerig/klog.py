@@ -60,6 +60,7 @@ class Entry:
     allowed: str | None = None  # the reason, where the allow-list knows it
 
     def text(self):
+        """All lines of it."""
         return "\n".join(self.lines)
 
 

@@ -30,6 +30,7 @@ class Patch:
 
     @property
     def subject(self):
+        """First line of the message."""
         return self.message.split("\n", 1)[0]
 
     def touches(self):

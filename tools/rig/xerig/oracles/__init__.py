@@ -19,6 +19,7 @@ class Finding:
     detail: str = ""
 
     def as_dict(self):
+        """For JSON."""
         return asdict(self)
 
 
