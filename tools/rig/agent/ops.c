@@ -21,13 +21,6 @@ static const char *text_of(json_t *req, const char *key)
 	return json_string_value(json_object_get(req, key));
 }
 
-static int op_ping(json_t *req, json_t *reply)
-{
-	(void)req;
-	json_object_set_new(reply, "now_ns", json_integer(agent_now_ns()));
-	return 0;
-}
-
 static int op_kmsg(json_t *req, json_t *reply)
 {
 	const char *text = text_of(req, "text");
@@ -160,9 +153,8 @@ static const struct {
 	const char *name;
 	op_fn fn;
 } ops[] = {
-	{ "ping", op_ping },   { "kmsg", op_kmsg },   { "spawn", op_spawn }, { "send", op_send },
-	{ "signal", op_signal }, { "write", op_write }, { "read", op_read },
-	{ "list", op_list },   { "readlink", op_readlink },
+	{ "kmsg", op_kmsg },	 { "spawn", op_spawn }, { "send", op_send }, { "signal", op_signal },
+	{ "write", op_write },	 { "read", op_read },	{ "list", op_list }, { "readlink", op_readlink },
 };
 
 static void *serve(void *arg)

@@ -17,7 +17,7 @@ class Peer:
     def __init__(self):
         ours, self.sock = socket.socketpair()
         self.agent = agent.Agent(ours)
-        self.answers = {"ping": lambda r: {"ok": True}}
+        self.answers = {"kmsg": lambda r: {"ok": True}}
         self.seen = []
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -45,7 +45,7 @@ def peer():
 
 
 def test_call_and_errno(peer):
-    assert peer.agent.call("ping")["ok"]
+    assert peer.agent.call("kmsg")["ok"]
     peer.answers["read"] = lambda r: {"ok": False, "errno": 2, "error": "No such file or directory"}
     with pytest.raises(agent.AgentError, match="No such file") as e:
         peer.agent.read("/x")
@@ -54,7 +54,7 @@ def test_call_and_errno(peer):
 
 def test_a_stuck_request_times_out_and_blocks_nothing(peer):
     ident = peer.agent.begin("write", path="/x", data="1")
-    assert peer.agent.call("ping")["ok"]
+    assert peer.agent.call("kmsg")["ok"]
     with pytest.raises(agent.GuestTimeout):
         peer.agent.end(ident, "write", 0.05)
 
@@ -80,7 +80,7 @@ def test_an_oops_ends_waiting_long_before_the_time_limit(peer):
 @pytest.mark.parametrize("line", ["BUG: KASAN: slab-use-after-free in x", "WARNING: CPU: 0 PID: 1 at a.c:1 b+0x1/0x2"])
 def test_reports_the_kernel_survives_are_not_its_end(peer, line):
     peer.log(line)
-    assert peer.agent.call("ping")["ok"] and peer.agent.fatal is None
+    assert peer.agent.call("kmsg")["ok"] and peer.agent.fatal is None
 
 
 def test_lines_of_a_child_come_in_order_and_end_is_none(peer):
@@ -109,4 +109,4 @@ def test_mark_waits_until_its_own_record_is_back(peer):
 
 def test_garbage_is_survived(peer):
     peer.sock.sendall(b"\xff\xfe no json\n")
-    assert peer.agent.call("ping")["ok"]
+    assert peer.agent.call("kmsg")["ok"]

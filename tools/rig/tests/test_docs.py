@@ -15,11 +15,13 @@ RIG = (paths.REPO / "Documentation/rig.rst").read_text()
 
 
 def rows(heading):
-    """First column of the tables of a section of rig.rst."""
+    """First column of the tables of a section of rig.rst, heads included."""
     section = re.split(r"\n=+\n", RIG.split(f"\n{heading}\n", 1)[1].split("\n", 1)[1])[0]
     found = []
-    for table in re.findall(r"^(=+) =+\n(.*?)\n=+ =+$", section + "\n", re.M | re.S):
-        found += [line[:len(table[0])].strip() for line in table[1].splitlines() if line[:len(table[0])].strip()]
+    for block in section.split("\n\n"):
+        rule = re.match(r"(=+)( =+)+\n", block.lstrip("\n"))
+        cells = [s[:len(rule[1])].strip() for s in block.strip("\n").splitlines()] if rule else ()
+        found += [c for c in cells if c.strip("=")]
     return found
 
 
@@ -39,6 +41,11 @@ def test_rig_rst_names_every_way_oracle_step_and_rule():
     assert sorted(rows("Oracles")) == sorted(oracles.names())
     rules, steps = {r.stem for r in check.RULES}, rows("Static checks")
     assert {s for row in steps for s in row.split(", ")} == {*check.STEPS, *rules}
+
+
+def test_rig_rst_names_every_operation_of_the_agent():
+    ops = re.findall(r'\{ "(\w+)", op_\w+ \}', (paths.RIG / "agent/ops.c").read_text())
+    assert sorted(rows("Guest agent")) == sorted(["op", *ops])
 
 
 def test_programs_and_states_are_the_same():
