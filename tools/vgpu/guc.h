@@ -76,6 +76,7 @@ struct guc_ctb {
 	bool mute;	      /* crashed: nobody listens or speaks until the next GuC reset */
 	bool h2g_stalled;     /* a trigger delays the next message; loop thread */
 	bool h2g_released;    /* ... and its time has come */
+	bool h2g_more;	      /* the loop comes back to the ring by itself */
 	bool g2h_stalled;     /* messages are written, the tail waits; under lock */
 };
 

@@ -22,6 +22,8 @@
 #define KEY_FIRST   0x0902u
 #define RING_MIN    64u
 #define RING_MAX    (4u << 20)
+#define PADDING	    1024u /* dwords of it that are looked at together */
+#define H2G_BUDGET  65536 /* dwords handled in one go; xe's ring has 4096 */
 
 enum { H2G_ADDR, H2G_DESC, H2G_SIZE, G2H_ADDR, G2H_DESC, G2H_SIZE };
 
@@ -75,6 +77,7 @@ int ctb_enable(struct vgpu_hw *h, bool on)
 	pthread_mutex_lock(&ctb->lock);
 	ctb->enabled = false;
 	ctb->h2g_stalled = ctb->h2g_released = ctb->g2h_stalled = false;
+	ctb->h2g_more = false;
 	if (on) {
 		if (!size_ok(ctb->cfg[H2G_SIZE]) || !size_ok(ctb->cfg[G2H_SIZE])) {
 			err = -EINVAL;
@@ -162,18 +165,49 @@ static bool h2g_passes(struct vgpu_hw *h, uint32_t *msg, uint32_t len, bool *dro
 	}
 }
 
-/* Handles the messages up to @tail. Returns false when the ring cannot be trusted any more. */
-static bool receive_until(struct vgpu_hw *h, uint32_t tail)
+/*
+ * Passes zeroes, with which the driver fills the end of a ring: many at a time, a hostile ring is
+ * full of them. Returns how many, or -1 when they cannot be read.
+ */
+static int64_t skip_zeroes(struct vgpu_hw *h, struct guc_ring *r, uint32_t tail)
+{
+	uint32_t dw[PADDING], n, i = 0;
+	int64_t passed = 0;
+
+	while (r->pos != tail) {
+		n = (tail > r->pos ? tail : r->size) - r->pos;
+		n = n < PADDING ? n : PADDING;
+		if (ring_read(h, r, r->pos, dw, n))
+			return -1;
+		for (i = 0; i < n && !dw[i]; i++)
+			;
+		r->pos = (r->pos + i) % r->size;
+		passed += i;
+		if (i < n || passed > H2G_BUDGET)
+			break;
+	}
+	return passed;
+}
+
+/*
+ * Handles the messages up to @tail, or until *@budget dwords are used up. Returns false when the
+ * ring cannot be trusted any more.
+ */
+static bool receive_until(struct vgpu_hw *h, uint32_t tail, int64_t *budget)
 {
 	struct guc_ring *r = &h->guc.ctb.h2g;
 	uint32_t msg[GUC_MSG_MAX], hdr, len, avail;
+	int64_t zeroes;
 	bool drop;
 
-	while (h->guc.ctb.enabled && r->pos != tail) {
+	while (h->guc.ctb.enabled && r->pos != tail && *budget > 0) {
 		if (ring_read(h, r, r->pos, &hdr, 1))
 			return false;
 		if (!hdr) {
-			r->pos = (r->pos + 1) % r->size;
+			zeroes = skip_zeroes(h, r, tail);
+			if (zeroes < 0)
+				return false;
+			*budget -= zeroes + 1;
 			continue;
 		}
 		len = hdr & 0xff;
@@ -187,6 +221,7 @@ static bool receive_until(struct vgpu_hw *h, uint32_t tail)
 		if (!h2g_passes(h, msg, len, &drop))
 			return false;
 		r->pos = (r->pos + 1 + len) % r->size;
+		*budget -= 1 + len;
 		h->guc.h2g_messages++;
 		if (!drop)
 			guc_dispatch(h, hdr >> 16, msg, len);
@@ -194,16 +229,28 @@ static bool receive_until(struct vgpu_hw *h, uint32_t tail)
 	return true;
 }
 
+static void h2g_more(struct vgpu *g, uint64_t arg)
+{
+	struct vgpu_hw *h = g->hw;
+
+	pthread_mutex_lock(&h->regs.lock);
+	if (h->guc.ctb.h2g_more) {
+		h->guc.ctb.h2g_more = false;
+		ctb_receive(h);
+	}
+	pthread_mutex_unlock(&h->regs.lock);
+}
+
 void ctb_receive(struct vgpu_hw *h)
 {
-	struct guc_ring *r = &h->guc.ctb.h2g;
+	struct guc_ctb *ctb = &h->guc.ctb;
+	struct guc_ring *r = &ctb->h2g;
+	int64_t budget = H2G_BUDGET;
 	uint32_t tail;
+	bool good = true;
 
-	/* bounded: a driver that moves the tail for ever must not hold the loop thread */
-	for (int round = 0; round < 16; round++) {
-		bool good;
-
-		if (!h->guc.ctb.enabled || r->broken || h->guc.ctb.mute || h->guc.ctb.h2g_stalled)
+	while (good && budget > 0) {
+		if (!ctb->enabled || r->broken || ctb->mute || ctb->h2g_stalled)
 			return;
 		if (g_read32(h, r->desc + DESC_TAIL, &tail))
 			return;
@@ -213,11 +260,14 @@ void ctb_receive(struct vgpu_hw *h)
 		}
 		if (tail == r->pos)
 			return;
-		good = receive_until(h, tail);
-		if (h->guc.ctb.enabled)
+		good = receive_until(h, tail, &budget);
+		if (ctb->enabled)
 			g_write32(h, r->desc + DESC_HEAD, r->pos);
-		if (!good)
-			return;
+	}
+	/* a driver that moves the tail for ever must not hold the loop thread: others have their turn */
+	if (good && ctb->enabled && !ctb->h2g_more) {
+		ctb->h2g_more = true;
+		vgpu_defer(h->g, 0, h2g_more, 0);
 	}
 }
 

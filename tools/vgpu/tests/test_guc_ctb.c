@@ -119,6 +119,56 @@ static void only_padding(void **state)
 	expect_silence(h);
 }
 
+#define BIG_BYTES (4u << 20)
+
+/* The largest ring there is, in the data area: one message at the end of it behind a million zeroes. */
+static void big_ring(struct harness *h)
+{
+	const uint32_t m[] = { 0x80010003, 0x20007000, 77, 0 }, at = BIG_BYTES / 4 - 8;
+
+	assert_int_equal(mailbox(h, 0x4509, 0, 0, 0), 0xf0000000);
+	memset(h->ram + OFF_DESC, 0, 0x1000);
+	ctb_cfg(h, 0x902, GPU_GGTT + OFF_DATA);
+	ctb_cfg(h, 0x904, BIG_BYTES);
+	assert_int_equal(mailbox(h, 0x4509, 1, 0, 0), 0xf0000000);
+	memcpy(h->ram + OFF_DATA + 4 * at, m, sizeof(m));
+	ram32_set(h, OFF_DESC + 4, at + 4);
+}
+
+/* Hostile: nobody waits for a walk over all of it, and what follows is not forgotten. */
+static void a_million_zeroes(void **state)
+{
+	struct harness *h = *state;
+	uint64_t t;
+
+	big_ring(h);
+	t = hw_now_ns();
+	wr(h, 0x1901f0, 0);
+	assert_true(hw_now_ns() - t < 100000000);
+	assert_in_range(H2G_HEAD, 1, BIG_BYTES / 4 / 2);
+	expect_silence(h);
+	while (harness_run_deferred(h, 100))
+		;
+	EXPECT_EVENT(h, 0x7001, 77);
+	assert_int_equal(H2G_HEAD, BIG_BYTES / 4 - 4);
+	assert_int_equal(harness_witness_total(h), 0);
+}
+
+static void zeroes_end_with_the_ring(void **state)
+{
+	struct harness *h = *state;
+
+	big_ring(h);
+	wr(h, 0x1901f0, 0);
+	assert_int_equal(mailbox(h, 0x4509, 0, 0, 0), 0xf0000000); /* disabled: none of it is read on */
+	ctb_on(h);
+	while (harness_run_deferred(h, 100))
+		;
+	H2G(h, 0x7000, 5, 0);
+	EXPECT_EVENT(h, 0x7001, 5);
+	assert_int_equal(H2G_HEAD, 4);
+}
+
 static void message_across_the_end(void **state)
 {
 	struct harness *h = *state;
@@ -269,6 +319,8 @@ int main(void)
 		GPU_TEST(many_wraps),
 		BAD(GPU_TEST(zero_padding)),
 		BAD(GPU_TEST(only_padding)),
+		BAD(GPU_TEST(a_million_zeroes)),
+		BAD(GPU_TEST(zeroes_end_with_the_ring)),
 		GPU_TEST(message_across_the_end),
 		BAD(GPU_TEST(length_beyond_tail)),
 		BAD(GPU_TEST(message_without_body)),
