@@ -250,6 +250,16 @@ def excuse(event, rules, facts, near):
     return next((n for n in near if klog.known(words(event), rules, {**facts, "test": n})), None)
 
 
+def told(test, seen, records, entries):
+    """igt_runner's word for a test, without what it takes for a fault and is none."""
+    result = seen["result"] if seen else "incomplete"
+    if result == "abort" and any(e.allowed and e.level <= 4 for e in entries):
+        result = (from_log(records, test) or {"result": result})["result"]  # what taints the kernel may be allowed
+    if result == "warn" and "WARNING: " not in seen["text"]:
+        result = "pass"  # several subtests share a stderr, and the runner takes a cut line of one for a word of the next
+    return result
+
+
 def judge(test, facts, seen, records, witness, rules, skips, died=None, excuses=(), near=()):
     """A Result of one test. seen: its entry of read_results(), None if the runner never told;
     died: why the guest broke while it ran; excuses, near: as for excuse(), near beside the test itself.
@@ -264,11 +274,7 @@ def judge(test, facts, seen, records, witness, rules, skips, died=None, excuses=
     res.findings = oracles.judge(ev)
     res.leaked = klog.pending_dma(ev.entries)
     res.splats = sum(e.kind in klog.SPLATS for e in ev.bad_entries)
-    result = seen["result"] if seen else "incomplete"
-    if result == "abort" and any(e.allowed and e.level <= 4 for e in ev.entries):
-        result = (from_log(records, test) or {"result": result})["result"]  # what taints the kernel may be allowed
-    if result == "warn" and "WARNING: " not in seen["text"]:
-        result = "pass"  # several subtests share a stderr, and the runner takes a cut line of one for a word of the next
+    result = told(test, seen, records, ev.entries)
     if seen:
         res.seconds = seen["seconds"]
         res.replies = [(d, r, 0.0) for d, r in seen["dynamic"].items()]
