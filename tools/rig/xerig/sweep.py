@@ -22,9 +22,9 @@ KIND = "sweep"
 PHASES = ("probe", "work", "close", "remove")
 KINDS = ("mmio", "mmio_read", "mmio_write", "ctb", "h2g", "g2h", "dma", "dma_read", "dma_write", "irq",  # tools/vgpu/events.c
          "ioctl")
-# What `make test` walks: one point a phase, of each sort.
-SHORT = ("userptr@probe@mmio_read@81", "userptr@work@h2g@3", "userptr@work@irq@2", "userptr@close@h2g@1",
-         "userptr@remove@mmio_write@10")
+# What `make test` walks: one point a phase, of each sort. In the last two of the probe jobs and a reset are on their way.
+SHORT = ("userptr@probe@mmio_read@81", "userptr@probe@h2g@15", "userptr@probe@mmio_write@406", "userptr@work@h2g@3",
+         "userptr@work@irq@2", "userptr@close@h2g@1", "userptr@remove@mmio_write@10")
 FIRED_TIME = 0.5  # seconds the program gets after the device has died under it
 PAGE = 1 << 20
 IOCTL = "ioctl"

@@ -6,11 +6,17 @@
 
 #include <linux/completion.h>
 #include <linux/kthread.h>
+#include <linux/mman.h>
+#include <linux/uaccess.h>
 #include <linux/wait.h>
 
 #include <drm/drm_drv.h>
+#include <drm/drm_file.h>
+#include <uapi/drm/xe_drm.h>
 
 #include "tests/xe_kunit_helpers.h"
+
+#include "xe_wait_user_fence.h"
 
 #define GRACE		msecs_to_jiffies(50)
 #define DEADLINE	(20 * HZ)
@@ -382,6 +388,94 @@ static void test_wait_hw(struct kunit *test)
 	wait_for_section(test, xe_unplug_enter_hw);
 }
 
+/* Somebody in the ioctl that waits for a user fence, with memory of the test */
+struct ufence_waiter {
+	struct xe_device *xe;
+	struct mm_struct *mm;
+	struct drm_file *file;
+	struct drm_xe_wait_user_fence args;
+	struct completion done;
+	int err;
+};
+
+static int ufence_thread(void *data)
+{
+	struct ufence_waiter *w = data;
+
+	kthread_use_mm(w->mm);
+	w->err = xe_wait_user_fence_ioctl(&w->xe->drm, &w->args, w->file);
+	kthread_unuse_mm(w->mm);
+	complete(&w->done);
+
+	return 0;
+}
+
+static struct ufence_waiter *new_waiter(struct kunit *test, u64 value)
+{
+	struct ufence_waiter *w;
+	unsigned long addr;
+
+	w = kunit_kzalloc(test, sizeof(*w), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, w);
+	w->file = kunit_kzalloc(test, sizeof(*w->file), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, w->file);
+
+	addr = kunit_vm_mmap(test, NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
+			     MAP_ANONYMOUS | MAP_PRIVATE, 0);
+	if (!addr || IS_ERR_VALUE(addr))
+		kunit_skip(test, "no memory of a process here");
+	KUNIT_ASSERT_EQ(test, put_user(value, (u64 __user *)addr), 0);
+
+	init_completion(&w->done);
+	w->xe = test->priv;
+	w->mm = current->mm;
+	w->args.addr = addr;
+	w->args.op = DRM_XE_UFENCE_WAIT_OP_EQ;
+	w->args.value = 1;
+	w->args.mask = U64_MAX;
+	/* Longer than the test waits */
+	w->args.timeout = 60LL * NSEC_PER_SEC;
+
+	return w;
+}
+
+/* What was signalled before the device went is not lost */
+static void test_user_fence_done(struct kunit *test)
+{
+	struct ufence_waiter *w = new_waiter(test, 1);
+
+	WRITE_ONCE(w->xe->unplug.gone, true);
+	KUNIT_EXPECT_EQ(test, xe_wait_user_fence_ioctl(&w->xe->drm, &w->args, w->file), 0);
+}
+
+static void test_user_fence_late(struct kunit *test)
+{
+	struct ufence_waiter *w = new_waiter(test, 0);
+
+	WRITE_ONCE(w->xe->unplug.gone, true);
+	KUNIT_EXPECT_EQ(test, xe_wait_user_fence_ioctl(&w->xe->drm, &w->args, w->file),
+			-ENODEV);
+}
+
+static void test_user_fence_waits(struct kunit *test)
+{
+	struct ufence_waiter *w = new_waiter(test, 0);
+	struct task_struct *task;
+	bool woken;
+
+	fake_parts(test);
+	task = kthread_run(ufence_thread, w, "xe-ufence");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+	KUNIT_EXPECT_EQ(test, wait_for_completion_timeout(&w->done, GRACE), 0);
+
+	xe_unplug_begin(w->xe);
+	woken = wait_for_completion_timeout(&w->done, DEADLINE);
+	KUNIT_EXPECT_TRUE(test, woken);
+	if (!woken)
+		wait_for_completion(&w->done);
+	KUNIT_EXPECT_EQ(test, w->err, -ENODEV);
+}
+
 static struct kunit_case order_test_cases[] = {
 	KUNIT_CASE(test_begin),
 	KUNIT_CASE(test_begin_pulled),
@@ -395,6 +489,9 @@ static struct kunit_case order_test_cases[] = {
 	KUNIT_CASE(test_sections),
 	KUNIT_CASE(test_wait),
 	KUNIT_CASE(test_wait_hw),
+	KUNIT_CASE(test_user_fence_done),
+	KUNIT_CASE(test_user_fence_late),
+	KUNIT_CASE(test_user_fence_waits),
 	{}
 };
 
