@@ -250,6 +250,14 @@ def test_an_event_is_excused_only_of_the_test_that_provokes_it():
     assert of("cat-error", {"kind": "dma_after_unmap"}).oracles() == ["witness"]
 
 
+def test_what_is_beside_a_test_has_run():
+    skip = {**CLEAN, "result": "skip"}
+    tests = [IgtTest("xe_vm", s) for s in "abcde"]
+    seen = {"xe_vm@a": CLEAN, "xe_vm@b": skip, "xe_vm@c": skip, "xe_vm@d": CLEAN, "xe_vm@e": CLEAN}
+    assert igt.beside(tests, seen, 2) == ["xe_vm@a", "xe_vm@d"]
+    assert igt.beside(tests, seen, 0) == ["xe_vm@d"] and igt.beside(tests, seen, 4) == ["xe_vm@d"]
+
+
 def test_rounds_do_not_share_a_runner_and_keep_igts_names():
     tests = igt.repeated(ABC, 2)
     assert [[t.name for t in b] for b in igt.batches(tests)] == \

@@ -250,6 +250,14 @@ def excuse(event, rules, facts, near):
     return next((n for n in near if klog.known(words(event), rules, {**facts, "test": n})), None)
 
 
+def beside(ran, seen, n):
+    """Names of the tests next to the n-th of those that ran in one runner; one that skips itself takes no time.
+    seen: entries of read_results() by name."""
+    def first(tests):
+        return [x.igt_name for x in tests if seen.get(x.igt_name, CUT)["result"] != "skip"][:1]
+    return first(reversed(ran[:n])) + first(ran[n + 1:])
+
+
 def told(test, seen, records, entries):
     """igt_runner's word for a test, without what it takes for a fault and is none."""
     result = seen["result"] if seen else "incomplete"
@@ -434,7 +442,7 @@ class Worker(run.Worker):
         self.silent = 0
         out = []
         for n, t in enumerate(ran):
-            near = [x.igt_name for x in ran[max(0, n - 1):n + 2]]
+            near = beside(ran, seen, n)
             mine = [e for e in events if e.get("mark") == t.igt_name or (e.get("mark") not in logs and t is ran[0])]
             out.append(judge(t, self.job.facts, seen.get(t.igt_name), logs.get(t.igt_name, []), mine, self.rules, self.skips,
                              died if t is ran[-1] else None, self.excuses, near))
