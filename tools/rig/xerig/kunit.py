@@ -21,7 +21,7 @@ FILTER = "module!=ttm_bo_test"
 # Parameters of a guest kernel that is to run suites; 6.12 ignores the second, which it does not know.
 GUEST_ARGS = ("kunit.enable=1", "kunit.autorun=1")
 ALLOW = paths.REPO / "tools" / "check" / "kunit.allow"
-X86_ONLY = ("drm_gpusvm_dma_ops",)  # UML has no ZONE_DEVICE, and so no drm_gpusvm
+X86_ONLY = ("drm_gpusvm_dma_ops", "xe_userptr")  # UML has no ZONE_DEVICE, and so no drm_gpusvm
 STATUSES = ("PASS", "FAIL", "SKIP", "ERROR")
 
 
