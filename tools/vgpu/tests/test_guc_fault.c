@@ -73,13 +73,13 @@ static void whoever_runs(void **state)
 	struct harness *h = *state;
 
 	ctx_make(h, 3, 3, 1);
-	ctx_enable(h, 3);
 	endless(h, 7);
 	wait_running(h, 1);
 	assert_int_equal(vgpu_hw_fault(h->g, FAULT_HANG, -1), 0);
 	EXPECT_EVENT(h, 0x1008, 7);
 	wait_running(h, 0);
-	/* nobody runs: one that could; then there is none */
+	/* nobody has work: one that could run; then there is none */
+	ctx_enable(h, 3);
 	assert_int_equal(vgpu_hw_fault(h->g, FAULT_HANG, -1), 0);
 	EXPECT_EVENT(h, 0x1008, 3);
 	assert_int_equal(vgpu_hw_fault(h->g, FAULT_HANG, -1), -ENOENT);
