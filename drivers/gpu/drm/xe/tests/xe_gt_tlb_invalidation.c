@@ -51,7 +51,7 @@ static void test_lock(struct kunit *test)
 {
 	struct xe_gt_tlb_invalidation_fence *fence;
 	struct xe_gt *gt = test->priv;
-	char *begin = (char *)gt;
+	char *begin = (char *)gt, *lock;
 
 	fence = kzalloc(sizeof(*fence), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, fence);
@@ -59,8 +59,8 @@ static void test_lock(struct kunit *test)
 
 	xe_gt_tlb_invalidation_fence_init(gt, fence, false);
 	KUNIT_EXPECT_EQ(test, xe_gt_tlb_invalidation_range(gt, fence, 0, SZ_64K, 1), 0);
-	KUNIT_EXPECT_FALSE(test, (char *)fence->base.lock >= begin &&
-				 (char *)fence->base.lock < begin + sizeof(*gt));
+	lock = (char *)fence->base.lock;
+	KUNIT_EXPECT_FALSE(test, lock >= begin && lock < begin + sizeof(*gt));
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(&fence->base));
 	dma_fence_put(&fence->base);
 }
