@@ -4,93 +4,19 @@
 #include <kunit/visibility.h>
 
 #include <linux/dma-mapping.h>
-#include <linux/mman.h>
 
-#include <drm/drm_managed.h>
-
-#include "tests/xe_kunit_helpers.h"
-
-#include "xe_device.h"
-#include "xe_dma.h"
-#include "xe_unplug.h"
-
-#define UPTR_PAGES	4
-#define UPTR_SIZE	(UPTR_PAGES * PAGE_SIZE)
-
-/*
- * A VM with one userptr, of which only what the notifier and the pin look at is
- * there. The memory is that of a process, namely of the test.
- */
-struct uptr_ctx {
-	struct xe_device *xe;
-	struct xe_vm *vm;
-	struct drm_gem_object *resv;
-	struct xe_userptr_vma *uvma;
-	unsigned long addr;
-};
-
-static void uptr_gate_fini(struct drm_device *drm, void *arg)
-{
-	struct xe_device *xe = arg;
-
-	xe_dma_gate_fini(&xe->dma);
-}
-
-static unsigned long uptr_mmap(struct kunit *test, unsigned long addr)
-{
-	return kunit_vm_mmap(test, NULL, addr, UPTR_SIZE, PROT_READ | PROT_WRITE,
-			     MAP_ANONYMOUS | MAP_PRIVATE | (addr ? MAP_FIXED : 0), 0);
-}
+#include "tests/xe_userptr_kunit.h"
 
 static int uptr_test_init(struct kunit *test)
 {
-	struct xe_userptr_vma *uvma;
-	struct uptr_ctx *ctx;
-	struct xe_device *xe;
-	struct xe_vm *vm;
+	struct uptr_ctx *ctx = uptr_prepare(test);
 
-	ctx = kunit_kzalloc(test, sizeof(*ctx), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, ctx);
-	xe_kunit_helper_xe_device_test_init(test);
-	xe = test->priv;
-	test->priv = ctx;
-	ctx->xe = xe;
-
-	KUNIT_ASSERT_EQ(test, dma_coerce_mask_and_coherent(xe->drm.dev,
+	KUNIT_ASSERT_EQ(test, dma_coerce_mask_and_coherent(ctx->xe->drm.dev,
 							   DMA_BIT_MASK(64)), 0);
-	KUNIT_ASSERT_EQ(test, xe_unplug_init(xe), 0);
-	KUNIT_ASSERT_EQ(test, xe_dma_gate_init(&xe->dma, xe->drm.dev), 0);
-	KUNIT_ASSERT_EQ(test, drmm_add_action_or_reset(&xe->drm, uptr_gate_fini, xe), 0);
-
-	vm = kunit_kzalloc(test, sizeof(*vm), GFP_KERNEL);
-	uvma = kunit_kzalloc(test, sizeof(*uvma), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, vm);
-	KUNIT_ASSERT_NOT_NULL(test, uvma);
-	ctx->vm = vm;
-
-	ctx->resv = drm_gpuvm_resv_object_alloc(&xe->drm);
-	KUNIT_ASSERT_NOT_NULL(test, ctx->resv);
-	vm->xe = xe;
-	vm->gpuvm.r_obj = ctx->resv;
-	vm->gpuvm.drm = &xe->drm;
-	init_rwsem(&vm->lock);
-	spin_lock_init(&vm->userptr.invalidated_lock);
-	INIT_LIST_HEAD(&vm->userptr.repin_list);
-	INIT_LIST_HEAD(&vm->userptr.invalidated);
-	INIT_LIST_HEAD(&vm->rebind_list);
-	KUNIT_ASSERT_EQ(test, xe_svm_init(vm), 0);
-
-	ctx->addr = uptr_mmap(test, 0);
 	KUNIT_ASSERT_NE(test, ctx->addr, 0);
-	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(ctx->addr));
-
-	uvma->vma.gpuva.vm = &vm->gpuvm;
-	uvma->vma.gpuva.va.addr = SZ_1G;
-	uvma->vma.gpuva.va.range = UPTR_SIZE;
-	uvma->vma.gpuva.gem.offset = ctx->addr;
-	INIT_LIST_HEAD(&uvma->vma.combined_links.rebind);
-	KUNIT_ASSERT_EQ(test, xe_userptr_setup(uvma, ctx->addr, UPTR_SIZE), 0);
-	ctx->uvma = uvma;
+	KUNIT_ASSERT_EQ(test, xe_svm_init(ctx->vm), 0);
+	KUNIT_ASSERT_EQ(test, xe_userptr_setup(ctx->uvma, ctx->addr, UPTR_SIZE), 0);
+	ctx->watched = true;
 
 	return 0;
 }
@@ -99,7 +25,7 @@ static void uptr_test_exit(struct kunit *test)
 {
 	struct uptr_ctx *ctx = test->priv;
 
-	if (!ctx || !ctx->uvma)
+	if (!ctx || !ctx->watched)
 		return;
 
 	/* As the destruction of a VMA does it, which may be long after the unplug */
@@ -112,47 +38,6 @@ static void uptr_test_exit(struct kunit *test)
 static bool is_mapped(struct uptr_ctx *ctx)
 {
 	return ctx->uvma->userptr.dma.mapped;
-}
-
-static int pin(struct uptr_ctx *ctx)
-{
-	int err;
-
-	down_write(&ctx->vm->lock);
-	err = xe_vma_userptr_pin_pages(ctx->uvma);
-	up_write(&ctx->vm->lock);
-
-	return err;
-}
-
-/* What an exec or the rebind worker does with what the notifier has left */
-static int repin(struct uptr_ctx *ctx)
-{
-	int err;
-
-	down_write(&ctx->vm->lock);
-	err = xe_vm_userptr_pin(ctx->vm);
-	up_write(&ctx->vm->lock);
-
-	return err;
-}
-
-static bool is_listed(struct list_head *entry)
-{
-	return !list_empty(entry);
-}
-
-/* Returns the number of userptrs that were mapped until then */
-static unsigned long close_device(struct uptr_ctx *ctx)
-{
-	struct xe_dma_stats stats;
-
-	WRITE_ONCE(ctx->xe->unplug.gone, true);
-	WRITE_ONCE(ctx->xe->unplug.stopped, true);
-	xe_unplug_wait(ctx->xe);
-	xe_dma_gate_close(&ctx->xe->dma, &stats);
-
-	return stats.maps[XE_DMA_OWNER_USERPTR];
 }
 
 static void test_pin(struct kunit *test)

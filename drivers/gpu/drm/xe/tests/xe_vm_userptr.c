@@ -4,29 +4,7 @@
 #include <kunit/test.h>
 #include <kunit/visibility.h>
 
-#include <linux/mman.h>
-
-#include <drm/drm_managed.h>
-
-#include "tests/xe_kunit_helpers.h"
-
-#include "xe_dma.h"
-
-#define UPTR_PAGES	4
-#define UPTR_SIZE	(UPTR_PAGES * PAGE_SIZE)
-
-/*
- * A VM with one userptr, of which only what the notifier and the pin look at is
- * there. The memory is that of a process, namely of the test.
- */
-struct uptr_ctx {
-	struct xe_device *xe;
-	struct xe_vm *vm;
-	struct drm_gem_object *resv;
-	struct xe_userptr_vma *uvma;
-	unsigned long addr;
-	bool watched;
-};
+#include "tests/xe_userptr_kunit.h"
 
 /* Shared with the stubs of the DMA API */
 static struct {
@@ -49,72 +27,21 @@ static void uptr_raw_unmap(struct device *dev, struct sg_table *sgt,
 	uptr_dma.live--;
 }
 
-static void uptr_gate_fini(struct drm_device *drm, void *arg)
-{
-	struct xe_device *xe = arg;
-
-	xe_dma_gate_fini(&xe->dma);
-}
-
-static unsigned long uptr_mmap(struct kunit *test, unsigned long addr)
-{
-	return kunit_vm_mmap(test, NULL, addr, UPTR_SIZE, PROT_READ | PROT_WRITE,
-			     MAP_ANONYMOUS | MAP_PRIVATE | (addr ? MAP_FIXED : 0), 0);
-}
-
 static int uptr_test_init(struct kunit *test)
 {
 	struct xe_userptr_vma *uvma;
 	struct uptr_ctx *ctx;
-	struct xe_device *xe;
-	struct xe_vm *vm;
 
 	memset(&uptr_dma, 0, sizeof(uptr_dma));
-
-	ctx = kunit_kzalloc(test, sizeof(*ctx), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, ctx);
-	xe_kunit_helper_xe_device_test_init(test);
-	xe = test->priv;
-	test->priv = ctx;
-	ctx->xe = xe;
-
 	kunit_activate_static_stub(test, xe_dma_raw_map, uptr_raw_map);
 	kunit_activate_static_stub(test, xe_dma_raw_unmap, uptr_raw_unmap);
 
-	KUNIT_ASSERT_EQ(test, xe_unplug_init(xe), 0);
-	KUNIT_ASSERT_EQ(test, xe_dma_gate_init(&xe->dma, xe->drm.dev), 0);
-	KUNIT_ASSERT_EQ(test, drmm_add_action_or_reset(&xe->drm, uptr_gate_fini, xe), 0);
-
-	vm = kunit_kzalloc(test, sizeof(*vm), GFP_KERNEL);
-	uvma = kunit_kzalloc(test, sizeof(*uvma), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, vm);
-	KUNIT_ASSERT_NOT_NULL(test, uvma);
-	ctx->vm = vm;
-	ctx->uvma = uvma;
-
-	ctx->resv = drm_gpuvm_resv_object_alloc(&xe->drm);
-	KUNIT_ASSERT_NOT_NULL(test, ctx->resv);
-	vm->xe = xe;
-	vm->gpuvm.r_obj = ctx->resv;
-	vm->gpuvm.drm = &xe->drm;
-	init_rwsem(&vm->lock);
-	init_rwsem(&vm->userptr.notifier_lock);
-	spin_lock_init(&vm->userptr.invalidated_lock);
-	INIT_LIST_HEAD(&vm->userptr.repin_list);
-	INIT_LIST_HEAD(&vm->userptr.invalidated);
-	INIT_LIST_HEAD(&vm->rebind_list);
-
-	ctx->addr = uptr_mmap(test, 0);
-	if (!ctx->addr || IS_ERR_VALUE(ctx->addr)) {
-		ctx->addr = 0;
+	ctx = uptr_prepare(test);
+	if (!ctx->addr)
 		kunit_skip(test, "no memory of a process here");
-	}
 
-	uvma->vma.gpuva.vm = &vm->gpuvm;
-	uvma->vma.gpuva.va.addr = SZ_1G;
-	uvma->vma.gpuva.va.range = UPTR_SIZE;
-	uvma->vma.gpuva.gem.offset = ctx->addr;
-	INIT_LIST_HEAD(&uvma->vma.combined_links.rebind);
+	uvma = ctx->uvma;
+	init_rwsem(&ctx->vm->userptr.notifier_lock);
 	INIT_LIST_HEAD(&uvma->userptr.invalidate_link);
 	INIT_LIST_HEAD(&uvma->userptr.repin_link);
 	uvma->userptr.notifier_seq = LONG_MAX;
@@ -146,42 +73,6 @@ static void uptr_test_exit(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, uptr_dma.live, 0);
 	KUNIT_EXPECT_EQ(test, uptr_dma.maps, uptr_dma.unmaps);
-}
-
-static int pin(struct uptr_ctx *ctx)
-{
-	int err;
-
-	down_write(&ctx->vm->lock);
-	err = xe_vma_userptr_pin_pages(ctx->uvma);
-	up_write(&ctx->vm->lock);
-
-	return err;
-}
-
-/* What an exec or the rebind worker does with what the notifier has left */
-static int repin(struct uptr_ctx *ctx)
-{
-	int err;
-
-	down_write(&ctx->vm->lock);
-	err = xe_vm_userptr_pin(ctx->vm);
-	up_write(&ctx->vm->lock);
-
-	return err;
-}
-
-static bool is_listed(struct list_head *entry)
-{
-	return !list_empty(entry);
-}
-
-static void close_device(struct uptr_ctx *ctx)
-{
-	WRITE_ONCE(ctx->xe->unplug.gone, true);
-	WRITE_ONCE(ctx->xe->unplug.stopped, true);
-	xe_unplug_wait(ctx->xe);
-	xe_dma_gate_close(&ctx->xe->dma, NULL);
 }
 
 static void test_pin(struct kunit *test)
