@@ -81,6 +81,13 @@ void setup_mounts(void)
 	write_file("/sys/kernel/debug/dma-api/all_errors", "1");
 	/* Lists of free pages per processor grow to tens of MiB that MemFree does not count. */
 	write_file("/proc/sys/vm/percpu_pagelist_high_fraction", "1000000");
+	/*
+	 * Pages that the kernel moves on its own (compaction, khugepaged): the notifier of a userptr
+	 * then waits for all jobs of its VM. With endless ones that is a minute and more, in which
+	 * exec sleeps, in a cell about something else. userptr-moved moves pages when it is asked to.
+	 */
+	write_file("/proc/sys/vm/compaction_proactiveness", "0");
+	write_file("/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs", "4294967295");
 	setenv("PATH", "/bin:/sbin:/usr/bin:/usr/sbin", 1);
 	setenv("HOME", "/", 1);
 }
