@@ -20,7 +20,7 @@ from .session import SCENARIOS
 
 KIND = "sweep"
 PHASES = ("probe", "work", "close", "remove")
-KINDS = ("mmio", "mmio_read", "mmio_write", "ctb", "h2g", "g2h", "dma", "dma_read", "dma_write", "irq",  # tools/vgpu/events.c
+KINDS = ("mmio", "mmio_read", "mmio_write", "ctb", "h2g", "g2h", "dma", "dma_read", "dma_write", "irq",  # tools/vgpu/front/events.c
          "ioctl")
 # What `make test` walks: one point a phase, of each sort. In the last two of the probe jobs and a reset are on their way.
 SHORT = ("userptr@probe@mmio_read@81", "userptr@probe@h2g@15", "userptr@probe@mmio_write@406", "userptr@work@h2g@3",

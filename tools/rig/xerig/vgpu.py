@@ -12,8 +12,8 @@ SOURCE = paths.REPO / "tools" / "vgpu"
 
 
 def models():
-    """Names of the GPUs there are: a file personality_NAME.c each."""
-    return tuple(sorted(p.stem.removeprefix("personality_") for p in SOURCE.glob("personality_*.c")))
+    """Names of the GPUs there are: a file hw/personality_NAME.c each."""
+    return tuple(sorted(p.stem.removeprefix("personality_") for p in SOURCE.glob("hw/personality_*.c")))
 
 
 class VgpuError(errors.InfraError):

@@ -15,7 +15,7 @@
  * idle_*		what the program costs while nobody talks to it
  */
 #define _GNU_SOURCE
-#include "../tests/gpu.h"
+#include "gpu.h"
 
 #include <poll.h>
 #include <sched.h>

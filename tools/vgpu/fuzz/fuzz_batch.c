@@ -4,7 +4,7 @@
  * (bits 0-1), whether the dwords are the ring itself or a batch, whether faults are recoverable,
  * whether they are the end of the context's image, too.
  */
-#include "../tests/gpu.h"
+#include "gpu.h"
 
 #include "fuzz.h"
 

@@ -3,7 +3,7 @@
  * Command transport: the GuC is up and a few contexts exist, the input is what the driver writes to
  * ring and descriptor. First byte: how the tail is set; then dwords for the ring.
  */
-#include "../tests/gpu.h"
+#include "gpu.h"
 
 #include "fuzz.h"
 

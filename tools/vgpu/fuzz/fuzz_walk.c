@@ -5,7 +5,7 @@
  * A GPU without local memory gets them, and a card, whose tables lie in its own memory at the
  * offsets that guest memory has for the other.
  */
-#include "../tests/gpu.h"
+#include "gpu.h"
 
 #include "fuzz.h"
 #include "mem.h"

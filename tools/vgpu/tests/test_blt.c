@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../blt_tile.h"
-#include "../cmd_blt.h"
+#include "blt_tile.h"
+#include "cmd_blt.h"
 
 #define MEM_SIZE (1u << 20)
 
