@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../common.h"
+#include "common.h"
 
 #define DRIVER "/sys/bus/pci/drivers/xe"
 

@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../common.h"
+#include "common.h"
 
 #define VERSION "2.0-xe-unplug"
 

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../common.h"
+#include "common.h"
 #include "igt.h"
 
 #define WARNING		4	/* KERN_WARNING */

@@ -28,7 +28,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../common.h"
+#include "common.h"
 #include "device.h"
 #include "igt.h"
 #include "judge.h"

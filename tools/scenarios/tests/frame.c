@@ -5,7 +5,7 @@
  */
 #include <errno.h>
 
-#include "../common.h"
+#include "common.h"
 
 static uint64_t fail_setup, fail_verify, skip_setup, sleep_gone;
 

@@ -13,16 +13,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../batch.h"
-#include "../child.h"
-#include "../common.h"
-#include "../fence.h"
+#include "batch.h"
+#include "child.h"
+#include "common.h"
+#include "fence.h"
 #include "../igt/igt.h"
 #include "../igt/judge.h"
-#include "../mem.h"
-#include "../spin.h"
-#include "../uffd.h"
-#include "../waiter.h"
+#include "mem.h"
+#include "spin.h"
+#include "uffd.h"
+#include "waiter.h"
 
 static unsigned int checks, failures;
 
