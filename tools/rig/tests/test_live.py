@@ -54,6 +54,21 @@ def test_cases_come_from_the_sources_and_the_configuration(tmp_path):
     assert "xe_size.xe_size" in [t.name for t in live.catalogue(src, "CONFIG_DRM_XE_DEBUG_PAGE_SIZE=y\n")]
 
 
+def test_suites_of_the_series_are_known_to_its_side_alone(tmp_path, monkeypatch):
+    mod = f"{live.TESTS}/xe_live_test_mod.c"
+    ours = SUITES.replace("xe_bo", "xe_dma_live").encode()
+    overlay = {f"{live.TESTS}/xe_dma_live.c": ours, f"{live.TESTS}/xe_gone.c": None, f"{live.TESTS}/note.txt": b"\xff",
+               mod: (MODULE + "kunit_test_suite(xe_dma_live_test_suite);\n").encode()}
+    config = tmp_path / "config"
+    config.write_text("CONFIG_X=y")
+    sides = {s: SimpleNamespace(kernel=SimpleNamespace(config=config)) for s in ("base", "patched")}
+    session = SimpleNamespace(sides=sides, source=SimpleNamespace(path=source(tmp_path)), base=None, cache=None)
+    monkeypatch.setattr(live.tree, "overlay", lambda *_: (overlay, None))
+    assert {t.name: t.sides for t in live.of_session(session)} == {
+        "xe_bo.xe_ccs": ("base", "patched"), "xe_bo.xe_evict": ("base", "patched"),
+        "xe_dma_live.xe_ccs": ("patched",), "xe_dma_live.xe_evict": ("patched",)}
+
+
 def test_a_suite_without_a_table_is_said(tmp_path):
     with pytest.raises(errors.InfraError, match="xe_new_suite"):
         live.catalogue(source(tmp_path, "kunit_test_suite(xe_new_suite);\n"), "")

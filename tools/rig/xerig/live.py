@@ -8,9 +8,9 @@ smaller number. kunit's filter picks one case a load of the module: a log slice 
 import fnmatch
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from . import agent, errors, klog, kunit, oracles, paths, run, vgpu
+from . import agent, errors, klog, kunit, oracles, paths, run, tree, vgpu
 from .oracles import rig
 from .result import Result
 
@@ -18,6 +18,7 @@ KIND = "live"
 MODULE = "xe_live_test"
 FILTER = "/sys/module/kunit/parameters/filter_glob"
 CASE_SECONDS = 120.0
+TIMES = "xe_dma_live"  # compares times, so it wants a quiet machine
 TESTS = "drivers/gpu/drm/xe/tests"
 SKIPS = paths.RIG / "expect" / "live-skips.txt"
 
@@ -26,10 +27,11 @@ _RESULT = re.compile(r"^\s*(ok|not ok) \d+ (\S+)(?: # SKIP ?(.*))?$")
 
 @dataclass(frozen=True)
 class LiveTest:
-    """One case of a suite."""
+    """One case of a suite, on the sides whose driver has it."""
 
     suite: str
     case: str
+    sides: tuple = field(default=("base", "patched"), compare=False)
 
     @property
     def name(self):
@@ -40,11 +42,14 @@ class LiveTest:
         return {"kind": KIND, "test": self.name}
 
 
-def catalogue(source, config):
-    """Cases of the live module, from the sources (a Path) and the configuration of the kernel (text)."""
-    folder = source / TESTS
-    text = "\n".join(p.read_text("utf-8", "replace") for p in sorted(folder.glob("*.c")))
-    module = _configured((folder / f"{MODULE}_mod.c").read_text(), config)
+def catalogue(source, config, overlay=None):
+    """Cases of the live module, from the sources (a Path), the configuration of the kernel (text) and what the
+    series lays over the sources (path -> bytes or None)."""
+    files = {str(p.relative_to(source)): p.read_bytes() for p in sorted((source / TESTS).glob("*.c"))}
+    files |= {p: data for p, data in (overlay or {}).items() if p.startswith(f"{TESTS}/") and p.endswith(".c")}
+    files = {p: data.decode("utf-8", "replace") for p, data in files.items() if data is not None}
+    text = "\n".join(files.values())
+    module = _configured(files[f"{TESTS}/{MODULE}_mod.c"], config)
     out = []
     for symbol in re.findall(r"^kunit_test_suite\((\w+)\);", module, re.M):
         suite = re.search(r"struct kunit_suite " + symbol + r" = \{(.*?)\n\};", text, re.S)
@@ -65,9 +70,13 @@ def _configured(text, config):
 
 
 def of_session(session):
-    """Cases of the kernels of a prepared session."""
-    side = next(iter(session.sides.values()))
-    return catalogue(session.source.path, side.kernel.config.read_text())
+    """Cases of the kernels of a prepared session, each with the sides that have it."""
+    found = {}
+    for name, side in session.sides.items():
+        overlay = tree.overlay(session.base, session.source, session.cache)[0] if name == "patched" else None
+        for test in catalogue(session.source.path, side.kernel.config.read_text(), overlay):
+            found.setdefault(test, []).append(name)
+    return [replace(test, sides=tuple(sides)) for test, sides in found.items()]
 
 
 def choose(every, text):

@@ -105,7 +105,8 @@ class Session:
         return replace(self.machine(side, iommu), bzimage=kernel.bzimage, initrd=initrd)
 
     def run(self, plan, kind=None, worker=run.Worker):
-        """Runs plan, a list of (iommu, cells), on every side; fills results and writes the files.
+        """Runs plan, a list of (iommu, cells), on every side, or on those that a cell's sides name; fills results
+        and writes the files.
 
         kind: of tests that are no cells, with the worker that runs them.
         """
@@ -146,6 +147,8 @@ class Session:
                 facts = self.facts(side, iommu)
                 wanted = []
                 for cell in cells:
+                    if side not in getattr(cell, "sides", self.sides):
+                        continue
                     cell_facts = {**facts, **cell.facts()}
                     reason = expect.skipped(lists[side], cell_facts)
                     if reason:

@@ -177,8 +177,9 @@ def igt_short(_cache, _out, base):
 
 
 def live(_cache, _out, base):
-    """xe's live KUnit on the patched side."""
-    return _nothing_to_run(base) or _tests(base, "live", live_tests.KIND, live_tests.Worker, live_tests.of_session)
+    """xe's live KUnit on the patched side, but for the suite that compares times: `make bench` shows those."""
+    return _nothing_to_run(base) or _tests(base, "live", live_tests.KIND, live_tests.Worker, lambda s: [
+        t for t in live_tests.of_session(s) if t.suite != live_tests.TIMES])
 
 
 def sweep(_cache, _out, base):

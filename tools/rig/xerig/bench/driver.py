@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""What the series costs: daily calls in pairs of guests that live side by side, and remove() over size."""
+"""What the series costs: daily calls in pairs of guests that live side by side, the DMA gate beside bare unmaps,
+and remove() over size."""
 
 import contextlib
 import itertools
 import json
 import random
+import re
 from statistics import median
 
-from .. import boot, errors, procs, session, ui
+from .. import boot, errors, live, procs, session, ui
 from ..ways import WAYS
 from . import Figures, plot
 
@@ -19,6 +21,8 @@ CURVES = (("many-bos", ("remove", "surprise"), (1000, 3000, 10000, 30000)),
 WORDS = {"many-bos": "bound BOs", "preempt-many": "BOs of a busy long-running VM"}
 CALLS = (("bind_bo_ns", "bind and unbind of a BO"), ("bind_userptr_ns", "bind and unbind of a userptr"),
          ("bo_ns", "create, bind, unbind, close of a BO"), ("exec_ns", "exec of an empty batch"))
+
+_GATE = re.compile(r"(\d+) mappings: bare (\d+) ns each, gate (\d+) ns each .*; (\d+) late maps, longest (\d+) us")
 
 
 def measure(base, gpu, out):
@@ -32,6 +36,10 @@ def measure(base, gpu, out):
         mid, low, high = ratio([(b[key], p[key]) for b, p in pairs])
         fig.rows.append((what, f"{mid:.3f} x", f"95 % of resamples {low:.3f} to {high:.3f}; {PAIRS} pairs, "
                          f"unpatched {median(b[key] for b, _ in pairs) / 1000:.0f} us"))
+    fig.data["gate"] = gate(s, out)
+    for n, bare, closed, late, longest in fig.data["gate"]:
+        fig.rows.append((f"DMA gate closed over {n} mappings / bare unmaps", f"{closed / bare:.2f} x",
+                         f"{closed} ns / {bare} ns each; {late} maps meanwhile refused, the longest in {longest} us"))
     curve = removal(s, out)
     fig.data["remove"] = curve
     for state, ways, _ in CURVES:
@@ -63,6 +71,23 @@ def calls(s, out):
                 progress.step()
         progress.done()
         return pairs
+
+
+def gate(s, out):
+    """(mappings, ns of a bare unmap, ns each of the gate, late maps, us of the longest) as the live suite
+    xe_dma_live finds them on the virtual GPU, in one boot."""
+    machine = live.Worker.tune(s.machine("patched", "on"), s)
+    ui.say("the DMA gate beside bare unmaps")
+    with procs.guard(), boot.Boot(machine, out / "gate") as vm:
+        vm.load_xe()
+        first = vm.agent.mark("xe-unplug: gate: begin")
+        vm.agent.write(live.FILTER, f"{live.TIMES}.*")
+        vm.agent.run(["modprobe", live.MODULE], 300)
+        lines = [r.text for r in vm.agent.slice(first, vm.agent.mark("xe-unplug: gate: end"))]
+    found = [tuple(map(int, m.groups())) for m in map(_GATE.search, lines) if m]
+    if not found:
+        raise errors.InfraError(f"the live suite {live.TIMES} said nothing; the guest's log is in {out / 'gate'}")
+    return found
 
 
 def once(guest, pid):
