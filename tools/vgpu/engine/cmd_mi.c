@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory interface commands, understood by every engine, and PIPE_CONTROL. Encodings: section 9.4
- * of the device specification (instructions/xe_mi_commands.h, xe_gpu_commands.h).
+ * Memory interface commands, understood by every engine. Encodings: section 9.4 of the device
+ * specification (instructions/xe_mi_commands.h).
  */
 #include <string.h>
 
@@ -35,7 +35,6 @@
 #define SEM_REGISTER (1u << 16)
 #define POST_SYNC(x) ((x) >> 14 & 3)
 #define STORE_INDEX  (1u << 21) /* address is an offset into the PPHWSP */
-#define PC_GGTT	     (1u << 24)
 #define FLUSH_GGTT   (1u << 2)
 
 #define REG_MASK  0x7ffffcu
@@ -84,7 +83,7 @@ static bool privileged(const struct guc_ctx *c)
 	return !c->depth || c->batch[c->depth - 1].ggtt;
 }
 
-static struct mem_space space(const struct guc_ctx *c, bool ggtt)
+struct mem_space cmd_space(const struct guc_ctx *c, bool ggtt)
 {
 	if (ggtt && privileged(c))
 		return MEM_GGTT;
@@ -247,7 +246,7 @@ static void math(struct guc_ctx *c, const uint32_t *dw, uint32_t n)
 
 static enum step store_data(struct engine *e, struct guc_ctx *c, const uint32_t *dw, uint32_t n)
 {
-	struct mem_space sp = space(c, dw[0] & BIT_GGTT);
+	struct mem_space sp = cmd_space(c, dw[0] & BIT_GGTT);
 	uint64_t addr;
 
 	if (n < 4)
@@ -275,9 +274,9 @@ static enum step flush_dw(struct engine *e, struct guc_ctx *c, const uint32_t *d
 		ggtt = dw[1] & FLUSH_GGTT;
 	}
 	if (POST_SYNC(dw[0]) == 1 && n < 5)
-		return done(mem_write32(e->h, &c->who, space(c, ggtt), addr, dw[3]));
+		return done(mem_write32(e->h, &c->who, cmd_space(c, ggtt), addr, dw[3]));
 	val = POST_SYNC(dw[0]) == 1 ? addr64(dw + 3) : hw_ticks();
-	return done(mem_write64(e->h, &c->who, space(c, ggtt), addr, val));
+	return done(mem_write64(e->h, &c->who, cmd_space(c, ggtt), addr, val));
 }
 
 static enum step semaphore(struct engine *e, struct guc_ctx *c, const uint32_t *dw, uint32_t n)
@@ -288,7 +287,7 @@ static enum step semaphore(struct engine *e, struct guc_ctx *c, const uint32_t *
 		return STEP_NEXT;
 	if (dw[0] & SEM_REGISTER)
 		val = load_reg(e, c, dw[2], false);
-	else if (mem_read32(e->h, &c->who, space(c, dw[0] & BIT_GGTT), addr64(dw + 2) & ~3ull, &val))
+	else if (mem_read32(e->h, &c->who, cmd_space(c, dw[0] & BIT_GGTT), addr64(dw + 2) & ~3ull, &val))
 		return STEP_FAULT;
 	return compare(dw[0] >> 12, val, dw[1]) ? STEP_NEXT : STEP_WAIT;
 }
@@ -320,7 +319,7 @@ static enum step cond_end(struct engine *e, struct guc_ctx *c, const uint32_t *d
 
 	if (n < 4)
 		return STEP_NEXT;
-	if (mem_read32(e->h, &c->who, space(c, dw[0] & BIT_GGTT), addr64(dw + 2) & ~3ull, &val))
+	if (mem_read32(e->h, &c->who, cmd_space(c, dw[0] & BIT_GGTT), addr64(dw + 2) & ~3ull, &val))
 		return STEP_FAULT;
 	return compare(dw[0] >> 12, val, dw[1]) ? STEP_NEXT : batch_end(c);
 }
@@ -328,7 +327,7 @@ static enum step cond_end(struct engine *e, struct guc_ctx *c, const uint32_t *d
 static enum step reg_mem(struct engine *e, struct guc_ctx *c, const uint32_t *dw, uint32_t n,
 			 bool load)
 {
-	struct mem_space sp = space(c, dw[0] & BIT_GGTT);
+	struct mem_space sp = cmd_space(c, dw[0] & BIT_GGTT);
 	bool cs = dw[0] & BIT_CS_MMIO;
 	uint64_t addr;
 	uint32_t val;
@@ -350,9 +349,9 @@ static enum step copy_dword(struct engine *e, struct guc_ctx *c, const uint32_t 
 
 	if (n < 5)
 		return STEP_NEXT;
-	if (mem_read32(e->h, &c->who, space(c, dw[0] & BIT_GGTT), addr64(dw + 3) & ~3ull, &val))
+	if (mem_read32(e->h, &c->who, cmd_space(c, dw[0] & BIT_GGTT), addr64(dw + 3) & ~3ull, &val))
 		return STEP_FAULT;
-	return done(mem_write32(e->h, &c->who, space(c, dw[0] & SDI_QWORD), addr64(dw + 1) & ~3ull,
+	return done(mem_write32(e->h, &c->who, cmd_space(c, dw[0] & SDI_QWORD), addr64(dw + 1) & ~3ull,
 				val));
 }
 
@@ -397,7 +396,7 @@ enum step cmd_mi(struct engine *e, struct guc_ctx *c, const uint32_t *dw, uint32
 	case COPY_MEM_MEM:
 		return copy_dword(e, c, dw, n);
 	case ATOMIC:
-		return cmd_atomic(e, c, space(c, dw[0] & BIT_GGTT), dw, n);
+		return cmd_atomic(e, c, cmd_space(c, dw[0] & BIT_GGTT), dw, n);
 	case BATCH_START:
 		return n >= 3 ? batch_start(c, dw) : STEP_NEXT;
 	case COND_BATCH_END:
@@ -410,25 +409,4 @@ enum step cmd_mi(struct engine *e, struct guc_ctx *c, const uint32_t *dw, uint32
 		}
 		return STEP_NEXT;
 	}
-}
-
-enum step cmd_render(struct engine *e, struct guc_ctx *c, const uint32_t *dw, uint32_t n)
-{
-	uint64_t addr, val;
-	bool ggtt;
-
-	/* only PIPE_CONTROL has an effect that memory shows */
-	if (dw[0] >> 16 != 0x7a00 || n < 6)
-		return STEP_NEXT;
-	if (POST_SYNC(dw[1]) != 1 && POST_SYNC(dw[1]) != 3)
-		return STEP_NEXT;
-	if (dw[1] & STORE_INDEX) {
-		addr = c->lrca + (dw[2] & 0xff8);
-		ggtt = true;
-	} else {
-		addr = addr64(dw + 2) & ~7ull;
-		ggtt = dw[1] & PC_GGTT;
-	}
-	val = POST_SYNC(dw[1]) == 1 ? addr64(dw + 4) : hw_ticks();
-	return done(mem_write64(e->h, &c->who, space(c, ggtt), addr, val));
 }

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "gfx_state.h"
 #include "irq.h"
 #include "lrc_regs.h"
 #include "mem.h"
@@ -51,6 +52,7 @@ struct guc_ctx {
 	int depth;	   /* 0: in the ring */
 	uint64_t gpr[LRC_GPRS];
 	struct lrc_regs regs;
+	struct gfx_state gfx;
 	uint64_t ts_base, ts_start_ns; /* context timestamp at, and time of, switch-in */
 	uint32_t loops;		       /* batch jumps since the last finished job */
 	uint64_t jobs;
@@ -132,12 +134,17 @@ enum step {
 uint32_t cmd_length(uint32_t dw0);
 /*
  * Execute the command of @n = cmd_length() dwords at @dw. The position of @c is behind the command
- * already. Engine thread, no lock held. MI commands, PIPE_CONTROL and its kind, blits.
+ * already. Engine thread, no lock held. MI commands, those of the render and compute pipelines.
  */
 enum step cmd_mi(struct engine *e, struct guc_ctx *c, const uint32_t *dw, uint32_t n);
 /* MI_ATOMIC on memory of @sp. */
 enum step cmd_atomic(struct engine *e, struct guc_ctx *c, struct mem_space sp, const uint32_t *dw,
 		     uint32_t n);
 enum step cmd_render(struct engine *e, struct guc_ctx *c, const uint32_t *dw, uint32_t n);
+/*
+ * The space a command means: the GGTT only if @ggtt and the ring or a batch in the GGTT asks for it,
+ * otherwise that of the context. A batch in the PPGTT cannot reach the GGTT.
+ */
+struct mem_space cmd_space(const struct guc_ctx *c, bool ggtt);
 
 #endif
