@@ -2,13 +2,14 @@
 """Client of the guest agent, against a peer on the other end of a socket pair."""
 
 import json
+import re
 import socket
 import threading
 import time
 
 import pytest
 
-from xerig import agent
+from xerig import agent, paths
 
 
 class Peer:
@@ -42,6 +43,12 @@ def peer():
     yield p
     p.sock.close()
     p.agent.close()
+
+
+def test_the_guest_knows_every_request_of_the_rig():
+    asked = {op for p in paths.RIG.rglob("xerig/**/*.py") for op in re.findall(r"\.(?:call|begin)\(\"(\w+)\"", p.read_text())}
+    known = set(re.findall(r"\{ \"(\w+)\", op_", (paths.RIG / "agent" / "ops.c").read_text()))
+    assert len(asked) > 5 and asked <= known
 
 
 def test_call_and_errno(peer):

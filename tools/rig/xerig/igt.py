@@ -50,6 +50,8 @@ RANK = ("notrun", "skip", "pass", "warn", "dmesg-warn", "fail", "dmesg-fail", "t
 _START = re.compile(r"^\[IGT\] (\S+): starting subtest (\S+)")
 _EXEC = re.compile(r"^\[IGT\] (\S+): executing")
 _END = re.compile(r"^\[IGT\] (\S+): (?:finished subtest (\S+), (\w+)|exiting, ret=(\d+))")
+# The line in which a subtest says that it skips itself, or what the runner's cut has left of its end.
+_SKIPS = re.compile(r"(?:.*: *)?(?:S?K?I?P(?: *\(?[\d.]*s\))?|\(?[\d.]+s\))")
 _WORDS = {"SUCCESS": "pass", "0": "pass", "SKIP": "skip", "77": "skip", "FAIL": "fail", "98": "fail"}
 
 
@@ -179,7 +181,7 @@ def why_skipped(text):
     m = re.findall(r"Test requirement: (.*)", text)
     if m:
         return m[-1].strip()
-    lines = [s.strip() for s in text.splitlines() if s.strip() and "SKIP" not in s and not s.startswith(
+    lines = [s.strip() for s in text.splitlines() if s.strip() and not _SKIPS.fullmatch(s.strip()) and not s.startswith(
         ("IGT-Version", "Using IGT_SRANDOM", "Starting subtest", "Opened device", "Test requirement not met", "Subtest "))]
     return lines[-1] if lines else NO_REASON
 
@@ -399,7 +401,7 @@ class Worker(run.Worker):
             if fresh:
                 heard = now
             elif now - heard > SILENT_SECONDS:
-                guest.call("ping", 10.0)
+                guest.read("/proc/uptime", 10.0)
                 heard = now
             if now > end:
                 raise agent.GuestTimeout("igt_runner does not end")
