@@ -52,7 +52,7 @@ class Session:
 def go(monkeypatch, tmp_path):
     """go(options...) -> exit status of the command."""
     monkeypatch.setenv("CACHE", str(tmp_path))
-    for name in ("BASE", "TESTS", "SIDE", "GPU", "REPEAT", "RESUME", "LIMIT", "KERNEL", "IOMMU"):
+    for name in ("BASE", "TESTS", "SIDE", "GPU", "REPEAT", "RESUME", "LIMIT", "CPUS", "KERNEL", "IOMMU"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(session, "Session", Session)
     monkeypatch.setattr(rootfs, "ensure", lambda _cache: None)
@@ -116,3 +116,13 @@ def test_wrong_options_are_one_line(go):
     for options, name in ((("--resume", "some"), "RESUME"), (("--limit", "0"), "LIMIT"), (("--repeat", "x"), "REPEAT")):
         with pytest.raises(errors.UsageError, match=name):
             go(*options)
+
+
+def test_the_guest_has_as_many_processors_as_were_asked_for(go):
+    for options, cpus in ((), 2), (("--cpus", "1"), 1):
+        assert go(*options) == errors.OK
+        machine = Session.worker.tune(SimpleNamespace(memory_mib=0, kernel_args=()),
+                                      SimpleNamespace(root=SimpleNamespace(path="/root")))
+        assert machine.cpus == cpus
+    with pytest.raises(errors.UsageError, match="CPUS"):
+        go("--cpus", "0")

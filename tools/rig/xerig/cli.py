@@ -17,7 +17,7 @@ from . import commands, errors, procs
 
 # What `make` hands on to the sub-commands; each uses some of them.
 VARIABLES = ("BASE", "STATE", "WAY", "ORDER", "KERNEL", "IOMMU", "GPU", "REPEAT", "SIDE", "TESTS", "POINTS",
-             "RESUME", "LIMIT", "ONLY", "RELEASE")
+             "RESUME", "LIMIT", "CPUS", "ONLY", "RELEASE")
 # What the machine lacks, as opposed to what the rig does wrong.
 LACKS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 

@@ -317,11 +317,13 @@ class Worker(run.Worker):
     split = staticmethod(halves)
     skips = excuses = None
     alone = ALONE
+    cpus = 2
     silent = 0  # runners in a row that ran nothing
 
-    @staticmethod
-    def tune(machine, session):
-        """The root file system as /usr, and memory for tests that fill it."""
+    @classmethod
+    def tune(cls, machine, session):
+        """The root file system as /usr, memory for tests that fill it, and as many processors as were asked for."""
+        machine.cpus = cls.cpus
         machine.shares = [("root", str(session.root.path), "/mnt", True)]
         machine.memory_mib = max(machine.memory_mib, MEMORY_MIB)
         # With memory above 4 GiB xe, which asks before it sets its DMA mask, takes bounce buffers' limit for its own,

@@ -15,6 +15,7 @@ KNOWN = {
     "sides": ("base, patched or both (base,patched)", None),
     "kernel": ("plain or debug", None),
     "iommu": ("on or off (on)", None),
+    "cpus": ("processors of the guest, 1 to 4 (2)", None),
     "gpu": ("virtual GPU (lnl), or several in one guest: lnl+bmg, where the first is unplugged", None),
     "tests": ("comma list of names, patterns allowed", None),
     "points": ("how many, or all", None),
@@ -41,7 +42,7 @@ def read(args, **defaults):
     """The options of args that need a look, looked at: a namespace. A wrong one is a UsageError. (slices.Slices looks at
     limit and resume.)
 
-    defaults: name -> value where the user says nothing; side, state, points and repeat only appear where they have
+    defaults: name -> value where the user says nothing; side, state, cpus, points and repeat only appear where they have
     one, and sides where it is not None.
     """
     from . import matrix, session
@@ -60,6 +61,8 @@ def read(args, **defaults):
             out.side = matrix.choice("SIDE", get("side"), SIDES, default)
         elif name == "state":
             out.state = matrix.choice("STATE", get("state"), matrix.STATES, default)
+        elif name == "cpus":
+            out.cpus = matrix.count("CPUS", get("cpus"), default, 4)
         elif name == "points":
             out.points = ALL if get("points") == "all" else matrix.count("POINTS", get("points"), default, 10**6)
         else:

@@ -7,7 +7,7 @@ HELP = "IGT's packaged programs under igt_runner, with our oracles on top"
 
 
 def add_arguments(parser):
-    options.add(parser, "base", "tests", "sides", "kernel", "iommu", "gpu", "repeat", "limit", "resume",
+    options.add(parser, "base", "tests", "sides", "kernel", "iommu", "gpu", "cpus", "repeat", "limit", "resume",
                 tests="comma list of program[@subtest], patterns allowed; `short` is what `make test` runs "
                       "(the acceptance list of the virtual GPU)", repeat="the whole list so many times, a program in one go (1)",
                 resume="same or any: take results that were as expected from earlier runs of these kernels and packages, with "
@@ -19,7 +19,7 @@ def add_arguments(parser):
 def run(args):
     from .. import igt, kept, klog, paths, rootfs, session, show, slices, tally, ui
 
-    o = options.read(args, sides=options.SIDES, repeat=1)
+    o = options.read(args, sides=options.SIDES, repeat=1, cpus=2)
     iommu, gpu = o.iommu, o.gpu
     walk = slices.Slices(args, igt.KIND)
     text = ",".join(igt.SHORT) if args.tests == "short" else args.tests
@@ -36,7 +36,7 @@ def run(args):
     digest, lists = kept.model_digest(), (klog.load_allowed(), igt.load_skips(), igt.load_excuses())
     s.versions["virtual GPU"] = digest
     package = s.versions.get("igt-gpu-tools-tests", "")
-    worker = type("Worker", (igt.Worker,), {"alone": igt.ALONE if o.repeat == 1 else ()})
+    worker = type("Worker", (igt.Worker,), {"alone": igt.ALONE if o.repeat == 1 else (), "cpus": o.cpus})
     stores = walk.run(s, [(iommu, tests)], worker, lists, digest, package)
     status = show.verdict(s)
     every = igt.choose(s.root, "", igt.DEFAULT)
