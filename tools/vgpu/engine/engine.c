@@ -15,7 +15,7 @@
 #include "guc_pagefault.h"
 
 #define WAIT_NS	     1000000ull	 /* a blocked context looks again after this */
-#define ENGINE_NICE  5		 /* an endless batch must not slow the guest's CPUs down */
+#define ENGINE_NICE  5		 /* more than the rest: an endless batch must not slow the guest's CPUs down */
 
 static const struct {
 	const char *name;
@@ -188,7 +188,8 @@ static void *engine_main(void *arg)
 	snprintf(name, sizeof(name), "vgpu-%s", e->name);
 	pthread_setname_np(pthread_self(), name);
 	/* per thread on Linux; failing changes nothing but fairness */
-	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), ENGINE_NICE);
+	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid),
+		    getpriority(PRIO_PROCESS, 0) + ENGINE_NICE);
 
 	pthread_mutex_lock(&s->lock);
 	e->up = true;
