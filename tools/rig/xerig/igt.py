@@ -97,18 +97,19 @@ def catalogue(root, programs, folders=()):
 
 
 def choose(root, text, default, folders=()):
-    """Tests of a comma list of program[@subtest] names or patterns; default where text is empty."""
+    """Tests of a comma list of program[@subtest] names or patterns, default where text is empty: programs as they are
+    first named, their subtests in the order in which the program runs them, whatever the list's."""
     wanted = [t.strip() for t in (text or ",".join(default)).split(",") if t.strip()]
     if not wanted:
         raise errors.UsageError("TESTS is empty; want program[@subtest], patterns allowed")
     every = catalogue(root, list(dict.fromkeys(w.split("@")[0] for w in wanted)), folders)
-    out = []
+    chosen = set()
     for w in wanted:
         hits = [t for t in every if fnmatch.fnmatchcase(t.name if "@" in w else t.program, w)]
         if not hits:
             raise errors.UsageError(f"TESTS {w} is unknown: `xe-unplug igt --list --tests {w.split('@')[0]}` shows names")
-        out += hits
-    return list(dict.fromkeys(out))
+        chosen.update(hits)
+    return [t for t in every if t in chosen]
 
 
 def repeated(tests, count):
