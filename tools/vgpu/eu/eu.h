@@ -99,7 +99,9 @@ struct eu_thread {
 	uint32_t flag[EU_FLAGS];
 	uint16_t addr[EU_ADDRS];
 	uint32_t cr[4], sr[4];
-	bool barrier, ended;
+	bool barrier; /* has told that it came to the barrier */
+	bool waits;   /* and stood there when it was run last */
+	bool ended;
 	uint32_t done;		 /* channels of an atomic message that are through */
 	uint64_t old[EU_CHANNELS]; /* and what they found */
 	uint64_t line;		 /* address of code[], valid while eu_run() runs */
