@@ -5,6 +5,7 @@
  */
 #include "device.h"
 #include "dwords.h"
+#include "eu_walker.h"
 
 #define PIPE_CONTROL 0x7a00u
 
@@ -32,10 +33,14 @@ static enum step pipe_control(struct engine *e, struct guc_ctx *c, const uint32_
 
 enum step cmd_render(struct engine *e, struct guc_ctx *c, const uint32_t *dw, uint32_t n)
 {
+	enum step st;
+
 	switch (dw[0] >> 16) {
 	case PIPE_CONTROL:
 		return pipe_control(e, c, dw, n);
 	default:
+		if (eu_command(e, c, dw, n, &st))
+			return st;
 		gfx_state_command(&c->gfx, dw, n);
 		return STEP_NEXT;
 	}

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "device.h"
+#include "eu_walker.h"
 #include "guc_pagefault.h"
 
 #define WAIT_NS	     1000000ull	 /* a blocked context looks again after this */
@@ -128,6 +129,7 @@ void engine_context_lost(struct vgpu_hw *h, struct guc_ctx *c, enum run_result r
 
 	c->hung = true;
 	engine_unqueue(c);
+	eu_walk_drop(c);
 	if (r == RUN_FAULT) {
 		h->guc.cat_errors++;
 		if (c->fault.valid)

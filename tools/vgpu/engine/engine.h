@@ -53,6 +53,9 @@ struct guc_ctx {
 	uint64_t gpr[LRC_GPRS];
 	struct lrc_regs regs;
 	struct gfx_state gfx;
+	struct eu_walk *walk; /* COMPUTE_WALKER under way, NULL if none */
+	bool large_regs;      /* 256 registers a thread */
+	bool in_setup;	      /* runs the batch of the switch-in: nothing that takes long */
 	uint64_t ts_base, ts_start_ns; /* context timestamp at, and time of, switch-in */
 	uint32_t loops;		       /* batch jumps since the last finished job */
 	uint64_t jobs;

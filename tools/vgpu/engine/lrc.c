@@ -7,6 +7,7 @@
 
 #include "cmd_blt.h"
 #include "device.h"
+#include "eu_walker.h"
 
 #define REG_STATE      0x1000u /* behind the PPHWSP page */
 #define IMAGE_DWORDS   LRC_REGS_END
@@ -213,12 +214,14 @@ static enum run_result run_per_ctx(struct engine *e, struct guc_ctx *c, uint32_t
 	enum step st = STEP_NEXT;
 
 	c->depth = 1;
+	c->in_setup = true;
 	c->batch[0] = (struct lrc_level){ .ip = ptr & ~0x3fu, .ggtt = true };
 	for (unsigned int i = 0; c->depth && i < PER_CTX_MAX; i++) {
 		st = exec_one(e, c);
 		if (st != STEP_NEXT && st != STEP_JUMP)
 			break;
 	}
+	c->in_setup = false;
 	c->depth = depth;
 	c->batch[0] = keep;
 	if (st == STEP_FAULT)
@@ -245,6 +248,8 @@ static enum run_result switch_in(struct engine *e, struct guc_ctx *c)
 	head = img[DW_RING_HEAD] & HEAD_MASK;
 	if (head >= c->ring_size || read_tail(e, c))
 		return RUN_HANG;
+	if (head != c->saved_head)
+		eu_walk_drop(c);
 	if (!c->depth || head != c->saved_head) {
 		/* a head that somebody moved: what was left of the batch is void */
 		c->depth = 0;

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "device.h"
+#include "eu_walker.h"
 
 #define CLASS_RENDER  0
 #define REASON_HANG   1
@@ -78,6 +79,8 @@ static int lose_context(struct vgpu_hw *h, enum guc_action action, int guc_id)
 		engine_unqueue(c);
 		if (c->running)
 			engine_preempt(c->e);
+		else
+			eu_walk_drop(c);
 		guc_send_event(h, action, &c->guc_id, 1);
 	}
 	pthread_mutex_unlock(&s->lock);

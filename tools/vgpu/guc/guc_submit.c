@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "device.h"
+#include "eu_walker.h"
 
 #define CLASS_RENDER  0
 #define CLASS_BLITTER 3
@@ -23,12 +24,18 @@ int submit_init(struct guc_submit *s)
 	return s->ctx && s->faults_open ? 0 : -ENOMEM;
 }
 
+static void ctx_free(struct guc_ctx *c)
+{
+	eu_walk_drop(c);
+	free(c);
+}
+
 static void drop_all(struct guc_submit *s)
 {
 	for (size_t i = 0; s->nr && i < GUC_MAX_CONTEXTS; i++) {
 		if (!s->ctx[i])
 			continue;
-		free(s->ctx[i]);
+		ctx_free(s->ctx[i]);
 		s->ctx[i] = NULL;
 		s->nr--;
 	}
@@ -139,7 +146,7 @@ static void finish_deregister(struct vgpu_hw *h, struct guc_ctx *c)
 
 	h->guc.submit.ctx[id] = NULL;
 	h->guc.submit.nr--;
-	free(c);
+	ctx_free(c);
 	guc_send_event(h, GUC_DEREGISTER_DONE, &id, 1);
 }
 

@@ -34,6 +34,7 @@ struct vgpu_hw {
 	 */
 	pthread_rwlock_t xlat;
 	pthread_mutex_t atomics; /* held over MI_ATOMIC, outside xlat */
+	_Atomic unsigned int walks; /* compute walkers under way, of all contexts */
 	_Atomic uint64_t ppgtt_faults, ggtt_faults, resets_guc, resets_full, resets_flr;
 };
 
