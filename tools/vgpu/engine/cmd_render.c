@@ -4,10 +4,12 @@
  * Encodings: section 9.4 of the device specification (instructions/xe_gpu_commands.h).
  */
 #include "device.h"
+#include "draw.h"
 #include "dwords.h"
 #include "eu_walker.h"
 
 #define PIPE_CONTROL 0x7a00u
+#define PRIMITIVE    0x7b00u
 
 #define POST_SYNC(x) ((x) >> 14 & 3)
 #define STORE_INDEX  (1u << 21) /* address is an offset into the PPHWSP */
@@ -38,6 +40,8 @@ enum step cmd_render(struct engine *e, struct guc_ctx *c, const uint32_t *dw, ui
 	switch (dw[0] >> 16) {
 	case PIPE_CONTROL:
 		return pipe_control(e, c, dw, n);
+	case PRIMITIVE:
+		return draw_primitive(e, c, dw, n);
 	default:
 		if (eu_command(e, c, dw, n, &st))
 			return st;

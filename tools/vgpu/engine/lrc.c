@@ -196,6 +196,8 @@ static enum step exec_one(struct engine *e, struct guc_ctx *c)
 		st = cmd_render(e, c, dw, n);
 		break;
 	}
+	if (!c->in_setup && st != STEP_AGAIN && st != STEP_FAULT)
+		memset(&c->gfx.draw, 0, sizeof(c->gfx.draw));
 	/* after a fault, too: once the page is there the command comes again */
 	if (st == STEP_WAIT || st == STEP_AGAIN || st == STEP_FAULT) {
 		if (depth)
@@ -248,10 +250,12 @@ static enum run_result switch_in(struct engine *e, struct guc_ctx *c)
 	head = img[DW_RING_HEAD] & HEAD_MASK;
 	if (head >= c->ring_size || read_tail(e, c))
 		return RUN_HANG;
-	if (head != c->saved_head)
+	/* a head that somebody moved: what was left of the batch is void */
+	if (head != c->saved_head) {
 		eu_walk_drop(c);
+		memset(&c->gfx.draw, 0, sizeof(c->gfx.draw));
+	}
 	if (!c->depth || head != c->saved_head) {
-		/* a head that somebody moved: what was left of the batch is void */
 		c->depth = 0;
 		c->ring_head = head;
 	}

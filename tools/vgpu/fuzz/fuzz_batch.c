@@ -7,6 +7,7 @@
 #include "gpu.h"
 
 #include "fuzz.h"
+#include "render_copy.h"
 
 #define ID	   5
 #define TICK_US	   2000
@@ -96,6 +97,7 @@ static const uint32_t heads[] = {
 	0x17804e09, 0x18800101, 0x18c00101, 0x18800001, 0x1b000002, 0x7a000004, 0x50800008,
 	0x50804008, 0x50a00008, 0x50400014, 0x5110000e, 0x52000003, 0x56800008, 0x568a0008,
 	0x56c20005, 0x56c00005, 0x79170010, 0x61010020, 0xdeadbeef,
+	0x69040300, 0x61010014, 0x7820000a, 0x78090005, 0x78080003, 0x7b000005,
 };
 
 static uint32_t value(void)
@@ -108,10 +110,36 @@ static uint32_t value(void)
 			    (uint32_t)rand() << 16 ^ (uint32_t)rand();
 }
 
+/* A render copy with some dwords of its commands, its state and its shader changed. */
+static size_t make_render_copy(uint8_t *buf, size_t max)
+{
+	const struct copy_surface src = { 0x40000, 64, 40, 512, (uint32_t)rand() & 3, 0xc0 };
+	struct render_copy c = { .va = VA_BATCH, .src = src, .dst = src, .w = 64, .h = 40, .u1 = 1, .v1 = 1 };
+	uint32_t page[COPY_BYTES / 4], n;
+
+	if (max < 1 + COPY_BYTES)
+		return 0;
+	c.dst.addr = 0x80000;
+	c.dst.tile = (uint32_t)rand() & 3;
+	n = render_copy(page, &c);
+	page[n] = MI_BBE;
+	for (int m = rand() % 6; m; m--) {
+		uint32_t *dw = &page[rand() % 2 ? (uint32_t)rand() % n :
+						  COPY_STATE / 4 + (uint32_t)rand() % 160];
+
+		*dw = rand() % 2 ? value() : *dw ^ 1u << rand() % 32;
+	}
+	buf[0] = (uint8_t)(rand() % 8 ? RCS0 | (rand() & 8) : rand());
+	memcpy(buf + 1, page, sizeof(page));
+	return 1 + COPY_BYTES;
+}
+
 size_t fuzz_make(uint8_t *buf, size_t max)
 {
 	uint32_t dw[2048], n = 0;
 
+	if (rand() % 4 == 0 && (n = (uint32_t)make_render_copy(buf, max)))
+		return n;
 	buf[0] = (uint8_t)rand();
 	for (int m = rand() % 24; m >= 0 && n < 900; m--) {
 		uint32_t head = heads[(size_t)rand() % (sizeof(heads) / sizeof(heads[0]))], words;

@@ -46,7 +46,6 @@ static const struct {
 	{ 0x781f, 2, GFX_SBE_SPRITES },
 	{ 0x781f, 3, GFX_SBE_CONSTANT },
 	{ 0x781f, 4, GFX_SBE_COMPONENTS },
-	{ 0x781f, 5, GFX_SBE_COMPONENTS_HIGH },
 	{ 0x7820, 1, GFX_PS_KERNEL },
 	{ 0x7820, 2, GFX_PS_KERNEL_HIGH },
 	{ 0x7820, 4, GFX_PS_SCRATCH },
@@ -97,6 +96,7 @@ static const struct {
 	{ GFX_PS_KERNEL, 3, 1, "pixel shader other than SIMD16" },
 	{ GFX_PS_SCRATCH, ~0x3ffu, 0, "scratch space" },
 	{ GFX_PS_DISPATCH, 3u << 3 | 7u << 6, 0, "fast clear, resolve or sample positions" },
+	{ GFX_RECT_ORIGIN, ~0u, 0, "origin of the drawing rectangle" },
 	{ GFX_PS_BLEND, 1u << 31 | 3u << 29 | 1u << 8, 1u << 30, "blending, alpha test or no target" },
 };
 

@@ -33,8 +33,7 @@ enum gfx_word {
 	GFX_SBE,
 	GFX_SBE_SPRITES,
 	GFX_SBE_CONSTANT,
-	GFX_SBE_COMPONENTS, /* and the next */
-	GFX_SBE_COMPONENTS_HIGH,
+	GFX_SBE_COMPONENTS, /* of attributes 0 to 15 */
 	GFX_WM,
 	GFX_CONSTANT_PS, /* and the next */
 	GFX_CONSTANT_PS_HIGH,
@@ -71,7 +70,10 @@ struct gfx_state {
 	} vb[GFX_VERTEX_BUFFERS];
 	uint32_t ve[GFX_VERTEX_ELEMENTS][2];
 	unsigned int ve_count; /* may be more than there is room for */
-	/* where a draw that was stopped goes on; 0, 0, 0: at its start */
+	/*
+	 * Where a draw that was stopped goes on; 0, 0, 0: at its start. Set as long as the command at
+	 * the context's position is that draw: exec_one() clears it behind any other.
+	 */
 	struct {
 		uint32_t rect, x, y;
 	} draw;

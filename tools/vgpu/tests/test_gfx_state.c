@@ -195,6 +195,7 @@ static void every_unmodelled_state_is_named(void **state)
 		{ GFX_PS_KERNEL, 0x43 },
 		{ GFX_PS_SCRATCH, 1u << 10 },
 		{ GFX_PS_DISPATCH, 1u << 8 },
+		{ GFX_RECT_ORIGIN, 1u << 16 },
 		{ GFX_PS_BLEND, 0 },
 		{ GFX_PS_BLEND, 3u << 29 },
 	};
