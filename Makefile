@@ -33,7 +33,7 @@ holes: ## the holes of the audit: each fails unpatched as listed and is clean pa
 	@$(RIG) holes
 kunit: ## KUnit suites on UML and in the x86 guest [BASE=]
 	@$(RIG) kunit
-check: ## checkpatch --strict, sparse, W=1, kernel-doc, coccinelle, the build of each patch: TESTS=steps|all [BASE= POINTS=]
+check: ## checkpatch --strict, sparse, W=1, kernel-doc, coccinelle, the build of each patch: TESTS=steps|all [BASE= LIMIT=]
 	@$(RIG) check
 vgpu: ## build the virtual GPU and run its unit tests
 	@$(MAKE) --no-print-directory -C tools/vgpu check

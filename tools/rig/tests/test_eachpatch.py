@@ -23,7 +23,7 @@ def walk(series, monkeypatch):
             raise said
         return (step if product else None), said
     monkeypatch.setattr(eachpatch.Walk, "_build", build)
-    series.walk = lambda points=None: eachpatch.Walk(bases.load("6.12"), series.source, series.cache, points)
+    series.walk = lambda late=lambda: False: eachpatch.Walk(bases.load("6.12"), series.source, series.cache, late)
     return series
 
 
@@ -34,9 +34,9 @@ def test_every_patch_is_built_once(walk):
 
 
 def test_slices_go_on_where_the_last_one_ended(walk):
-    found, note = walk.walk(2).builds()
+    found, note = walk.walk(lambda: len(walk.built) == 2).builds()
     assert found == ["1 states are still to be asked: run it again"] and note == "3 states of the series, 2 build now, 0 did before"
-    assert walk.walk(2).builds() == ([], "3 states of the series, 1 build now, 2 did before")
+    assert walk.walk().builds() == ([], "3 states of the series, 1 build now, 2 did before")
     assert walk.built == [1, 2, 3]
 
 
@@ -83,12 +83,31 @@ def test_boots_build_too_and_compare_with_the_unpatched_side(walk, monkeypatch):
             asked.append(name)
             return ["idle-fd/unbind/close-after: klog: oops"] if name == "0003" else []
     monkeypatch.setattr(eachpatch, "Guest", Guest)
+    monkeypatch.setattr(eachpatch, "content", lambda built: built.key)
     found, note = walk.walk().boots()
     assert asked == ["0001", "0002", "0003"] and "patch 3" in found[0] and note == "stopped at 3 of 3"
     assert walk.walk().builds() == ([], "3 states of the series, 0 build now, 3 did before")
     asked.clear()
     walk.walk().boots()
     assert asked == ["0003"], "what was fine is remembered, what was not is asked again"
+
+
+def test_guest_is_asked_once_about_the_same_modules(walk, monkeypatch):
+    asked = []
+    monkeypatch.setattr(eachpatch, "Guest", lambda *a: SimpleNamespace(findings=lambda built, name: asked.append(name) or []))
+    monkeypatch.setattr(eachpatch, "content", lambda built: "same")
+    assert walk.walk().boots() == ([], "3 states of the series, 3 boot now, 0 did before")
+    assert asked == ["0001"]
+
+
+def test_content_of_a_kernel_is_what_runs(tmp_path):
+    built = SimpleNamespace(bzimage=write(tmp_path / "bzImage", "image"), modules=tmp_path / "lib")
+    module, index = write(tmp_path / "lib/drm/xe.ko", "one"), write(tmp_path / "lib/modules.dep", "a")
+    first = eachpatch.content(built)
+    index.write_text("b")
+    assert eachpatch.content(built) == first
+    module.write_text("two")
+    assert eachpatch.content(built) != first
 
 
 def test_an_option_is_asked_for_from_the_patch_on_that_brings_it(series, monkeypatch):

@@ -29,7 +29,7 @@ for c in "$S"/drivers/gpu/drm/xe/*.c; do
 done
 mkdir -p "$O/include/config" "$O/arch/x86/boot"
 echo 6.12.117 > "$O/include/config/kernel.release"
-: > "$O/vmlinux"; : > "$O/System.map"
+: > "$O/vmlinux"; : > "$O/System.map"; echo drivers/gpu/drm/xe/xe.o > "$O/modules.order"
 case "$*" in *bzImage*) echo image > "$O/arch/x86/boot/bzImage";; esac
 """
 
@@ -255,8 +255,11 @@ def test_modules_after_a_change_of_the_image_build_the_image(builds):
     def last():
         return builds.calls()[-1].split()
     kernel.modules(builds.cache, built, objects, "plain", asked, {XE: b"int a;\n"}, "x")
+    assert last()[-1] == "modules"
     kernel.modules(builds.cache, built, objects, "plain", asked, {XE: b"int b;\n"}, "x")
-    assert last()[-1] == "modules" and "bzImage" not in last()
+    assert last()[-1] == "drivers/gpu/drm/xe/xe.ko", "by name: no walk through the whole kernel"
+    kernel.modules(builds.cache, built, objects, "plain", asked, {"drivers/gpu/drm/xe/Makefile": b"#\n"}, "x")
+    assert last()[-1] == "modules" and "bzImage" not in last(), "a rule may bring another module"
     kernel.modules(builds.cache, built, objects, "plain", asked, {"include/drm/drm.h": b"#define DRM 9\n"}, "x")
     assert "bzImage" in last()
     kernel.modules(builds.cache, built, objects, "plain", asked, {XE: b"int b;\n"}, "x")

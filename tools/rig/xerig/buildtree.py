@@ -67,8 +67,8 @@ class BuildTree:
     def lay(self, overlay, name):
         """Make the tree base + overlay for a build in object folder name.
 
-        overlay: path -> bytes, or None for a file the series deletes.
-        Call built() when the build came to its end.
+        overlay: path -> bytes, or None for a file the series deletes. Returns the paths that differ from what
+        the folder was built from. Call built() when the build came to its end.
         """
         target = self._write(overlay)
         record = self._record(name)
@@ -82,6 +82,7 @@ class BuildTree:
                 file.touch()
         paths.write_atomic(self.folder / f"{name}.built.json",
                            json.dumps({**record, **{p: "unknown" for p in stale}}))
+        return stale
 
     def built(self, overlay, name):
         """Record that object folder name now stands for this overlay."""

@@ -39,15 +39,15 @@ class Step:
         return not self.findings
 
 
-def run(base, cache=None, steps=USUAL, points=None):
+def run(base, cache=None, steps=USUAL, late=lambda: False):
     """Steps of one base as a list of Step; a series that is empty passes with one step saying so.
 
-    points: how many patches a walk over the series takes at a time, None for all.
+    late(): whether a walk over the series is to stop where it is.
     """
     cache = cache or paths.Cache()
     source = sources.ensure(base, cache)
     done = []
-    check = Check(base, source, cache, points)
+    check = Check(base, source, cache, late)
     if not base.patches():
         return [Step("series", [], "no patches yet: nothing to check")]
     for name in steps:
@@ -67,9 +67,9 @@ def run(base, cache=None, steps=USUAL, points=None):
 class Check:
     """The steps for one base; each returns (findings, note)."""
 
-    def __init__(self, base, source, cache, points=None):
-        """points: how many patches those steps take on that walk the series; None for all."""
-        self.base, self.source, self.cache, self.points = base, source, cache, points
+    def __init__(self, base, source, cache, late=lambda: False):
+        """late(): whether a step that walks the series is to stop where it is."""
+        self.base, self.source, self.cache, self.late = base, source, cache, late
 
     def _tip(self):
         return tree.commits(self.base, self.source, self.cache)
@@ -169,11 +169,11 @@ class Check:
 
     def each_patch_builds(self):
         """The driver builds after each patch."""
-        return eachpatch.Walk(self.base, self.source, self.cache, self.points).builds()
+        return eachpatch.Walk(self.base, self.source, self.cache, self.late).builds()
 
     def each_patch_boots(self):
         """A guest boots after each patch and is no worse than before the series."""
-        return eachpatch.Walk(self.base, self.source, self.cache, self.points).boots()
+        return eachpatch.Walk(self.base, self.source, self.cache, self.late).boots()
 
 
 def checkpatch_findings(text, name):

@@ -25,8 +25,10 @@ KEEP = 12           # kernels of one base and variant that stay in the cache
 SIDES = ("base", "patched")
 # A series that stays inside these leaves vmlinux alone: modules, or nothing built at all.
 MODULE_ONLY = ("drivers/gpu/drm/xe/", "drivers/gpu/drm/ttm/", "drivers/gpu/drm/drm_gpusvm.c",
-               "include/drm/drm_gpusvm.h", "Documentation/", "include/uapi/drm/xe_drm.h",
+               "drivers/gpu/drm/drm_pagemap", "drivers/gpu/drm/tests/", "include/drm/drm_gpusvm.h",
+               "include/drm/drm_pagemap", "Documentation/", "include/uapi/drm/xe_drm.h",
                "include/drm/ttm/", "MAINTAINERS")
+COUNTED = MODULE_ONLY[:3]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,7 +143,7 @@ def _make(cache, base, source, variant, asked, overlay, folder):
 def counted(overlay):
     """Files of a series whose lines are counted: code of the driver, without tests."""
     return sorted(p for p, data in overlay.items()
-                  if p.startswith(MODULE_ONLY[:3]) and p.endswith(".c") and data is not None and "/tests/" not in p)
+                  if p.startswith(COUNTED) and p.endswith(".c") and data is not None and "/tests/" not in p)
 
 
 def counting(overlay):
@@ -151,12 +153,21 @@ def counting(overlay):
 
 def modules(cache, built, objects, name, asked, overlay, label):
     """Build the modules of a tree in an object folder that has a vmlinux; returns stderr's lines."""
-    built.lay(overlay, name)
-    pending = objects / "image.pending"
+    stale = built.lay(overlay, name)
+    pending, order = objects / "image.pending", objects / "modules.order"
     if _configure(built, objects, asked, overlay, cache) or needs_vmlinux(overlay) or needs_vmlinux(_last(objects)):
         pending.touch()
-    whole = pending.exists()
-    said = Make(cache, built.src, objects)(label, ["bzImage", "modules"] if whole else ["modules"])
+    # What is asked for by name costs no walk through the whole kernel, as long as the rules stay the same.
+    known, targets = objects / "modules.known", ["modules"]
+    if pending.exists():
+        targets = ["bzImage", "modules"]
+    elif known.exists() and all(p.endswith((*buildtree.CODE, ".rst")) for p in stale):
+        targets = known.read_text(encoding="utf-8").split()
+    if "modules" in targets:
+        known.unlink(missing_ok=True)
+    said = Make(cache, built.src, objects)(label, targets)
+    if "modules" in targets:
+        paths.write_atomic(known, "\n".join(m[:-2] + ".ko" for m in order.read_text(encoding="utf-8").split()))
     pending.unlink(missing_ok=True)
     built.built(overlay, name)
     paths.write_atomic(objects / "last-overlay", "\n".join(overlay))
@@ -180,8 +191,8 @@ def _last(objects):
 
 
 def needs_vmlinux(changed):
-    """Whether a change of these files reaches the kernel image, not only modules."""
-    return any(p and not p.startswith(MODULE_ONLY) for p in changed)
+    """Whether a change of these files reaches the kernel image, not only modules. Of a Kconfig the options tell."""
+    return any(p and not p.startswith(MODULE_ONLY) and "Kconfig" not in p for p in changed)
 
 
 def _configure(built, objects, asked, overlay, cache):
@@ -222,7 +233,7 @@ class Make:
         argv = [*self.argv, *extra, *targets]
         ui.show(argv)
         times = self.cache.read_state("build-times")
-        name = f"{label} {' '.join(targets)}" + (" first" if "bzImage" in targets
+        name = f"{label} {' '.join(t for t in targets if '/' not in t)}" + (" first" if "bzImage" in targets
                                                  and not (self.objects / "vmlinux").exists() else "")
         before = times.get(name, {})
         progress = None if quiet else ui.Progress(label, before.get("objects", 0), before.get("seconds", 0))

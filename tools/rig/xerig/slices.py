@@ -8,14 +8,19 @@ from .result import Result
 from .session import SCENARIOS
 
 
+def until(limit):
+    """The time (monotonic) when LIMIT is over, None without one; a wrong LIMIT is a UsageError."""
+    seconds = matrix.count("LIMIT", limit, None, 10**6)
+    return time.monotonic() + seconds if seconds else None
+
+
 class Slices:
     """RESUME and LIMIT of one command, for one session or several. kind: of the tests (None: cells)."""
 
     def __init__(self, args, kind=None):
         """args: with the options resume and limit; a wrong one is a UsageError."""
         self.kind, self.resume = kind, matrix.choice("RESUME", args.resume, kept.CHOICES, None)
-        limit = matrix.count("LIMIT", args.limit, None, 10**6)
-        self.until = time.monotonic() + limit if limit else None
+        self.until = until(args.limit)
         self.wanted = self.left = 0
 
     def late(self):

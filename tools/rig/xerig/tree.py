@@ -221,13 +221,26 @@ def overlay(base, source, cache):
     return files, note
 
 
-def files_at(repo, commit):
-    """path -> bytes, or None where deleted: what a commit of the series has different from the base."""
-    files = {}
-    for path in _names(repo("diff-tree", "-r", "-z", "--name-only", "--no-renames", "base", commit)):
-        entry = _entries(repo, commit, [path])
-        files[path] = repo.bytes("cat-file", "blob", entry[path][1]) if entry else None
-    return files
+def files_at(repo, commit, blobs=None):
+    """path -> bytes, or None where deleted: what a commit of the series has different from the base.
+
+    blobs: id -> bytes of what was read before, added to: commits of one series share most of their files.
+    """
+    blobs, files = {} if blobs is None else blobs, {}
+    rows = _names(repo("diff-tree", "-r", "-z", "--no-abbrev", "--no-renames", "base", commit))
+    for meta, path in zip(rows[::2], rows[1::2]):
+        _, mode, _, blob, _ = meta.split()
+        files[path] = None if mode == "000000" else blob
+    _read(repo, {b for b in files.values() if b and b not in blobs}, blobs)
+    return {p: b and blobs[b] for p, b in files.items()}
+
+
+def _read(repo, ids, blobs):
+    said, at = repo.bytes("cat-file", "--batch", data="".join(f"{i}\n" for i in sorted(ids))), 0
+    while at < len(said):
+        start = said.index(b"\n", at) + 1
+        blob, _, size = said[at:start].decode("ascii").split()
+        blobs[blob], at = said[start:start + int(size)], start + int(size) + 1
 
 
 def _empty(base, files):
