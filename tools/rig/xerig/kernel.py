@@ -224,7 +224,9 @@ class Make:
         self.env = cache.environ()
         # The same file is compiled over and over where series come and go: mutants, single patches.
         if CCACHE.is_dir() and (objects / "vmlinux").exists():
-            self.env.update(PATH=f"{CCACHE}:{self.env['PATH']}", CCACHE_DIR=str(cache.ccache), CCACHE_MAXSIZE="2G")
+            # kbuild has the compiler write down what a file depends on: no preprocessing to find out (DEPEND).
+            self.env.update(PATH=f"{CCACHE}:{self.env['PATH']}", CCACHE_DIR=str(cache.ccache), CCACHE_MAXSIZE="2G",
+                            CCACHE_DEPEND="1")
         # depmod is in sbin, which a user's PATH lacks on Debian.
         self.env["PATH"] += ":/usr/sbin:/sbin"
 
