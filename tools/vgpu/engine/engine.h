@@ -83,7 +83,7 @@ struct engine {
 	/* of the running context, for MMIO reads: context timestamp = base + ticks since start */
 	_Atomic uint64_t ts_base, ts_start_ns;
 	atomic_bool active;
-	_Atomic uint64_t jobs_done, commands, slices, unknown_commands;
+	_Atomic uint64_t jobs_done, commands, slices, unknown_commands, instructions;
 };
 
 enum run_result {

@@ -88,7 +88,6 @@ struct eu_env {
 struct eu_thread {
 	struct eu_env *env;
 	unsigned int regs; /* EU_REGS_SMALL or EU_REGS */
-	uint64_t start;	   /* of the kernel, relative to env->instructions */
 	uint64_t ip;	   /* relative to env->instructions; of the next instruction */
 	uint32_t live;	   /* channels that were dispatched and did not end */
 	uint32_t parked;   /* of these, those that are elsewhere: at there[] */
@@ -107,7 +106,7 @@ struct eu_thread {
 	uint64_t line;		 /* address of code[], valid while eu_run() runs */
 	uint32_t code[EU_LINE_DWORDS];
 	unsigned int line_dwords;
-	uint64_t instructions, jumps_back; /* executed so far */
+	uint64_t instructions, jumps_back; /* so far; an endless shader has many */
 };
 
 /*

@@ -24,7 +24,7 @@ void eu_thread_init(struct eu_thread *t, struct eu_env *env, uint64_t start, uin
 {
 	memset(t, 0, sizeof(*t));
 	t->env = env;
-	t->start = t->ip = start & IP_MASK;
+	t->ip = start & IP_MASK;
 	t->live = mask;
 	t->regs = regs == EU_REGS ? EU_REGS : EU_REGS_SMALL;
 }
@@ -304,7 +304,7 @@ static void give_up(struct eu_thread *t, const struct eu_inst *in, uint64_t at)
 	t->ended = true;
 }
 
-enum eu_status eu_run(struct eu_thread *t, unsigned int budget)
+static enum eu_status run(struct eu_thread *t, unsigned int budget, unsigned int *n)
 {
 	uint32_t dw[4] = { 0 };
 	struct eu_inst in;
@@ -312,10 +312,8 @@ enum eu_status eu_run(struct eu_thread *t, unsigned int budget)
 	bool look = true; /* a message may have taken long */
 	uint64_t at;
 
-	t->line_dwords = 0;
-	t->waits = false;
-	for (unsigned int n = 0; n < budget && !t->ended; n++) {
-		if ((look || !(n % STOP_EVERY)) && atomic_load(&t->env->e->preempt))
+	for (; *n < budget && !t->ended; ++*n) {
+		if ((look || !(*n % STOP_EVERY)) && atomic_load(&t->env->e->preempt))
 			return EU_MORE;
 		if (!converge(t)) {
 			t->ended = true;
@@ -329,7 +327,6 @@ enum eu_status eu_run(struct eu_thread *t, unsigned int budget)
 			break;
 		}
 		t->ip = (at + in.bytes) & IP_MASK;
-		t->instructions++;
 		look = in.form == FORM_SEND;
 		st = execute(t, &in, at);
 		switch (st) {
@@ -343,9 +340,21 @@ enum eu_status eu_run(struct eu_thread *t, unsigned int budget)
 			break;
 		default: /* fault, barrier: this instruction again */
 			t->ip = at;
-			t->waits = st == EU_BARRIER;
 			return st;
 		}
 	}
 	return t->ended ? EU_END : EU_MORE;
+}
+
+enum eu_status eu_run(struct eu_thread *t, unsigned int budget)
+{
+	unsigned int n = 0;
+	enum eu_status st;
+
+	t->line_dwords = 0;
+	st = run(t, budget, &n);
+	t->waits = st == EU_BARRIER;
+	t->instructions += n;
+	t->env->e->instructions += n;
+	return st;
 }

@@ -6,6 +6,7 @@
  */
 #include "gpu.h"
 
+#include "eu_walker.h"
 #include "fuzz.h"
 #include "render_copy.h"
 
@@ -83,6 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	atomic_store(&busy, true);
 	lrc_run(e, &c);
 	atomic_store(&busy, false);
+	eu_walk_drop(&c);
 	commands += e->commands;
 	e->commands = 0;
 	/* what the run may have overwritten: ring, tables and images come new next time, these not */
@@ -96,7 +98,7 @@ static const uint32_t heads[] = {
 	0x13004002, 0x13204003, 0x14800002, 0x15000001, 0x17000003, 0x17800501, 0x17840709,
 	0x17804e09, 0x18800101, 0x18c00101, 0x18800001, 0x1b000002, 0x7a000004, 0x50800008,
 	0x50804008, 0x50a00008, 0x50400014, 0x5110000e, 0x52000003, 0x56800008, 0x568a0008,
-	0x56c20005, 0x56c00005, 0x79170010, 0x61010020, 0xdeadbeef,
+	0x56c20005, 0x56c00005, 0x72080026, 0x61050001, 0x79170010, 0x61010020, 0xdeadbeef,
 	0x69040300, 0x61010014, 0x7820000a, 0x78090005, 0x78080003, 0x7b000005,
 };
 

@@ -257,9 +257,10 @@ void vgpu_hw_stats(struct vgpu *g, json_t *out)
 		jobs += e->jobs_done;
 		unknown += e->unknown_commands;
 		json_object_set_new(per_engine, e->name,
-				    json_pack("{s:I,s:I,s:I}", "jobs", (json_int_t)e->jobs_done,
+				    json_pack("{s:I,s:I,s:I,s:I}", "jobs", (json_int_t)e->jobs_done,
 					      "commands", (json_int_t)e->commands, "slices",
-					      (json_int_t)e->slices));
+					      (json_int_t)e->slices, "instructions",
+					      (json_int_t)e->instructions));
 	}
 	vgpu_json_int(out, "contexts", contexts);
 	json_object_set_new(out, "context_list", submit_list(h));

@@ -1,126 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* COMPUTE_WALKER: shaders run from a batch, end, wait, are stopped; grids that make no sense. */
-#include "gpu.h"
-
-#include "eu_asm.h"
-#include "eu_walker.h"
-
-#define VA	VA_BATCH
-#define DATA	0x40000u /* what shaders write */
-#define STATE	0x50000u /* surfaces, binding table */
-#define KERNEL	0x60000u
-#define MARK	0x7000u	 /* in guest memory: the ring got behind the batch */
-#define MISSING 0x1000u
-#define ASID	0x12345u
-
-#define CCS	 4u
-#define STORE_A64(len0) LSC(4, A64, D32, 0, 0, 0, len0)
-
-/* The parts of a walker the tests change. */
-struct grid {
-	uint32_t x, y, z, threads, simd, mask, slm, emit;
-	uint32_t post, post_addr;
-	uint32_t kernel;
-};
-
-#define GRID (struct grid){ .x = 1, .y = 1, .z = 1, .threads = 1, .simd = 1, .mask = ~0u, .kernel = KERNEL }
-
-static uint32_t *put_walker(uint32_t *p, const struct grid *g)
-{
-	memset(p, 0, 4 * 40);
-	p[0] = 0x72080026;
-	p[4] = g->simd << 30 | 1u << 25 | g->emit << 26 | (g->emit ? 1u << 29 : 0);
-	p[5] = g->mask;
-	p[6] = 15 | 3 << 10;
-	p[7] = g->x;
-	p[8] = g->y;
-	p[9] = g->z;
-	p[19] = g->kernel;
-	p[23] = 0x800; /* binding table */
-	p[24] = g->threads | g->slm << 16;
-	p[27] = g->post;
-	p[28] = g->post_addr;
-	p[30] = 0xabcd;
-	p[32] = DATA; /* inline: the first dwords of the register behind the ids */
-	p[34] = 0x1111;
-	return p + 40;
-}
-
-static uint32_t *put_bases(uint32_t *p)
-{
-	*p++ = 0x61050000 | 1;
-	*p++ = 0;
-	*p++ = 0;
-	memset(p, 0, 4 * 22);
-	p[0] = 0x61010014;
-	p[1] = 1;
-	p[4] = STATE | 1;
-	p[6] = STATE | 1;
-	p[10] = 1;
-	p += 22;
-	*p++ = 0x79190002;
-	*p++ = STATE;
-	*p++ = 0;
-	*p++ = 0x1000;
-	return p;
-}
-
-/* A linear surface of rows of 64 bytes, number 0 of the binding table. */
-static void surface(struct harness *h, uint32_t rows)
-{
-	uint32_t *s = (uint32_t *)(void *)(h->ram + OFF_DATA + STATE);
-
-	memset(s, 0, 64);
-	s[0] = 1u << 29;
-	s[2] = 15 | (rows - 1) << 16;
-	s[3] = 63;
-	s[8] = DATA;
-	ram32_set(h, OFF_DATA + STATE + 0x800, 0);
-}
-
-static void kernel(struct harness *h, const uint32_t *from, const uint32_t *to)
-{
-	batch_at(h, KERNEL, from, (unsigned int)(to - from));
-}
-
-/* Starts a walker on context 1; fault mode if @asid. */
-static void go(struct harness *h, const struct grid *g, uint32_t class, uint32_t asid)
-{
-	uint32_t b[128], *p = b;
-
-	surface(h, 128);
-	p = put_bases(p);
-	p = put_walker(p, g);
-	*p++ = MI_BBE;
-	batch_at(h, VA, b, (unsigned int)(p - b));
-	ctx_make(h, 1, class, 1);
-	lrc_set(h, 1, 0x2f, asid);
-	RING(h, 1, MI_BBS, VA, 0, MI_SDI | MI_GGTT, GPU_GGTT + MARK, 0, 1, MI_UI);
-}
-
-static void run(struct harness *h, const struct grid *g)
-{
-	go(h, g, CCS, 0);
-	ctx_enable(h, 1);
-	wait32(h, MARK, 1);
-	assert_null(h->g->hw->guc.submit.ctx[1]->walk);
-	assert_int_equal(h->g->hw->walks, 0);
-}
-
-static uint32_t out(struct harness *h, unsigned int i)
-{
-	return ram32(h, OFF_DATA + DATA + 4 * i);
-}
-
-/* r10: address of dword (x + 8 * y) of the data; r11: what is stored there. */
-static uint32_t *put_store(uint32_t *p)
-{
-	p = asm2i(p, OP_SHL, W1, D(10, 0), T_UD, S(0, 24), 3, 0);
-	p = asm2(p, OP_ADD, W1, D(10, 0), T_UD, S(10, 0), S(0, 4), 0);
-	p = asm2i(p, OP_SHL, W1, D(10, 0), T_UD, S(10, 0), 2, 0);
-	p = asm2(p, OP_ADD, W1, D(10, 0), T_UD, S(10, 0), S(1, 0), 0);
-	return asm_send(p, W1, 15, STORE_A64(1), 0, 0, 10, 11, 1, false);
-}
+#include "walker.h"
 
 /* Each group of a grid runs once, with its numbers and the inline data. */
 static void groups(void **state)
@@ -145,42 +25,380 @@ static void groups(void **state)
 	assert_int_equal(harness_witness_total(h), 0);
 }
 
-/* What IGT's shaders do: blocks of a surface, typed. */
-static void typed_blocks(void **state)
+
+/* The ids of 2 x 16 channels in a group of 16 x 4: emitted as words, x fastest. */
+static void local_ids(void **state)
 {
 	struct harness *h = *state;
 	struct grid g = GRID;
-	uint32_t k[96], *p = k;
+	uint32_t k[64], *p = k;
 
-	p = asm1i(p, OP_MOV, W | X(4), D(31, 0), T_UD, 0);
-	for (uint32_t i = 0; i < 4; i++)
-		p = asm1i(p, OP_MOV, W1, D(31, 4 * i), T_UD, 0xcafe0000 + i);
-	p = asm1i(p, OP_MOV, W | X(3), D(30, 0), T_UD, 0);
-	p = asm1i(p, OP_MOV, W1, D(30, 24), T_UD, 5); /* row */
-	p = asm1i(p, OP_MOV, W1, D(30, 28), T_UD, 15);
-	p = asm_send(p, W1, 13, 7 | 2u << 25 | 3u << 29, 0, 0, 30, 0, 0, false);
-	/* and back, one dword further, into the next row but one */
-	p = asm1i(p, OP_MOV, W1, D(30, 20), T_UD, 4);
-	p = asm1i(p, OP_MOV, W1, D(30, 28), T_UD, 3);
-	p = asm_send(p, W1, 13, 3 | 1u << 20 | 1u << 25 | 3u << 29, 0, 33, 30, 0, 0, false);
-	p = asm1i(p, OP_MOV, W1, D(30, 24), T_UD, 7);
-	p = asm_send(p, W1, 13, 7 | 1u << 25 | 3u << 29, 0, 0, 30, 33, 1, false);
+	g.threads = 2;
+	g.simd = 2;
+	g.emit = 3;
+	/* r20: thread * 64 + data; then the x of the first 16 and the y of the last 16 */
+	p = asm2i(p, OP_SHL, W1, D(20, 0), T_UD, S(0, 8), 7, 0);
+	p = asm2(p, OP_ADD, W1, D(20, 0), T_UD, S(20, 0), S(3, 0), 0);
+	p = asm1(p, OP_MOV, X(4), D(12, 0), T_UD, V(1, 0), T_UW);
+	p = asm1(p, OP_MOV, X(4) | M(2), D(13, 0), T_UD, V(2, 32), T_UW);
+	p = asm_send(p, W1, 15, LSC(4, A64, D32, 6, 1, 0, 1), 0, 0, 20, 12, 2, false);
 	p = asm_eot(p);
 	kernel(h, k, p);
 	run(h, &g);
-	for (uint32_t i = 0; i < 4; i++)
-		assert_int_equal(out(h, 5 * 16 + i), 0xcafe0000 + i);
-	assert_int_equal(out(h, 5 * 16 + 4), 0);
-	assert_int_equal(out(h, 7 * 16 + 1), 0xcafe0001);
-	assert_int_equal(out(h, 7 * 16 + 2), 0);
+	for (unsigned int i = 0; i < 16; i++) {
+		assert_int_equal(out(h, i), i);
+		assert_int_equal(out(h, 16 + i), 1);
+		assert_int_equal(out(h, 32 + i), i);
+		assert_int_equal(out(h, 48 + i), 3);
+	}
 	assert_int_equal(harness_witness_total(h), 0);
+}
+
+/* Channels part and meet: those below 5 store one thing, the others another, all add one to it. */
+static void channels_part(void **state)
+{
+	struct harness *h = *state;
+	struct grid g = GRID;
+	uint32_t k[192], *p = k;
+
+	p = put_lanes(p);
+	p = asm2i(p, OP_CMP, X(4), NULL_REG, T_UD, V(19, 0), 5, C_LT);
+	p = asm_branch(p, OP_IF, X(4) | P, 16 * 3, 16 * 3);
+	p = asm1i(p, OP_MOV, X(4), D(24, 0), T_UD, 100);
+	p = asm_branch(p, OP_ELSE, X(4), 16 * 2, 16 * 2);
+	p = asm1i(p, OP_MOV, X(4), D(24, 0), T_UD, 200);
+	p = asm_branch(p, OP_ENDIF, X(4), 16, 0);
+	/* a loop that each leaves after as many rounds as its number */
+	p = asm1(p, OP_MOV, X(4), D(25, 0), T_UD, V(19, 0), T_UD);
+	p = asm2i(p, OP_CMP, X(4), NULL_REG, T_UD, V(25, 0), 0, C_EQ);
+	p = asm_branch(p, OP_BREAK, X(4) | P, 16 * 4, 16 * 3);
+	p = asm2i(p, OP_ADD, X(4), D(25, 0), T_D, V(25, 0), 0xffffffff, 0);
+	p = asm2i(p, OP_ADD, X(4), D(24, 0), T_UD, V(24, 0), 1, 0);
+	p = asm_branch(p, OP_WHILE, X(4), -16 * 4, 0);
+	/* goto over what none but the eighth does */
+	p = asm2i(p, OP_CMP, X(4), NULL_REG, T_UD, V(19, 0), 8, C_NE);
+	p = asm_branch(p, OP_GOTO, X(4) | P, 16 * 2, 16 * 2);
+	p = asm1i(p, OP_MOV, X(4), D(24, 0), T_UD, 8888);
+	p = asm_branch(p, OP_JOIN, X(4), 16, 0);
+	p = asm_send(p, X(4), 15, STORE_A64(2), 0, 0, 20, 24, 1, false);
+	p = asm_eot(p);
+	kernel(h, k, p);
+	run(h, &g);
+	for (unsigned int i = 0; i < 16; i++)
+		assert_int_equal(out(h, i), i == 8 ? 8888 : (i < 5 ? 100 : 200) + i);
+	assert_int_equal(harness_witness_total(h), 0);
+}
+
+/* Shared local memory: what the first thread stores the second sees behind the barrier. */
+static void barrier(void **state)
+{
+	struct harness *h = *state;
+	struct grid g = GRID;
+	uint32_t k[192], *p = k;
+
+	g.threads = 2;
+	g.slm = 1;
+	g.x = 2;
+	/* r20: 4 * thread, r21: of the other, r22: what is stored */
+	p = asm2i(p, OP_SHL, W1, D(20, 0), T_UD, S(0, 8), 2, 0);
+	p = asm2i(p, OP_XOR, W1, D(21, 0), T_UD, S(20, 0), 4, 0);
+	p = asm2i(p, OP_ADD, W1, D(22, 0), T_UD, S(0, 8), 50, 0);
+	p = asm_send(p, W1, 14, LSC(4, A32, D32, 0, 0, 0, 1), 0, 0, 20, 22, 1, false);
+	p = asm_send(p, W1, 3, 4 | 1u << 25, 0, 0, 20, 0, 0, false);
+	*p++ = OP_SYNC | W1;
+	*p++ = 0;
+	*p++ = 14u << 28;
+	*p++ = 0;
+	p = asm_send(p, W1, 14, LSC(0, A32, D32, 0, 0, 1, 1), 0, 11, 21, 0, 0, false);
+	p = asm2(p, OP_ADD, W1, D(10, 0), T_UD, S(20, 0), S(1, 0), 0);
+	p = asm_send(p, W1, 15, STORE_A64(1), 0, 0, 10, 11, 1, false);
+	p = asm_eot(p);
+	kernel(h, k, p);
+	run(h, &g);
+	assert_int_equal(out(h, 0), 51);
+	assert_int_equal(out(h, 1), 50);
+	assert_int_equal(harness_witness_total(h), 0);
+}
+
+static void page(struct harness *h, uint32_t va, bool present)
+{
+	uint32_t *pte = (uint32_t *)(void *)(h->ram + OFF_PT + 4 * 0x1000) + va / 4096 * 2;
+
+	*pte = present ? *pte | 1 : *pte & ~1u;
+}
+
+static void expect_fault(struct harness *h, uint32_t at, uint32_t dw[4])
+{
+	uint32_t msg[16];
+
+	assert_int_equal(g2h(h, msg, 3000), 6);
+	assert_int_equal(msg[1], 0x90006002);
+	memcpy(dw, msg + 2, 16);
+	assert_int_equal(dw[2] & ~0xfffu, at);
+}
+
+static void answer(struct harness *h, const uint32_t dw[4], bool good)
+{
+	H2G(h, 0x6003, 1 | !good << 1 | 2 << 10 | (dw[1] & ~0xfffu),
+	    (dw[0] >> 28 | (dw[1] & 0xfff) << 4) << 16);
+}
+
+/* 16 channels add one to 16 words that lie in two pages, of which the second comes late. */
+static uint32_t *put_adds(uint32_t *p)
+{
+	p = put_lanes(p);
+	p = asm2i(p, OP_ADD, W | X(4), D(20, 0), T_UQ, V(20, 0), 0x1000 - 32, 0);
+	p[-2] = (p[-2] & 0xffffff) | T_D << 24;
+	p = asm1i(p, OP_MOV, W | X(4), D(24, 0), T_UD, 1);
+	p = asm_send(p, X(4), 15, LSC(12, A64, D32, 0, 0, 1, 2), 0, 26, 20, 24, 1, false);
+	/* what they found says how often */
+	p = asm_send(p, X(4), 15, STORE_A64(2), 0x800 << 12, 0, 20, 26, 1, false);
+	return asm_eot(p);
+}
+
+static void page_fault_in_the_middle(void **state)
+{
+	struct harness *h = *state;
+	struct grid g = GRID;
+	uint32_t k[192], *p = put_adds(k), dw[4];
+
+	kernel(h, k, p);
+	go(h, &g, CCS, ASID);
+	page(h, DATA + 0x1000, false);
+	ctx_enable(h, 1);
+	expect_fault(h, DATA + 0x1000, dw);
+	assert_int_equal(out(h, 0x3f8), 1); /* the first page's are through */
+	assert_int_equal(ram32(h, MARK), 0);
+	page(h, DATA + 0x1000, true);
+	answer(h, dw, true);
+	wait32(h, MARK, 1);
+	for (unsigned int i = 0; i < 16; i++)
+		assert_int_equal(out(h, 0x3f8 + i), 1); /* and not twice */
+	assert_int_equal(harness_witness_total(h), 0);
+	assert_int_equal(stat_of(h, "page_faults"), 1);
+}
+
+static void refused_page_ends_the_context(void **state)
+{
+	struct harness *h = *state;
+	struct grid g = GRID;
+	uint32_t k[192], *p = put_adds(k), dw[4];
+
+	kernel(h, k, p);
+	go(h, &g, CCS, ASID);
+	page(h, DATA + 0x1000, false);
+	ctx_enable(h, 1);
+	expect_fault(h, DATA + 0x1000, dw);
+	answer(h, dw, false);
+	EXPECT_EVENT(h, 0x6000, 1);
+	assert_int_equal(h->g->hw->walks, 0);
+	assert_int_equal(harness_witness(h, WITNESS_PPGTT_FAULT), 1);
+}
+
+static void kernel_is_missing(void **state)
+{
+	struct harness *h = *state;
+	struct grid g = GRID;
+
+	g.kernel = 0x40000000;
+	go(h, &g, CCS, 0);
+	ctx_enable(h, 1);
+	EXPECT_EVENT(h, 0x6000, 1);
+	assert_int_equal(h->g->hw->walks, 0);
+}
+
+/* Jumps to itself. */
+static void endless(struct harness *h, uint32_t threads)
+{
+	struct grid g = GRID;
+	uint32_t k[16], *p = asm_branch(k, OP_JMPI, W1, 0, 0);
+
+	g.threads = threads;
+	kernel(h, k, p);
+	go(h, &g, CCS, 0);
+	ctx_enable(h, 1);
+	for (int i = 0; i < 3000 && !h->g->hw->walks; i++)
+		sleep_ms(1);
+	assert_int_equal(h->g->hw->walks, 1);
+}
+
+static void endless_shader_stops(void **state)
+{
+	struct harness *h = *state;
+
+	endless(h, 64);
+	ctx_disable(h, 1);
+	assert_non_null(h->g->hw->guc.submit.ctx[1]->walk);
+	/* its position stays; the context can be run again, and go */
+	ctx_enable(h, 1);
+	ctx_disable(h, 1);
+	H2G(h, 0x4503, 1);
+	EXPECT_EVENT(h, 0x4600, 1);
+	assert_int_equal(h->g->hw->walks, 0);
+}
+
+/* Others have their share, and the fixture frees the device with the shader running. */
+static void endless_shader_shares(void **state)
+{
+	struct harness *h = *state;
+
+	endless(h, 1);
+	ctx_make(h, 2, CCS, 1);
+	RING(h, 2, MI_SDI | MI_GGTT, GPU_GGTT + 0x7800, 0, 1, MI_UI);
+	ctx_enable(h, 2);
+	wait32(h, 0x7800, 1);
+}
+
+static void endless_shader_is_paced(void **state)
+{
+	struct harness *h = *state;
+	struct timespec a, b;
+
+	endless(h, 1);
+	sleep_ms(400);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
+	sleep_ms(300);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
+	assert_true((b.tv_sec - a.tv_sec) * 1000000000ll + b.tv_nsec - a.tv_nsec < 250000000);
+}
+
+static void reset_drops_a_walk(void **state)
+{
+	struct harness *h = *state;
+
+	endless(h, 8);
+	vgpu_hw_reset(h->g, VGPU_RESET_FLR);
+	assert_int_equal(h->g->hw->walks, 0);
+}
+
+/* 2^32 groups in each direction are no reason not to stop. */
+static void grid_without_end(void **state)
+{
+	struct harness *h = *state;
+	struct grid g = GRID;
+	uint32_t k[16], *p = asm_eot(k);
+
+	g.x = g.y = g.z = ~0u;
+	kernel(h, k, p);
+	go(h, &g, CCS, 0);
+	ctx_enable(h, 1);
+	sleep_ms(20);
+	ctx_disable(h, 1);
+	assert_int_equal(harness_witness_total(h), 0);
+}
+
+static void empty_grid(void **state)
+{
+	struct harness *h = *state;
+	struct grid g = GRID;
+
+	g.y = 0;
+	g.kernel = 0x40000000; /* nobody looks there */
+	run(h, &g);
+	assert_int_equal(harness_witness_total(h), 0);
+}
+
+static void senseless_walkers(void **state)
+{
+	struct harness *h = *state;
+	struct grid g = GRID;
+	uint32_t k[16];
+
+	kernel(h, k, asm_eot(k));
+	g.threads = 0;
+	expect_skipped(h, &g);
+	g.threads = 65;
+	expect_skipped(h, &g);
+	g.threads = 1023;
+	expect_skipped(h, &g);
+	g.threads = 1;
+	g.simd = 0;
+	expect_skipped(h, &g);
+	g.simd = 3;
+	expect_skipped(h, &g);
+}
+
+static void copy_engine_has_no_units(void **state)
+{
+	struct harness *h = *state;
+	struct grid g = GRID;
+
+	go(h, &g, 3, 0);
+	ctx_enable(h, 1);
+	wait32(h, MARK, 1);
+	assert_int_equal(harness_witness(h, WITNESS_UNKNOWN_COMMAND), 1);
+}
+
+static void walker_too_short(void **state)
+{
+	struct harness *h = *state;
+	uint32_t b[64] = { 0x72080000, 0, 0x72080025, [41] = MI_BBE };
+
+	batch_at(h, VA, b, 42);
+	ctx_make(h, 1, CCS, 1);
+	RING(h, 1, MI_BBS, VA, 0, MI_SDI | MI_GGTT, GPU_GGTT + MARK, 0, 1, MI_UI);
+	ctx_enable(h, 1);
+	wait32(h, MARK, 1);
+	assert_int_equal(harness_witness(h, WITNESS_UNKNOWN_COMMAND), 2);
+}
+
+/* One unknown instruction is one event, however many threads would come to it. */
+static void unknown_instruction(void **state)
+{
+	struct harness *h = *state;
+	struct grid g = GRID;
+	uint32_t k[8] = { 0x7f };
+
+	g.threads = 16;
+	g.x = 100;
+	kernel(h, k, k + 4);
+	expect_skipped(h, &g);
+}
+
+static void barrier_nobody_opens(void **state)
+{
+	struct harness *h = *state;
+	struct grid g = GRID;
+	uint32_t k[64], *p = k;
+
+	g.threads = 2;
+	/* the second thread ends at once */
+	p = asm2i(p, OP_CMP, W1, NULL_REG, T_UD, S(0, 8), 1, C_EQ);
+	p = asm_branch(p, OP_JMPI, W1 | P, 16 * 3, 0);
+	p = asm_send(p, W1, 3, 4 | 1u << 25, 0, 0, 20, 0, 0, false);
+	*p++ = OP_SYNC | W1;
+	*p++ = 0;
+	*p++ = 14u << 28;
+	*p++ = 0;
+	p = asm_eot(p);
+	kernel(h, k, p);
+	go(h, &g, CCS, 0);
+	ctx_enable(h, 1);
+	EXPECT_EVENT(h, 0x1008, 1);
+	assert_int_equal(h->g->hw->walks, 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		GPU_TEST(groups),
-		GPU_TEST(typed_blocks),
+		GPU_TEST(local_ids),
+		GPU_TEST(channels_part),
+		GPU_TEST(barrier),
+		GPU_TEST(page_fault_in_the_middle),
+		GPU_TEST(endless_shader_shares),
+		GPU_TEST(empty_grid),
+		BAD(GPU_TEST(refused_page_ends_the_context)),
+		BAD(GPU_TEST(kernel_is_missing)),
+		BAD(GPU_TEST(endless_shader_stops)),
+		BAD(GPU_TEST(endless_shader_is_paced)),
+		BAD(GPU_TEST(reset_drops_a_walk)),
+		BAD(GPU_TEST(grid_without_end)),
+		BAD(GPU_TEST(senseless_walkers)),
+		BAD(GPU_TEST(copy_engine_has_no_units)),
+		BAD(GPU_TEST(walker_too_short)),
+		BAD(GPU_TEST(unknown_instruction)),
+		BAD(GPU_TEST(barrier_nobody_opens)),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
