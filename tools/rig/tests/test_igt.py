@@ -82,7 +82,7 @@ def test_subtests_that_lack_the_same_say_so_once():
 
 def test_a_cut_line_of_a_result_is_no_reason():
     for cut in ("Subtest two:", "Subtest two: SKIP (0.000s)", "two: SKIP (0.000s)", "SKIP (0.000s)", "KIP (0.000s)", "P (12.5s)",
-                "(0.000s)", "000s)", "SKIP"):
+                "(0.000s)", "000s)", "SKIP", "d: SUCCESS (9.996s)"):
         assert igt.why_skipped(f"Starting subtest: two\n{cut}") == igt.NO_REASON, cut
     assert igt.why_skipped("needs (2 GPUs)") == "needs (2 GPUs)"
 

@@ -50,8 +50,8 @@ RANK = ("notrun", "skip", "pass", "warn", "dmesg-warn", "fail", "dmesg-fail", "t
 _START = re.compile(r"^\[IGT\] (\S+): starting subtest (\S+)")
 _EXEC = re.compile(r"^\[IGT\] (\S+): executing")
 _END = re.compile(r"^\[IGT\] (\S+): (?:finished subtest (\S+), (\w+)|exiting, ret=(\d+))")
-# The line in which a subtest says that it skips itself, or what the runner's cut has left of its end.
-_SKIPS = re.compile(r"(?:.*: *)?(?:S?K?I?P(?: *\(?[\d.]*s\))?|\(?[\d.]+s\))")
+# The line in which a subtest says how it ended, or what the runner's cut has left of the line's end.
+_SKIPS = re.compile(r"(?:.*: *)?(?:S?K?I?P|[A-Z]{0,7} *\(?[\d.]+s\))")
 _WORDS = {"SUCCESS": "pass", "0": "pass", "SKIP": "skip", "77": "skip", "FAIL": "fail", "98": "fail"}
 
 
