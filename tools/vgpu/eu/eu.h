@@ -106,7 +106,7 @@ struct eu_thread {
 	uint64_t line;		 /* address of code[], valid while eu_run() runs */
 	uint32_t code[EU_LINE_DWORDS];
 	unsigned int line_dwords;
-	uint64_t instructions, jumps_back; /* so far; an endless shader has many */
+	uint64_t instructions; /* so far */
 };
 
 /*

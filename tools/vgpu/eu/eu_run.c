@@ -164,8 +164,6 @@ static enum eu_status branch(struct eu_thread *t, const struct eu_inst *in, uint
 		park(t, mask, uip);
 		break;
 	case OP_WHILE:
-		t->jumps_back++;
-		/* fall through */
 	case OP_BRD:
 		park(t, yes, jip);
 		break;
@@ -277,10 +275,8 @@ static enum eu_status execute(struct eu_thread *t, const struct eu_inst *in, uin
 		return EU_OK;
 	case FORM_JUMP:
 		/* all who are here go, if the first channel's predicate says so */
-		if (holds & 1) {
-			t->jumps_back += in->jip <= 0;
+		if (holds & 1)
 			t->ip = (at + (uint64_t)(int64_t)in->jip) & IP_MASK;
-		}
 		return EU_OK;
 	case FORM_BRANCH:
 		return branch(t, in, at, mask, holds);

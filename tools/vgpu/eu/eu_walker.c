@@ -26,21 +26,21 @@
 #define THREADS_MAX 64u
 #define QUANTUM	    2048u     /* instructions of a thread until the next has its turn */
 #define SLICE_NS    5000000ull
-#define LOOP_FREE   65536u    /* jumps back of a thread at full speed */
-#define GROUPS_FREE 1048576u  /* groups at full speed; then a pause every GROUPS_PACE */
-#define GROUPS_PACE 256u
+#define COST_FREE   4194304u  /* instructions at full speed; then a pause every COST_PACE */
+#define COST_PACE   4096u
+#define COST_THREAD 64u	      /* what it costs to make one */
 
 struct eu_walk {
 	uint32_t cmd[WALKER_DWORDS];
 	int depth; /* where the command was */
 	uint64_t at;
 	struct eu_env env;
-	uint64_t begun; /* context time */
+	uint64_t begun, clock; /* when: context time, time of the clock */
+	uint64_t spent, paused; /* instructions so far; and at the last pause */
 	uint32_t x, y, z; /* the group that runs or is next */
 	bool walked;	  /* all groups have ended */
 	bool group;	  /* there is one */
 	unsigned int count, turn; /* threads of a group, whose turn it is */
-	uint32_t groups;  /* that have ended */
 	struct eu_thread *threads;
 };
 
@@ -102,6 +102,7 @@ static struct eu_walk *begin(struct engine *e, struct guc_ctx *c, const uint32_t
 	w->depth = c->depth;
 	w->at = position(c);
 	w->begun = lrc_timestamp(c);
+	w->clock = hw_ticks();
 	w->x = dw[10];
 	w->y = dw[11];
 	w->z = dw[12];
@@ -179,12 +180,12 @@ static void start_group(struct eu_walk *w, const struct guc_ctx *c)
 	if (w->env.slm)
 		memset(w->env.slm, 0, w->env.slm_bytes);
 	w->group = true;
+	w->spent += COST_THREAD * w->count;
 }
 
 static void next_group(struct eu_walk *w)
 {
 	w->group = false;
-	w->groups++;
 	w->turn = 0;
 	if (++w->x < w->cmd[7])
 		return;
@@ -215,46 +216,55 @@ static bool barrier_works(struct eu_walk *w)
 	return true;
 }
 
+/* A shader or a grid without end must not cost the host a CPU. */
+static void pace(struct engine *e, struct eu_walk *w)
+{
+	if (w->spent < COST_FREE || w->spent - w->paused < COST_PACE)
+		return;
+	w->paused = w->spent;
+	engine_pause(e);
+}
+
 /*
  * A turn of each thread from w->turn on. STEP_NEXT: the group goes on; STEP_JUMP: it has ended;
  * STEP_AGAIN: the engine is wanted.
  */
 static enum step run_group(struct engine *e, struct eu_walk *w)
 {
-	uint64_t unknown = e->unknown_commands;
-	bool looping = false, alive = false;
+	uint64_t unknown = e->unknown_commands, was;
+	enum eu_status st;
+	bool alive = false;
 
 	for (; w->turn < w->count; w->turn++) {
 		struct eu_thread *t = &w->threads[w->turn];
 
 		if (atomic_load(&e->preempt))
 			return STEP_AGAIN;
-		if (!t->ended && eu_run(t, QUANTUM) == EU_FAULT)
+		was = t->instructions;
+		st = t->ended ? EU_END : eu_run(t, QUANTUM);
+		w->spent += t->instructions - was;
+		if (st == EU_FAULT)
 			return STEP_FAULT;
 		if (e->unknown_commands != unknown) {
 			/* the rest would do it, too: like a command that nobody knows it is skipped */
 			w->walked = true;
 			return STEP_JUMP;
 		}
-		looping |= !t->ended && t->jumps_back > LOOP_FREE;
+		pace(e, w);
 	}
 	w->turn = 0;
 	for (unsigned int i = 0; i < w->count; i++)
 		alive |= !w->threads[i].ended;
 	if (!alive)
 		return STEP_JUMP;
-	if (!barrier_works(w))
-		return STEP_HANG;
-	if (looping) /* an endless shader must not cost the host a CPU */
-		engine_pause(e);
-	return STEP_NEXT;
+	return barrier_works(w) ? STEP_NEXT : STEP_HANG;
 }
 
 static enum step post_sync(struct engine *e, struct guc_ctx *c, const struct eu_walk *w)
 {
 	struct mem_space sp = { .root = c->root };
 	uint64_t addr = addr64(w->cmd + 28) & ~7ull, now = lrc_timestamp(c);
-	uint32_t times[4] = { (uint32_t)w->begun, (uint32_t)hw_ticks(), (uint32_t)now,
+	uint32_t times[4] = { (uint32_t)w->begun, (uint32_t)w->clock, (uint32_t)now,
 			      (uint32_t)hw_ticks() };
 	int err = 0;
 
@@ -280,11 +290,9 @@ static enum step run_walk(struct engine *e, struct guc_ctx *c, struct eu_walk *w
 		if (!w->group)
 			start_group(w, c);
 		st = run_group(e, w);
-		if (st == STEP_JUMP) {
+		if (st == STEP_JUMP)
 			next_group(w);
-			if (w->groups > GROUPS_FREE && !(w->groups % GROUPS_PACE))
-				engine_pause(e); /* nor a grid that has no end */
-		} else if (st != STEP_NEXT)
+		else if (st != STEP_NEXT)
 			return st;
 	}
 	return post_sync(e, c, w);
