@@ -156,15 +156,42 @@ static bool is_visible(struct xe_bo *bo)
  */
 static bool give_up(struct xe_bo *bo)
 {
+	struct ttm_buffer_object *ttm_bo = &bo->ttm;
 	struct ttm_placement nowhere = {};
 	struct ttm_operation_ctx ctx = {};
+	struct ttm_resource *res;
 
 	xe_bo_vunmap(bo);
-	if (ttm_bo_validate(&bo->ttm, &nowhere, &ctx))
-		return false;
 
 	/* Late callers expect a buffer object to be somewhere */
-	(void)ttm_bo_validate(&bo->ttm, &system_placement, &ctx);
+	if (ttm_bo_mem_space(ttm_bo, &system_placement, &res, &ctx))
+		return false;
+
+	if (ttm_bo_validate(ttm_bo, &nowhere, &ctx)) {
+		ttm_resource_free(ttm_bo, &res);
+		return false;
+	}
+	ttm_bo_assign_mem(ttm_bo, res);
+
+	return true;
+}
+
+/* TTM frees it with the buffer object, and otherwise only by reading it back */
+static bool give_up_swapped(struct xe_bo *bo)
+{
+	struct ttm_buffer_object *ttm_bo = &bo->ttm;
+	const struct ttm_device_funcs *funcs = ttm_bo->bdev->funcs;
+	struct ttm_tt *tt;
+
+	tt = funcs->ttm_tt_create(ttm_bo, TTM_TT_FLAG_ZERO_ALLOC);
+	if (!tt)
+		return false;
+
+	/* TTM may keep what is swapped out off the list, but not what is not */
+	ttm_bo_set_bulk_move(ttm_bo, NULL);
+	swap(ttm_bo->ttm, tt);
+	funcs->ttm_tt_destroy(ttm_bo->bdev, tt);
+
 	return true;
 }
 
@@ -187,8 +214,8 @@ static void drop(struct xe_bo *bo, struct xe_bo_unplug_stats *stats)
 	     (!xe_bo_is_pinned(bo) && !xe_bo_has_content(bo)))) {
 		stats->lost++;
 		xe_bo_revoke(bo);
-		if (!xe_bo_is_pinned(bo))
-			give_up(bo);
+		if (!xe_bo_is_pinned(bo) && !give_up(bo))
+			stats->busy++;
 		return;
 	}
 
@@ -201,14 +228,26 @@ static void drop(struct xe_bo *bo, struct xe_bo_unplug_stats *stats)
 		return;
 	}
 
-	if (!bo->ttm.resource || !xe_bo_has_pages(bo))
+	if (!bo->ttm.resource)
+		return;
+
+	if (xe_bo_is_swapped(bo)) {
+		if (!give_up_swapped(bo))
+			stats->busy++;
+		return;
+	}
+
+	if (!xe_bo_has_pages(bo))
 		return;
 
 	if (xe_bo_is_vram(bo))
 		pages = 0;
 
+	/* There is no memory to free memory with, so later */
 	if (give_up(bo))
 		stats->freed += pages;
+	else
+		stats->busy++;
 }
 
 /*
@@ -228,6 +267,8 @@ static void drop_kernel(struct xe_bo *bo, struct xe_bo_unplug_stats *stats)
 	xe_bo_pin_suspend(bo);
 	if (give_up(bo))
 		stats->freed += ttm_bo->base.size >> PAGE_SHIFT;
+	else
+		stats->busy++;
 	xe_bo_pin_resume(bo);
 }
 
@@ -235,6 +276,7 @@ static void save(struct xe_bo *bo, struct xe_bo_unplug_stats *stats)
 {
 	/* Nobody shall be killed for the memory it takes */
 	struct ttm_operation_ctx ctx = { .gfp_retry_mayfail = true };
+	struct xe_device *xe = xe_bo_device(bo);
 	s64 left;
 
 	if (!xe_bo_is_exported(bo) || !bo->ttm.resource || !xe_bo_is_vram(bo) ||
@@ -243,13 +285,16 @@ static void save(struct xe_bo *bo, struct xe_bo_unplug_stats *stats)
 
 	/* Importers may still read it, and their jobs need not ever end */
 	left = ktime_ms_delta(stats->save_until, ktime_get());
-	if (left <= 0 ||
+	if (left <= 0 || xe_device_dead(xe) ||
 	    dma_resv_wait_timeout(bo->ttm.base.resv, DMA_RESV_USAGE_BOOKKEEP,
-				  false, msecs_to_jiffies(left)) <= 0 ||
-	    ttm_bo_validate(&bo->ttm, &system_placement, &ctx))
+				  false, msecs_to_jiffies(left)) <= 0)
 		return;
 
-	stats->saved++;
+	if (!ttm_bo_validate(&bo->ttm, &system_placement, &ctx))
+		stats->saved++;
+	else
+		/* Did it disappear? */
+		xe_unplug_check(xe);
 }
 
 static void retry_work(struct work_struct *work)
@@ -321,6 +366,11 @@ static void detach_work(struct work_struct *work)
 	spin_unlock(&list->lock);
 
 	complete(&list->detached);
+	/*
+	 * Buffers that were closed before wait for fences of others, for as long
+	 * as it takes. The device waits for them, but not the removal.
+	 */
+	flush_workqueue(xe->ttm.wq);
 	drm_dev_put(&xe->drm);
 }
 
@@ -490,4 +540,6 @@ void xe_bo_list_del(struct xe_bo *bo)
 
 #if IS_ENABLED(CONFIG_DRM_XE_KUNIT_TEST)
 #include "tests/xe_bo_unplug.c"
+#include "tests/xe_bo_unplug_shared.c"
+#include "tests/xe_bo_unplug_walk.c"
 #endif

@@ -24,7 +24,9 @@ void xe_bo_unplug_hidden(struct xe_bo *bo);
 void xe_bo_unplug_hidden_locked(struct xe_bo *bo);
 
 #if IS_ENABLED(CONFIG_DRM_XE_KUNIT_TEST)
+extern struct kunit_suite xe_bo_unplug_shared_test_suite;
 extern struct kunit_suite xe_bo_unplug_test_suite;
+extern struct kunit_suite xe_bo_unplug_walk_test_suite;
 #endif
 
 #endif

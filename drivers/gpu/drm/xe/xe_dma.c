@@ -329,7 +329,9 @@ static void name_survivor(const struct xe_dma_gate *gate,
 #endif
 }
 
-static bool close_batch(struct xe_dma_gate *gate, struct xe_dma_shard *shard,
+/* One hold of the lock. Returns whether there is more to undo */
+VISIBLE_IF_KUNIT
+bool xe_dma_close_batch(struct xe_dma_gate *gate, struct xe_dma_shard *shard,
 			struct xe_dma_stats *stats)
 {
 	unsigned int n = 0;
@@ -353,6 +355,7 @@ static bool close_batch(struct xe_dma_gate *gate, struct xe_dma_shard *shard,
 
 	return more;
 }
+EXPORT_SYMBOL_IF_KUNIT(xe_dma_close_batch);
 
 /**
  * xe_dma_gate_close() - Undo all mappings and refuse new ones
@@ -377,7 +380,7 @@ void xe_dma_gate_close(struct xe_dma_gate *gate, struct xe_dma_stats *stats)
 	synchronize_srcu(&gate->srcu);
 
 	for (i = 0; i < XE_DMA_NUM_SHARDS; i++)
-		while (close_batch(gate, &gate->shards[i], stats))
+		while (xe_dma_close_batch(gate, &gate->shards[i], stats))
 			cond_resched();
 }
 EXPORT_SYMBOL_IF_KUNIT(xe_dma_gate_close);

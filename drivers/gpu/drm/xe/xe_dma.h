@@ -35,6 +35,8 @@ int xe_dma_raw_map(struct device *dev, struct sg_table *sgt,
 		   enum dma_data_direction dir, unsigned long attrs);
 void xe_dma_raw_unmap(struct device *dev, struct sg_table *sgt,
 		      enum dma_data_direction dir);
+bool xe_dma_close_batch(struct xe_dma_gate *gate, struct xe_dma_shard *shard,
+			struct xe_dma_stats *stats);
 #endif
 
 #endif

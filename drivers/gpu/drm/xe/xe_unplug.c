@@ -120,7 +120,8 @@ static void stop_bus_master(struct xe_device *xe)
 	KUNIT_STATIC_STUB_REDIRECT(stop_bus_master, xe);
 
 	pci_clear_master(pdev);
-	if (!pci_wait_for_pending_transaction(pdev))
+	/* What has gone meanwhile reads as if it would never be done */
+	if (xe_unplug_present(xe) && !pci_wait_for_pending_transaction(pdev))
 		drm_warn(&xe->drm, "transactions still pending at unplug\n");
 }
 
@@ -140,22 +141,54 @@ bool xe_unplug_present(struct xe_device *xe)
 }
 
 /**
+ * xe_unplug_check() - Is the device still there?
+ * @xe: the device, whose removal has begun
+ *
+ * It can disappear while it is being removed as well, so this is asked again
+ * where the answer saves time. If there is nothing, all access to it is cut off
+ * at once, so that nobody further down has to ask again or runs into a timeout.
+ *
+ * For the removal only, as it ends what a new binding would need. May sleep.
+ *
+ * Return: true if it answers, false if it is dead.
+ */
+bool xe_unplug_check(struct xe_device *xe)
+{
+	struct xe_tile *tile;
+	bool present;
+	u8 id;
+
+	if (xe_device_dead(xe))
+		return false;
+
+	/* Registers can be gone from a device that is on the bus */
+	present = xe_unplug_present(xe);
+	if (present && xe_mmio_answers(xe))
+		return true;
+
+	WRITE_ONCE(xe->unplug.dead, true);
+	xe_mmio_close(xe);
+	for_each_tile(tile, xe, id)
+		xe_ggtt_offline(tile->mem.ggtt);
+
+	/* On the bus, but its registers are not: it may still access memory */
+	if (present)
+		stop_bus_master(xe);
+
+	return false;
+}
+
+/**
  * xe_unplug_begin() - The device is about to go
  * @xe: the device
  *
  * First step of the removal. From here on new ioctls fail with -ENODEV and
  * nothing new is started on the device.
  *
- * Asks, once, whether the hardware is still there. If it is not, all access to
- * it is cut off at once, so that nobody further down has to ask again or runs
- * into a timeout.
+ * Asks whether the hardware is still there, see xe_unplug_check().
  */
 void xe_unplug_begin(struct xe_device *xe)
 {
-	struct xe_tile *tile;
-	bool present;
-	u8 id;
-
 	KUNIT_STATIC_STUB_REDIRECT(xe_unplug_begin, xe);
 
 	xe->unplug.begin = ktime_get();
@@ -167,19 +200,7 @@ void xe_unplug_begin(struct xe_device *xe)
 	wake_up_all(&xe->ufence_wq);
 	xe_oa_unplug(xe);
 
-	/* Registers can be gone from a device that is on the bus */
-	present = xe_unplug_present(xe);
-	if (present && xe_mmio_answers(xe))
-		return;
-
-	WRITE_ONCE(xe->unplug.dead, true);
-	xe_mmio_close(xe);
-	for_each_tile(tile, xe, id)
-		xe_ggtt_offline(tile->mem.ggtt);
-
-	/* On the bus, but its registers are not: it may still access memory */
-	if (present)
-		stop_bus_master(xe);
+	xe_unplug_check(xe);
 }
 
 /*
@@ -210,7 +231,8 @@ static void finish_copies(struct xe_device *xe)
  * engines and firmware of all GTs, whatever they execute. If that
  * fails, takes them off the bus. Then signals all work that did not complete
  * with -ENODEV. Not earlier, as the memory it used may be reused at once.
- * VRAM can still be read then; what others share of it is copied.
+ * VRAM can still be read then; what others share of it is copied, unless the
+ * device has disappeared by now.
  *
  * Comes before everything in the removal that waits for the users of the
  * device, as they may wait for a fence, for which nobody but this will care
@@ -230,7 +252,7 @@ void xe_unplug_halt(struct xe_device *xe)
 	for_each_gt(gt, xe, id)
 		xe_gt_unplug_prepare(gt);
 
-	if (!xe_device_dead(xe)) {
+	if (xe_unplug_check(xe)) {
 		for_each_gt(gt, xe, id)
 			if (xe_gt_unplug_hw(gt))
 				silent = false;
@@ -242,7 +264,7 @@ void xe_unplug_halt(struct xe_device *xe)
 	for_each_gt(gt, xe, id)
 		xe->unplug.queues += xe_gt_unplug_sw(gt, &xe->unplug.lost);
 
-	if (!xe_device_dead(xe))
+	if (xe_unplug_check(xe))
 		xe_bo_unplug_save(xe, &xe->unplug.bos);
 }
 

@@ -9,6 +9,7 @@ struct kunit_suite;
 
 int xe_unplug_init(struct xe_device *xe);
 bool xe_unplug_present(struct xe_device *xe);
+bool xe_unplug_check(struct xe_device *xe);
 void xe_unplug_begin(struct xe_device *xe);
 void xe_unplug_wait(struct xe_device *xe);
 void xe_unplug_halt(struct xe_device *xe);

@@ -12,8 +12,8 @@
 /**
  * struct xe_unplug - how far the removal of a device has come
  *
- * Each flag is set at most once, in the order given, and never cleared. Only
- * the removal writes here. The flags are read anywhere, without a lock.
+ * Each flag is set at most once and never cleared, @gone first. The flags are
+ * read anywhere, without a lock; the rest belongs to the removal.
  */
 struct xe_unplug {
 	/**

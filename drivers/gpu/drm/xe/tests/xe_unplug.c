@@ -31,6 +31,8 @@ static struct {
 	size_t len;
 	/* what the stubs answer */
 	bool present, answers;
+	/* how often it answers before it disappears, 0 for always */
+	unsigned int dies_after;
 	int reset_err;
 } steps;
 
@@ -73,6 +75,8 @@ static bool fake_present(struct xe_device *xe)
 static bool fake_answers(struct xe_device *xe)
 {
 	step("answers?");
+	if (steps.dies_after && !--steps.dies_after)
+		steps.answers = false;
 	return steps.answers;
 }
 
@@ -252,7 +256,7 @@ static void test_halt(struct kunit *test)
 {
 	run_halt(test, false);
 	KUNIT_EXPECT_STREQ(test, steps.log,
-			   "copies:gone prepare:gone hw:gone sw:gone:stopped save:gone:stopped ");
+			   "copies:gone prepare:gone present?:gone answers?:gone hw:gone sw:gone:stopped present?:gone:stopped answers?:gone:stopped save:gone:stopped ");
 }
 
 /* What cannot be reset is taken off the bus before its work is given up */
@@ -261,7 +265,24 @@ static void test_halt_no_reset(struct kunit *test)
 	steps.reset_err = -ETIMEDOUT;
 	run_halt(test, false);
 	KUNIT_EXPECT_STREQ(test, steps.log,
-			   "copies:gone prepare:gone hw:gone bus:gone sw:gone:stopped save:gone:stopped ");
+			   "copies:gone prepare:gone present?:gone answers?:gone hw:gone bus:gone sw:gone:stopped present?:gone:stopped answers?:gone:stopped save:gone:stopped ");
+}
+
+/* It disappears after the removal has begun: no resets, nothing to save */
+static void test_halt_dies(struct kunit *test)
+{
+	steps.dies_after = 1;
+	run_halt(test, false);
+	KUNIT_EXPECT_STREQ(test, steps.log,
+			   "copies:gone prepare:gone present?:gone answers?:gone mmio:gone:dead ggtt:gone:dead bus:gone:dead sw:gone:dead:stopped ");
+}
+
+static void test_halt_dies_late(struct kunit *test)
+{
+	steps.dies_after = 2;
+	run_halt(test, false);
+	KUNIT_EXPECT_STREQ(test, steps.log,
+			   "copies:gone prepare:gone present?:gone answers?:gone hw:gone sw:gone:stopped present?:gone:stopped answers?:gone:stopped mmio:gone:dead:stopped ggtt:gone:dead:stopped bus:gone:dead:stopped ");
 }
 
 static void test_halt_dead(struct kunit *test)
@@ -483,6 +504,8 @@ static struct kunit_case order_test_cases[] = {
 	KUNIT_CASE(test_halt),
 	KUNIT_CASE(test_halt_no_reset),
 	KUNIT_CASE(test_halt_dead),
+	KUNIT_CASE(test_halt_dies),
+	KUNIT_CASE(test_halt_dies_late),
 	KUNIT_CASE(test_finish),
 	KUNIT_CASE(test_finish_dead),
 	KUNIT_CASE(test_remove),

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: MIT
+
+#include <linux/dma-fence.h>
+#include <linux/dma-resv.h>
+#include <linux/file.h>
+
+#include <drm/drm_prime.h>
+
+#include "tests/xe_bo_unplug_kunit.h"
+
+static void export(struct kunit *test, bool handle)
+{
+	struct xe_bo_unplug_stats stats;
+	struct xe_bo *bo = new_bo(test);
+	struct dma_buf *buf, *other;
+
+	buf = xe_gem_prime_export(&bo->ttm.base, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(buf));
+	/* GEM does that, and undoes it with the last handle */
+	if (handle)
+		bo->ttm.base.dma_buf = buf;
+
+	/* GEM can forget the first one and ask for another */
+	other = xe_gem_prime_export(&bo->ttm.base, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(other));
+
+	unplug(test->priv, &stats);
+	KUNIT_EXPECT_EQ(test, stats.freed, 0);
+	KUNIT_EXPECT_EQ(test, stats.kept, 1);
+	KUNIT_EXPECT_TRUE(test, has_content(bo));
+
+	bo->ttm.base.dma_buf = NULL;
+	dma_buf_put(buf);
+	flush_delayed_fput();
+	KUNIT_EXPECT_TRUE(test, xe_bo_is_exported(bo));
+	KUNIT_EXPECT_TRUE(test, has_content(bo));
+
+	dma_buf_put(other);
+	flush_delayed_fput();
+	KUNIT_EXPECT_FALSE(test, xe_bo_is_exported(bo));
+	expect_dropped(test, bo);
+
+	xe_bo_put(bo);
+}
+
+static void test_exported(struct kunit *test)
+{
+	export(test, true);
+}
+
+static void test_exported_no_handle(struct kunit *test)
+{
+	export(test, false);
+}
+
+static void test_imported(struct kunit *test)
+{
+	struct xe_device *xe = test->priv;
+	struct dma_buf *buf = fake_export(test);
+	struct xe_bo_unplug_stats stats;
+	struct drm_gem_object *obj;
+	struct xe_bo *bo;
+
+	obj = import(xe, buf);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(obj));
+	bo = gem_to_xe_bo(obj);
+
+	xe_bo_lock(bo, false);
+	KUNIT_EXPECT_EQ(test, xe_kunit_helper_bo_validate(bo), 0);
+	KUNIT_EXPECT_PTR_EQ(test, bo->ttm.sg, &fake.sgt);
+	xe_bo_unlock(bo);
+	KUNIT_EXPECT_GT(test, atomic_read(&fake.imports), 0);
+
+	unplug(xe, &stats);
+	KUNIT_EXPECT_FALSE(test, stats.attached);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fake.imports), 0);
+	KUNIT_EXPECT_NULL(test, obj->import_attach);
+	KUNIT_EXPECT_NULL(test, bo->ttm.sg);
+
+	/* Nobody may make a new one */
+	xe_bo_lock(bo, false);
+	KUNIT_EXPECT_EQ(test, xe_kunit_helper_bo_validate(bo), -ENODEV);
+	xe_bo_unlock(bo);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(import(xe, buf)), -ENODEV);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fake.imports), 0);
+
+	xe_bo_put(bo);
+	flush_workqueue(xe->ttm.wq);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fake.imports), 0);
+	dma_buf_put(buf);
+	flush_delayed_fput();
+}
+
+static const char *fence_name(struct dma_fence *fence)
+{
+	return "fake";
+}
+
+static const struct dma_fence_ops fake_fence_ops = {
+	.get_driver_name = fence_name,
+	.get_timeline_name = fence_name,
+};
+
+static struct dma_fence *fake_fence(struct kunit *test, spinlock_t *lock)
+{
+	struct dma_fence *fence = kzalloc(sizeof(*fence), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, fence);
+	spin_lock_init(lock);
+	dma_fence_init(fence, &fake_fence_ops, lock, dma_fence_context_alloc(1), 1);
+
+	return fence;
+}
+
+/* The GPU was to fill it, and did not get to that: @err, or never at all */
+static void unfilled(struct kunit *test, int err)
+{
+	struct xe_bo_unplug_stats stats;
+	struct xe_bo *bo = new_bo(test);
+	struct dma_fence *fence;
+	struct dma_buf *buf;
+	spinlock_t lock; /* of the fence */
+
+	fence = fake_fence(test, &lock);
+	bo->filled = dma_fence_get(fence);
+	buf = xe_gem_prime_export(&bo->ttm.base, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(buf));
+
+	if (err <= 0) {
+		if (err)
+			dma_fence_set_error(fence, err);
+		dma_fence_signal(fence);
+	}
+
+	unplug(test->priv, &stats);
+	KUNIT_EXPECT_EQ(test, stats.lost, err ? 1 : 0);
+	KUNIT_EXPECT_EQ(test, stats.kept, err ? 0 : 1);
+	KUNIT_EXPECT_EQ(test, has_content(bo), !err);
+
+	if (err > 0)
+		dma_fence_signal(fence);
+	dma_fence_put(fence);
+	dma_buf_put(buf);
+	flush_delayed_fput();
+	xe_bo_put(bo);
+	flush_workqueue(((struct xe_device *)test->priv)->ttm.wq);
+	synchronize_rcu();
+}
+
+static void test_filled(struct kunit *test)
+{
+	unfilled(test, 0);
+}
+
+static void test_unfilled(struct kunit *test)
+{
+	unfilled(test, -ENODEV);
+}
+
+static void test_not_filled_yet(struct kunit *test)
+{
+	unfilled(test, 1);
+}
+
+/* Closed before the unplug, but its exporter's GPU is still at work on it */
+static void test_imported_closed(struct kunit *test)
+{
+	struct xe_device *xe = test->priv;
+	struct dma_buf *buf = fake_export(test);
+	struct xe_bo_unplug_stats stats;
+	struct drm_gem_object *obj;
+	struct dma_fence *fence;
+	spinlock_t lock; /* of the fence */
+	struct xe_bo *bo;
+
+	fence = fake_fence(test, &lock);
+	obj = import(xe, buf);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(obj));
+	bo = gem_to_xe_bo(obj);
+
+	xe_bo_lock(bo, false);
+	KUNIT_EXPECT_EQ(test, xe_kunit_helper_bo_validate(bo), 0);
+	KUNIT_EXPECT_EQ(test, dma_resv_reserve_fences(obj->resv, 1), 0);
+	dma_resv_add_fence(obj->resv, fence, DMA_RESV_USAGE_WRITE);
+	xe_bo_unlock(bo);
+
+	xe_bo_put(bo);
+	KUNIT_EXPECT_GT(test, atomic_read(&fake.imports), 0);
+
+	unplug(xe, &stats);
+	KUNIT_EXPECT_FALSE(test, stats.attached);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fake.imports), 0);
+	KUNIT_EXPECT_TRUE(test, list_empty(&buf->attachments));
+	/* TTM waits, and keeps the device until then, but not the removal */
+	KUNIT_EXPECT_TRUE(test, work_busy(&xe->bos.detach));
+
+	dma_fence_signal(fence);
+	dma_fence_put(fence);
+	flush_work(&xe->bos.detach);
+	flush_workqueue(xe->ttm.wq);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fake.imports), 0);
+	dma_buf_put(buf);
+	flush_delayed_fput();
+	synchronize_rcu();
+}
+
+static struct kunit_case shared_test_cases[] = {
+	KUNIT_CASE(test_exported),
+	KUNIT_CASE(test_exported_no_handle),
+	KUNIT_CASE(test_imported),
+	KUNIT_CASE(test_imported_closed),
+	KUNIT_CASE(test_filled),
+	KUNIT_CASE(test_unfilled),
+	KUNIT_CASE(test_not_filled_yet),
+	{}
+};
+
+VISIBLE_IF_KUNIT
+struct kunit_suite xe_bo_unplug_shared_test_suite = {
+	.name = "xe_bo_unplug_shared",
+	.test_cases = shared_test_cases,
+	.init = unplug_test_init,
+};
+EXPORT_SYMBOL_IF_KUNIT(xe_bo_unplug_shared_test_suite);
