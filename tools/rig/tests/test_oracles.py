@@ -179,6 +179,11 @@ def test_slabs_of_thousands_of_buffers_are_noise():
     assert spoke(ev) == []
     ev.samples["after"] = Sample(900000 - 7000, 0, 16)
     assert spoke(ev) == ["memory"]
+    ev.held |= {"queues": 200, "userptrs": 1000}
+    ev.samples["after"] = Sample(900000 - 8000, 0, 16)
+    assert spoke(ev) == []
+    ev.samples["after"] = Sample(900000 - 9500, 0, 16)
+    assert spoke(ev) == ["memory"]
 
 
 def test_big_buffers_must_be_freed_by_remove():

@@ -6,6 +6,8 @@ A part has NAME and measure(base, gpu, out) -> Figures: names of both, folder fo
 
 from dataclasses import dataclass, field
 
+from .. import errors
+
 
 @dataclass
 class Figures:
@@ -15,6 +17,13 @@ class Figures:
     rows: list = field(default_factory=list)
     data: dict = field(default_factory=dict)
     plots: list = field(default_factory=list)
+
+
+def expect(line, word):
+    """The rest of a line that must begin with word."""
+    if line is None or line.split(" ", 1)[0] != word:
+        raise errors.InfraError(f"the benchmark in the guest said: {line}")
+    return line[len(word):]
 
 
 def plot(path, lines, xlabel, ylabel, title, lowest=None):

@@ -1,24 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""What the series costs: daily calls in pairs of guests that live side by side, the DMA gate beside bare unmaps,
-and remove() over size."""
+"""What the series costs: daily calls in pairs of guests that live side by side, the DMA gate beside bare unmaps."""
 
 import contextlib
-import itertools
 import json
 import random
 import re
 from statistics import median
 
 from .. import boot, errors, live, procs, session, ui
-from ..ways import WAYS
-from . import Figures, plot
+from . import Figures, expect
 
 NAME = "driver"
 PAIRS = 40
-# What remove() is measured over: state, ways, numbers of buffers.
-CURVES = (("many-bos", ("remove", "surprise"), (1000, 3000, 10000, 30000)),
-          ("preempt-many", ("remove",), (100, 300, 1000)))
-WORDS = {"many-bos": "bound BOs", "preempt-many": "BOs of a busy long-running VM"}
 CALLS = (("bind_bo_ns", "bind and unbind of a BO"), ("bind_userptr_ns", "bind and unbind of a userptr"),
          ("bo_ns", "create, bind, unbind, close of a BO"), ("exec_ns", "exec of an empty batch"))
 
@@ -26,7 +19,7 @@ _GATE = re.compile(r"(\d+) mappings: bare (\d+) ns each, gate (\d+) ns each .*; 
 
 
 def measure(base, gpu, out):
-    """Ratios patched/unpatched of the calls, and the curves of remove()."""
+    """Ratios patched/unpatched of the calls, and what the gate costs."""
     s = session.Session("bench", base, gpu=gpu).prepare(["base", "patched"])
     if len(s.sides) < 2:
         raise errors.UsageError(f"{base} has no patched side to compare with")
@@ -40,15 +33,6 @@ def measure(base, gpu, out):
     for n, bare, closed, late, longest in fig.data["gate"]:
         fig.rows.append((f"DMA gate closed over {n} mappings / bare unmaps", f"{closed / bare:.2f} x",
                          f"{closed} ns / {bare} ns each; {late} maps meanwhile refused, the longest in {longest} us"))
-    curve = removal(s, out)
-    fig.data["remove"] = curve
-    for state, ways, _ in CURVES:
-        for way in ways:
-            for side in s.sides:
-                points = points_of(curve, state, way, side)
-                fig.rows.append((f"{way} with {points[-1][0]} {WORDS[state]}, {side}", f"{points[-1][1]:.0f} ms",
-                                 "; ".join(f"{n}: {ms:.0f} ms" for n, ms in points[:-1])))
-    fig.plots.append(drawn(curve, out / "remove.svg", base))
     return fig
 
 
@@ -96,52 +80,9 @@ def once(guest, pid):
     return json.loads(expect(guest.next_line(pid, 60), "ok"))
 
 
-def expect(line, word):
-    """The rest of a line that must begin with word."""
-    if line is None or line.split(" ", 1)[0] != word:
-        raise errors.InfraError(f"the benchmark in the guest said: {line}")
-    return line[len(word):]
-
-
 def ratio(pairs, rounds=2000):
     """(median, low, high) of patched/unpatched; low and high hold 95 % of bootstrap medians."""
     values = [p / b for b, p in pairs]
     rng = random.Random(1)
     found = sorted(median(rng.choices(values, k=len(values))) for _ in range(rounds))
     return median(values), found[int(rounds * 0.025)], found[int(rounds * 0.975) - 1]
-
-
-def removal(s, out):
-    """(state, way, side, BOs, ms) of remove() with that many buffers held."""
-    found = []
-    with procs.guard():
-        for state, ways, counts in CURVES:
-            for way, side, count in itertools.product(ways, s.sides, counts):
-                ui.say(f"{way}, {side}, {count} {WORDS[state]}")
-                machine = s.machine(side, "on")
-                machine.memory_mib = 2048
-                with boot.Boot(machine, out / f"{state}-{way}-{side}-{count}") as vm:
-                    found.append((state, way, side, count, one_removal(vm, state, WAYS[way], count) / 1e6))
-    return found
-
-
-def one_removal(vm, state, way, count):
-    """Nanoseconds of remove()."""
-    vm.load_xe()
-    pid = vm.agent.spawn([f"/scenarios/{state}", "--device", vm.render_node(), "--count", str(count)])
-    expect(vm.agent.next_line(pid, 120), "held")
-    way.prepare(vm)
-    return way.leave(vm)
-
-
-def points_of(curve, state, way, side):
-    """(BOs, ms) of one line."""
-    return [(n, ms) for st, w, sd, n, ms in curve if (st, w, sd) == (state, way, side)]
-
-
-def drawn(curve, path, base):
-    """remove() over the number of BOs."""
-    styles = {("many-bos", "remove"): "-", ("many-bos", "surprise"): "--", ("preempt-many", "remove"): ":"}
-    lines = [(points_of(curve, state, way, side), style, colour, f"{'unpatched' if side == 'base' else side}, {way}, {WORDS[state]}")
-             for (state, way), style in styles.items() for side, colour in (("base", "tab:red"), ("patched", "tab:green"))]
-    return plot(path, lines, "BOs held", "remove() in the guest, ms", f"xe of Linux {base}: cost of unplug")

@@ -9,16 +9,16 @@ HELP = "speed of the virtual GPU and of a boot; what the series costs"
 
 
 def add_arguments(parser):
-    options.add(parser, "base", "gpu", "tests", gpu="virtual GPU (lnl)", tests="gpu, driver (both where there is a series)")
+    options.add(parser, "base", "gpu", "tests", gpu="virtual GPU (lnl)", tests="gpu, driver, removal (all where there is a series)")
 
 
 def run(args):
     from rich.table import Table
 
     from .. import base, matrix, results, table, ui
-    from ..bench import driver, gpu
+    from ..bench import driver, gpu, removal
 
-    parts = {p.NAME: p for p in (gpu, driver)}
+    parts = {p.NAME: p for p in (gpu, driver, removal)}
     default = list(parts) if base.load(args.base).patches() else ["gpu"]
     gpus = options.read(args).gpu
     chosen = matrix.select("TESTS", args.tests, parts, default)
