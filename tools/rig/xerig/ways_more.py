@@ -10,6 +10,8 @@ from .ways import DEVICE, DRIVER, LEAVE_TIME, Missing, Remove, Unbind, Way, Wron
 
 GONE_TIME = 30.0  # a slot blinks for five seconds before it acts
 BACK_TIME = 30.0
+HEARD_TIME = 0.3  # pciehp goes on to the next event when probe is done
+PLUGS = 4
 DEBUG = "/sys/kernel/debug"
 # Where probe can be made to fail, from early to late; a kernel has some of them.
 PROBE_POINTS = ("xe_device_probe_early", "xe_ggtt_init_early", "xe_guc_ct_init", "guc_wait_ucode", "xe_wa_gt_init")
@@ -39,8 +41,17 @@ class Slot(Way):
     """Shared by the ways through the hot-plug slot: how the GPU is plugged in again."""
 
     def back(self, boot):
-        boot.plug()
-        _wait(boot, lambda: boot.render_node() is not None, BACK_TIME, "driver after the GPU was plugged in")
+        """Plugs it in and waits for the driver. QEMU presses the slot's button for a new card; where pciehp hears of
+        that when the card is on already, it switches it off five seconds later. That is waited for, not left to the
+        next cell."""
+        for _ in range(PLUGS):
+            start = len(boot.agent.records)
+            boot.plug()
+            _wait(boot, lambda: boot.render_node() is not None, BACK_TIME, "driver after the GPU was plugged in")
+            time.sleep(HEARD_TIME)
+            if not any("will power off" in r.text for r in boot.agent.slice(start)):
+                return
+            _wait(boot, lambda: not boot.plugged(), GONE_TIME, "pciehp after the button that came with the card")
 
 
 class Pciehp(Slot):
