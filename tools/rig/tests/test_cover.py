@@ -11,6 +11,9 @@ import pytest
 
 from xerig import agent, cover, errors, gcov, html, kernel, matrix
 from xerig.gcov import File
+from xerig.orders import ORDERS
+from xerig.states import STATES
+from xerig.ways import WAYS
 
 CODE = """int twice(int v)
 {
@@ -116,8 +119,8 @@ def test_a_new_file_that_was_never_built_does_not_pass():
 
 def test_the_plan_has_every_state_way_and_order():
     cells = [c for _, some in cover.plan() for c in some]
-    assert {c.state for c in cells} == set(matrix.STATES)
-    assert {c.way for c in cells} == set(matrix.WAYS) and {c.order for c in cells} == set(matrix.ORDERS)
+    assert {c.state for c in cells} == set(STATES)
+    assert {c.way for c in cells} == set(WAYS) and {c.order for c in cells} == set(ORDERS)
 
 
 def test_counters_are_taken_before_the_boot_ends(monkeypatch):

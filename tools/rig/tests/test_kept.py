@@ -2,6 +2,7 @@
 """Results kept over runs: what stands for a test, what has to run again; counts and tables of them."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -112,6 +113,36 @@ def test_the_model_is_known_by_its_sources(tmp_path):
     assert kept.model_digest(tmp_path) == first
     (tmp_path / "a.c").write_text("int y;")
     assert kept.model_digest(tmp_path) != first
+
+
+def test_folders_count_and_what_no_result_rests_on_does_not(tmp_path):
+    for name in ("hw/a.c", "tests/t.c", "fuzz/f.c"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("int x;")
+    first = kept.model_digest(tmp_path)
+    (tmp_path / "tests/t.c").write_text("int y;")
+    (tmp_path / "fuzz/f.c").write_text("int y;")
+    assert kept.model_digest(tmp_path) == first
+    (tmp_path / "hw/a.c").write_text("int y;")
+    assert kept.model_digest(tmp_path) != first
+
+
+def test_a_cell_depends_on_its_own_program_and_on_what_all_share(tmp_path, monkeypatch):
+    monkeypatch.setattr(kept, "PROGRAMS", tmp_path)
+    (tmp_path / "lib").mkdir()
+    for name in ("userptr.c", "idle-fd.c", "lib/xe.c", "Makefile"):
+        (tmp_path / name).write_text("1")
+
+    def contents():
+        known = kept.Content()
+        return [known(SimpleNamespace(state=s)) for s in ("userptr", "idle-fd")] + [
+            known(SimpleNamespace(state="userptr", programs=("userptr", "idle-fd")))]
+    a, b, both = contents()
+    (tmp_path / "userptr.c").write_text("2")
+    changed = contents()
+    assert changed[0] != a and changed[1] == b and changed[2] != both
+    (tmp_path / "lib/xe.c").write_text("2")
+    assert all(x != y for x, y in zip(contents(), changed))
 
 
 def judged(test, verdict, expected="expected", **more):

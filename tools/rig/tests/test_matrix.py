@@ -4,19 +4,21 @@
 import pytest
 
 from xerig import errors, matrix, slices
+from xerig.states import STATES
+from xerig.ways import CORE, WAYS
 
 
 def test_lists_all_and_defaults():
-    assert matrix.select("STATE", None, matrix.STATES, ["userptr"]) == ["userptr"]
-    assert matrix.select("STATE", "userptr, idle-fd", matrix.STATES, []) == ["idle-fd", "userptr"]
-    ways = matrix.select("WAY", "all", matrix.WAYS, [])
-    assert ways[:3] == list(matrix.CORE) == ["unbind", "remove", "surprise"] and "pciehp" in ways
-    assert {c.way for _, cells in matrix.default() for c in cells} == set(matrix.CORE)
+    assert matrix.select("STATE", None, STATES, ["userptr"]) == ["userptr"]
+    assert matrix.select("STATE", "userptr, idle-fd", STATES, []) == ["idle-fd", "userptr"]
+    ways = matrix.select("WAY", "all", WAYS, [])
+    assert ways[:3] == list(CORE) == ["unbind", "remove", "surprise"] and "pciehp" in ways
+    assert {c.way for _, cells in matrix.default() for c in cells} == set(CORE)
 
 
 def test_unknown_name_is_one_line_with_the_known_ones():
     with pytest.raises(errors.UsageError) as e:
-        matrix.select("WAY", "unbind,eject", matrix.WAYS, [])
+        matrix.select("WAY", "unbind,eject", WAYS, [])
     assert "eject" in str(e.value) and "surprise" in str(e.value) and "\n" not in str(e.value)
     assert e.value.status == 2
 
@@ -42,7 +44,7 @@ def product(monkeypatch, ends, **args):
     monkeypatch.setattr(slices.Slices, "run", lambda _self, _s, plan, _w: made.append(made.pop() + tuple(i for i, _ in plan)))
     monkeypatch.setattr(show, "verdict", lambda _s: ends[len(made) - 1])
     names = ("state", "way", "order", "side", "iommu", "repeat", "kernel", "gpu", "limit", "resume")
-    return command.run(SimpleNamespace(**{**dict.fromkeys(names), "base": "6.12", **args})), made
+    return command.run(SimpleNamespace(**{**dict.fromkeys(names), "base": "6.12", "table": False, **args})), made
 
 
 def test_configurations_are_a_product(monkeypatch):
@@ -80,7 +82,7 @@ def test_wrong_gpus_are_refused(text):
 @pytest.mark.parametrize("text", [",", " , "])
 def test_empty_list_is_refused(text):
     with pytest.raises(errors.UsageError):
-        matrix.select("WAY", text, matrix.WAYS, [])
+        matrix.select("WAY", text, WAYS, [])
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "x", "1.5", "99999999", "\u00b2", "1\n", "9" * 30])
@@ -91,7 +93,7 @@ def test_bad_repeat_is_refused(text):
 
 def test_munmap_after_only_where_there_is_memory_to_unmap():
     for order in ("munmap-after", "munmap-during"):
-        states = {c.state for c in matrix.cells(matrix.STATES, ["remove"], [order])}
+        states = {c.state for c in matrix.cells(STATES, ["remove"], [order])}
         assert {"userptr", "userptr-munmapped"} <= states and "idle-fd" not in states
 
 
@@ -99,7 +101,7 @@ def test_default_table_is_the_promised_one():
     (on, cells), (off, few) = matrix.default()
     assert (on, off) == ("on", "off")
     assert {(c.state, c.way) for c in cells if c.order == "close-after"} == \
-        {(s, w) for s in matrix.STATES if matrix.STATES[s].default for w in matrix.CORE}
+        {(s, w) for s in STATES if STATES[s].default for w in CORE}
     assert any(c.state == "userptr" and c.order == "munmap-after" for c in cells)
     assert "userptr" in {c.state for c in few}
 

@@ -191,7 +191,9 @@ def test_big_buffers_must_be_freed_by_remove():
     ev.held = {"bo_bytes": 40 << 20}
     ev.samples["removed"], ev.samples["closed"] = Sample(860000, 0, 3), Sample(900000, 0, 3)
     assert spoke(ev) == ["memory"]
-    ev.samples["removed"] = Sample(895000, 0, 3)
+    ev.samples["removed"] = Sample(890000, 0, 3)
+    assert spoke(ev) == ["memory"]  # three quarters are not enough
+    ev.samples["removed"] = Sample(897000, 0, 3)
     assert spoke(ev) == []
 
 

@@ -114,10 +114,13 @@ class Guest:
         return False
 
 
+held_up = []  # what the boot says next
+
+
 def cell_run(cell, guest, gpu=None, others=()):
     gpus = [gpu or Gpu(), *others]
     vm = SimpleNamespace(agent=guest, gpu=gpus[0], gpus=gpus, console_lines=list,
-                         render_node=lambda n=0: f"/dev/dri/renderD{128 + n}")
+                         render_node=lambda n=0: f"/dev/dri/renderD{128 + n}", held_up=lambda: held_up.pop(0) if held_up else 0)
     return cellrun.CellRun(vm, cell, FACTS, [], (3, 0))
 
 
@@ -177,6 +180,22 @@ def test_a_removal_that_waits_for_somebody_is_told():
     guest.write = lambda *a, **k: 5_000_000_000
     res = cell_run(Cell("idle-fd", "remove", "close-after"), guest).run()
     assert res.verdict == "dirty" and "took 5.0 s" in res.findings[0].summary and res.oracles() == ["rig"]
+
+
+def test_what_the_host_did_meanwhile_is_not_the_removals_time():
+    guest = Guest()
+    guest.write = lambda *a, **k: 5_000_000_000
+    held_up[:] = [10.0, 12.5]
+    assert cell_run(Cell("idle-fd", "remove", "close-after"), guest).run().verdict == "clean"
+    held_up[:] = [10.0, 10.5]
+    assert "more than 4.5 s" in cell_run(Cell("idle-fd", "remove", "close-after"), guest).run().findings[0].summary
+
+
+def test_a_dead_device_may_be_waited_for_half_as_long():
+    guest = Guest()
+    guest.write = lambda *a, **k: 2_500_000_000
+    assert cell_run(Cell("idle-fd", "remove", "close-after"), guest).run().verdict == "clean"
+    assert "more than 2 s" in cell_run(Cell("idle-fd", "surprise", "close-after"), guest).run().findings[0].summary
 
 
 def test_a_removal_may_take_longer_on_a_slow_kernel():

@@ -18,7 +18,7 @@ class Session:
 
     def __init__(self, cache, key="k", reach=99, red=()):
         self.cache, self.gpu, self.base, self.reach, self.red = cache, "lnl", SimpleNamespace(name="6.12"), reach, red
-        self.sides = {"patched": SimpleNamespace(kernel=SimpleNamespace(key=key))}
+        self.sides = {"patched": SimpleNamespace(kernel=SimpleNamespace(key="of the build", content=key))}
         self.have, self.results, self.ran, self.notes = {}, [], [], []
         self.note = self.notes.append
 

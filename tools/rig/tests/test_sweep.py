@@ -8,6 +8,7 @@ import pytest
 from guestkit import FakeGpu, FakeGuest
 from xerig import agent, errors, expect, klog, matrix, paths, sweep
 from xerig.result import Result
+from xerig.states import STATES
 from xerig.sweep import Point
 
 FACTS = {"base": "6.12", "side": "patched", "kernel": "plain", "iommu": "on", "gpu": "lnl"}
@@ -41,13 +42,13 @@ def test_how_far_a_walk_is():
 
 
 def test_names_of_points():
-    assert sweep.parse("userptr@work@h2g@3", matrix.STATES) == [Point("userptr", "work", "h2g", 3)]
+    assert sweep.parse("userptr@work@h2g@3", STATES) == [Point("userptr", "work", "h2g", 3)]
     with pytest.raises(errors.UsageError, match="empty"):
-        sweep.parse(" , ", matrix.STATES)
+        sweep.parse(" , ", STATES)
     for bad in ("userptr", "nix@work@h2g@3", "userptr@lunch@h2g@3", "userptr@work@h2g@0", "userptr@work@h2g@x",
                 "userptr@work@h2g@\u00b2", "userptr@work@bogus@1"):
         with pytest.raises(errors.UsageError, match="no point"):
-            sweep.parse(bad, matrix.STATES)
+            sweep.parse(bad, STATES)
 
 
 def test_a_recording_that_lost_events_is_refused():
@@ -94,7 +95,8 @@ class Guest(FakeGuest):
 def walk(phase, gpu=None, point=None, bound=True, rules=(), **kw):
     guest, gpu = Guest(**kw), gpu or FakeGpu()
     vm = SimpleNamespace(agent=guest, gpu=gpu, gpus=[gpu], console_lines=list,
-                         render_node=lambda *_a: "/dev/dri/renderD128" if bound or "bind" in guest.did else None)
+                         render_node=lambda *_a: "/dev/dri/renderD128" if bound or "bind" in guest.did else None,
+                         held_up=lambda: 0)
     res = sweep.SweepRun(vm, point or Point("userptr", phase, "mmio_read", 4), FACTS, rules, (3, 0)).run()
     return guest.did, gpu.log, res
 
@@ -139,7 +141,8 @@ def test_the_recording_counts_ioctls_by_phase():
     gpu_command = gpu.command
     gpu.command = lambda cmd, **a: {"events": [{"kind": "irq", "kn": 1}], "next": 9, "total": 1, "dropped": 0} \
         if cmd == "events" else gpu_command(cmd, **a)
-    vm = SimpleNamespace(agent=guest, gpu=gpu, gpus=[gpu], render_node=lambda *_a: "/dev/dri/renderD128", console_lines=list)
+    vm = SimpleNamespace(agent=guest, gpu=gpu, gpus=[gpu], render_node=lambda *_a: "/dev/dri/renderD128", console_lines=list,
+                         held_up=lambda: 0)
     rec = sweep.Recorder(vm, "userptr", FACTS, [], (3, 0))
     start = rec.start
     rec.start = lambda: (start(), setattr(guest, "answer", 'held {"ioctls": 3}'))
@@ -188,12 +191,12 @@ def test_a_recording_is_taken_up_only_with_the_same_kernel_gpu_and_programs(monk
     monkeypatch.setattr(sweep, "record", lambda *_a: made.append(1) or {"probe": [len(made)]})
     monkeypatch.setattr(sweep.results, "new_run_dir", lambda _w: tmp_path)
     s = SimpleNamespace(cache=paths.Cache(tmp_path), gpu="lnl", base=SimpleNamespace(name="6.12"),
-                        sides={"patched": SimpleNamespace(kernel=SimpleNamespace(key="k"))})
+                        sides={"patched": SimpleNamespace(kernel=SimpleNamespace(key="k", content="c"))})
 
     def ask(known=True):
         return sweep.recording(s, "patched", "on", "userptr", [], known)["probe"]
     assert ask() == ask() == [1] and ask(known=False) == [2] and ask() == [2]
-    monkeypatch.setattr(sweep, "SCENARIOS", tmp_path)
+    monkeypatch.setattr(sweep.kept, "PROGRAMS", tmp_path)
     (tmp_path / "Makefile").write_text("another")
     assert ask() == [3]
     s.gpu = "bmg"

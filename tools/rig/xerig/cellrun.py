@@ -105,8 +105,7 @@ class CellRun:
         self.ev.samples["held"] = sample(self.guest)
         self.way.prepare(self.boot)
         self._dead = self.way.dead
-        self.result.remove_ns = self._leave()
-        self.ev.remove_seconds, self.ev.remove_limit = self.result.remove_ns / 1e9, self.state.remove_seconds * self.guest.pace
+        self.time_leave(self._leave)
         self._left = True
         self.ev.gone = self.gpu.command("gone", on=True)
         self._window = True
@@ -116,6 +115,15 @@ class CellRun:
         self._others()
         ORDERS[self.cell.order](self)
         self._settle()
+
+    def time_leave(self, leave):
+        """Runs leave(), which returns the nanoseconds of remove(), and says how long it may have taken: what the state
+        allows, half of that for a device that does not answer, and what the host's other work has held it up."""
+        held_up = self.boot.held_up()
+        self.result.remove_ns = leave()
+        allowed = self.state.remove_seconds / (2 if self.way.dead else 1) * self.guest.pace
+        self.ev.remove_seconds = self.result.remove_ns / 1e9
+        self.ev.remove_limit = round(allowed + self.boot.held_up() - held_up, 1)
 
     def _leave(self):
         """The way out; what the order wants done beside it is told at a moment that varies with the repeat."""

@@ -6,7 +6,10 @@ import json
 from dataclasses import replace
 
 from . import agent, errors, gcov, guest_kunit, html, live, matrix, run, tree, ui
+from .orders import ORDERS
 from .session import Session
+from .states import STATES
+from .ways import CORE, WAYS
 
 # What the issue asks for, per cent of the lines with code.
 TOUCHED = {"xe_bo.c": 60, "xe_vm.c": 60, "xe_migrate.c": 60, "xe_device.c": 60}
@@ -28,11 +31,11 @@ def passed(file):
 
 def plan():
     """(gpu, cells): every state, way and order at least once, not their product."""
-    states = [s for s in matrix.STATES if not s.startswith("vram") and s != "dmabuf-peer"]
+    states = [s for s in STATES if not s.startswith("vram") and s != "dmabuf-peer"]
     few = ["userptr", "queue-endless", "bo-mmap"]
-    more = [w for w in matrix.WAYS if w not in matrix.CORE]
-    orders = [o for o in matrix.ORDERS if o not in ("close-after", "munmap-after")]
-    lnl = matrix.cells(states, matrix.CORE, ["close-after"]) + matrix.cells(states, ["unbind"], ["munmap-after"]) + \
+    more = [w for w in WAYS if w not in CORE]
+    orders = [o for o in ORDERS if o not in ("close-after", "munmap-after")]
+    lnl = matrix.cells(states, CORE, ["close-after"]) + matrix.cells(states, ["unbind"], ["munmap-after"]) + \
         matrix.cells(few, more, ["close-after"]) + matrix.cells(few, ["unbind"], orders)
     local = ["vram-mmap", "vram-bound", "vram-dmabuf", "bo-bound", "many-bos", "queue-endless", "dmabuf-open",
              "dmabuf-closed", "dmabuf-second", "fault-userptr"]

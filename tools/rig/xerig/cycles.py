@@ -82,9 +82,7 @@ class CycleRun(cellrun.CellRun):
         self._dead = self.way.dead
         if self.cell.order == "during":
             self._tell("close")
-        self.result.remove_ns = self.way.leave(self.boot)
-        self.ev.remove_seconds = self.result.remove_ns / 1e9
-        self.ev.remove_limit = self.state.remove_seconds * self.guest.pace
+        self.time_leave(lambda: self.way.leave(self.boot))
         self._left = True
         self.ev.gone = self.gpu.command("gone", on=True)
         self._window = True

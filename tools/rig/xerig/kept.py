@@ -12,33 +12,58 @@ from .memo import Memo
 from .result import UNLISTED, Result
 
 MODEL = paths.REPO / "tools" / "vgpu"
+PROGRAMS = paths.REPO / "tools" / "scenarios"
+BESIDE = {"tests", "fuzz", "bench"}
 CHOICES = ("same", "any")  # RESUME=: results of this very virtual GPU, or of any
 
 
-def model_digest(folder=MODEL):
-    """The virtual GPU by the content of its sources: 12 hexadecimal digits."""
+def model_digest(folder=MODEL, files=None):
+    """Sources by their content: 12 hexadecimal digits. Without tests, fuzzers and benches, which no result rests on.
+
+    files: these of the folder only (patterns).
+    """
     h = hashlib.sha256()
-    for path in sorted((*folder.glob("*.[ch]"), folder / "Makefile")):
-        h.update(f"{path.name}\0".encode() + path.read_bytes())
+    found = {p for pattern in files or ("**/*.[ch]", "**/Makefile") for p in folder.glob(pattern)}
+    for path in sorted(found):
+        name = path.relative_to(folder)
+        if not set(name.parts) & BESIDE:
+            h.update(f"{name}\0".encode() + path.read_bytes())
     return h.hexdigest()[:12]
+
+
+class Content:
+    """What a test's result depends on besides the kernel: the virtual GPU, what all guest programs share, and the
+    programs of that test alone. Call it with a test."""
+
+    def __init__(self):
+        self.common = model_digest()[:6] + model_digest(PROGRAMS, ("lib/*.[ch]", "Makefile"))[:6]
+        self.own = {}
+
+    def __call__(self, test):
+        states = getattr(test, "programs", (test.state,))
+        for state in states:
+            if state not in self.own:
+                self.own[state] = model_digest(PROGRAMS, (f"{state}.c",))[:6]
+        return self.common + "".join(self.own[s] for s in states)
 
 
 class Kept:
     """Results of one side by test name. add() may be called from any thread.
 
     cache: paths.Cache, or None to keep nothing; key: of what all results here have in common;
-    model: digest of the virtual GPU that runs now.
+    model: digest of the virtual GPU that runs now, or a function of the test (Content).
     """
 
     def __init__(self, cache, key, model):
-        self.memo, self.model = Memo(cache, key), model
+        self.memo = Memo(cache, key)
+        self.model = model if callable(model) else lambda _test: model
 
     def add(self, res):
         """Keeps a result; a failure of the rig says nothing about anything, and is not kept."""
         if res.verdict == "infra":
             return
         self.memo.add(res.cell.name, {
-            "model": self.model, "verdict": res.verdict, "skip": res.skip, "seconds": round(res.seconds, 2),
+            "model": self.model(res.cell), "verdict": res.verdict, "skip": res.skip, "seconds": round(res.seconds, 2),
             "leaked": res.leaked, "splats": res.splats, "held": res.held, "replies": res.replies,
             "findings": [[f.oracle, f.summary] for f in res.findings],
             "allowed": [e.title for e in res.entries if e.allowed]})
@@ -53,7 +78,7 @@ class Kept:
         known, out = self.memo.known(), {}
         for test in tests:
             had = known.get(test.name)
-            if not had or (model == "same" and had["model"] != self.model):
+            if not had or (model == "same" and had["model"] != self.model(test)):
                 continue
             mine = {**facts, **test.facts()}
             excused = had["held"].get("excused", {}).items()

@@ -36,7 +36,7 @@ class Kernel:
     """A kernel ready to boot.
 
     modules: the lib/modules/<release> tree; uapi: include folder with the user-space headers of
-    this side; key: identifies the content; note: what the user should know, or None; held: keeps other
+    this side; key: identifies all that went into the build; content: what came out of it (see content_of()); note: what the user should know, or None; held: keeps other
     runs from pruning it, as long as this object lives.
     """
 
@@ -48,6 +48,7 @@ class Kernel:
     key: str
     note: str | None
     held: object = dataclasses.field(default=None, compare=False, repr=False)
+    content: str = ""
 
 
 def ensure(base, variant="plain", side="base", cache=None):
@@ -64,6 +65,16 @@ def ensure(base, variant="plain", side="base", cache=None):
     overlay, note = tree.overlay(base, source, cache) if side == "patched" else ({}, None)
     asked = kconfig.options(variant, base.name, side if overlay else "base")
     return _cached(cache, base, source, variant, asked, overlay, variant, note)
+
+
+def find(base, variant, side, cache):
+    """As ensure(), of what is built already: a Kernel or None."""
+    source = sources.ensure(base, cache)
+    overlay, note = tree.overlay(base, source, cache) if side == "patched" else ({}, None)
+    key = key_of(source.key, kconfig.options(variant, base.name, side if overlay else "base"), overlay)
+    folder = cache.kernels / f"{base.name}-{variant}-{key}"
+    held = _hold(folder)
+    return _load(folder, key, note, held) if held else None
 
 
 def of_overlay(base, variant, overlay, cache):
@@ -108,10 +119,25 @@ def _hold(folder):
 
 
 def _load(folder, key, note, held):
-    release = json.loads((folder / "kernel.json").read_text(encoding="utf-8"))["release"]
+    about = json.loads((folder / "kernel.json").read_text(encoding="utf-8"))
+    release = about["release"]
     os.utime(folder / "kernel.json")
     return Kernel(folder / "bzImage", folder / "lib/modules" / release, release, folder / "config",
-                  folder / "uapi", key, note, held)
+                  folder / "uapi", key, note, held, about.get("content", key))
+
+
+def content_of(modules, config, source_key, overlay):
+    """Digest of a kernel by what tests can meet of it, in hex: a series that differs in documents, comments or suites
+    of modules of their own gives the same one. modules: lib/modules/RELEASE; config: the file.
+
+    The image goes by what it was made of: it counts its own builds.
+    """
+    inside = {p: h for p, h in buildtree.hashes(overlay).items() if not p.startswith(MODULE_ONLY)}
+    h = hashlib.sha256(json.dumps([FORMAT, source_key, inside], sort_keys=True).encode() + config.read_bytes())
+    for path in sorted(modules.rglob("*.ko")):
+        if "test" not in path.stem:
+            h.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return h.hexdigest()[:16]
 
 
 class BuildError(errors.InfraError):
@@ -128,7 +154,7 @@ def _make(cache, base, source, variant, asked, overlay, folder):
         disk.require(cache.path, sources.NEEDS_GB["build"], f"the {variant} kernel {base.name}")
     built.lay(overlay, variant)
     pending = objects / "image.pending"  # outlives a build that was interrupted
-    if _configure(built, objects, asked, overlay, cache):
+    if configured(built, objects, asked, overlay, cache):
         pending.touch()
     whole = whole or pending.exists()
     make = Make(cache, built.src, objects)
@@ -155,7 +181,7 @@ def modules(cache, built, objects, name, asked, overlay, label):
     """Build the modules of a tree in an object folder that has a vmlinux; returns stderr's lines."""
     stale = built.lay(overlay, name)
     pending, order = objects / "image.pending", objects / "modules.order"
-    if _configure(built, objects, asked, overlay, cache) or needs_vmlinux(overlay) or needs_vmlinux(_last(objects)):
+    if configured(built, objects, asked, overlay, cache) or needs_vmlinux(overlay) or needs_vmlinux(_last(objects)):
         pending.touch()
     # What is asked for by name costs no walk through the whole kernel, as long as the rules stay the same.
     known, targets = objects / "modules.known", ["modules"]
@@ -195,7 +221,8 @@ def needs_vmlinux(changed):
     return any(p and not p.startswith(MODULE_ONLY) and "Kconfig" not in p for p in changed)
 
 
-def _configure(built, objects, asked, overlay, cache):
+def configured(built, objects, asked, overlay, cache):
+    """Configures an object folder where its options are not those asked for; whether it did."""
     kconfigs = {p: h for p, h in buildtree.hashes(overlay).items() if "Kconfig" in p}
     stamp = hashlib.sha256(json.dumps([asked, kconfigs]).encode()).hexdigest()
     if _read(objects / "asked.stamp") == stamp and (objects / ".config").exists():
@@ -232,6 +259,17 @@ class Make:
 
     def __call__(self, label, targets, extra=(), quiet=False):
         """Build targets; BuildError after showing the compiler's own lines. Returns stderr's lines."""
+        said, good = self._run(label, targets, extra, quiet)
+        if not good:
+            ui.say("\n".join(telling(said)))
+            raise BuildError(f"build of {label} failed (whole log: {self.objects / 'build.log'})")
+        return said
+
+    def attempt(self, label, targets):
+        """Build as many of the targets as go; (stderr's lines, whether all did)."""
+        return self._run(label, targets, ["-k"], False)
+
+    def _run(self, label, targets, extra, quiet):
         argv = [*self.argv, *extra, *targets]
         ui.show(argv)
         times = self.cache.read_state("build-times")
@@ -240,8 +278,7 @@ class Make:
         before = times.get(name, {})
         progress = None if quiet else ui.Progress(label, before.get("objects", 0), before.get("seconds", 0))
         said = []
-        log_path = self.objects / "build.log"
-        with open(log_path, "w", encoding="utf-8") as log:
+        with open(self.objects / "build.log", "w", encoding="utf-8") as log:
             # make goes when the rig goes, however that ends.
             p = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "--", *argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                  text=True, errors="replace", env=self.env, start_new_session=True)
@@ -260,13 +297,11 @@ class Make:
         if p.returncode:
             if progress:
                 progress.end()
-            ui.say("\n".join(telling(said)))
-            raise BuildError(f"build of {label} failed (whole log: {log_path})")
-        if progress:
+        elif progress:
             times = self.cache.read_state("build-times")
             times[name] = {"objects": progress.count, "seconds": round(progress.done(), 1)}
             self.cache.write_state("build-times", times)
-        return said
+        return said, not p.returncode
 
 
 def _tee(stream, log, said):
@@ -302,7 +337,8 @@ def _collect(make, objects, folder, overlay, variant, cache, base):
             kept.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(notes, kept)
     paths.write_atomic(partial / "kernel.json", json.dumps(
-        {"release": release, "base": base.name, "variant": variant, "patched": sorted(overlay)}))
+        {"release": release, "base": base.name, "variant": variant, "patched": sorted(overlay),
+         "content": content_of(modules, partial / "config", sources.ensure(base, cache).key, overlay)}))
     paths.remove(folder)
     partial.replace(folder)
 

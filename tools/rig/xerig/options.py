@@ -46,6 +46,7 @@ def read(args, **defaults):
     one, and sides where it is not None.
     """
     from . import matrix, session
+    from .states import STATES
 
     def get(name):
         return getattr(args, name, None)
@@ -60,7 +61,7 @@ def read(args, **defaults):
         elif name == "side":
             out.side = matrix.choice("SIDE", get("side"), SIDES, default)
         elif name == "state":
-            out.state = matrix.choice("STATE", get("state"), matrix.STATES, default)
+            out.state = matrix.choice("STATE", get("state"), STATES, default)
         elif name == "cpus":
             out.cpus = matrix.count("CPUS", get("cpus"), default, 4)
         elif name == "points":

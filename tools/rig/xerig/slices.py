@@ -5,7 +5,6 @@ import time
 
 from . import cellrun, errors, expect, kept, klog, matrix, ui
 from .result import Result
-from .session import SCENARIOS
 
 
 def until(limit):
@@ -32,14 +31,12 @@ class Slices:
         by (side, iommu).
 
         lists: what a result may rest on, as kept.Kept.results() wants them (None: those of cells); model: digest of
-        what results depend on besides the kernel (None: virtual GPU and guest programs); package: name of what else.
+        what results depend on besides the kernel (None: virtual GPU and guest programs, kept.Content); package: name of what else.
         """
-        model = model or kept.model_digest()[:6] + kept.model_digest(SCENARIOS)[:6]
+        model = model or kept.Content()
         lists = lists or (klog.load_allowed(), klog.load_allowed(cellrun.SKIPS), ())
-        tail = f"-{package}" if package else ""
-        what = self.kind or "cells"
         stores = {(side, iommu): kept.Kept(
-            session.cache, f"{what}-{made.kernel.key}-{session.gpu}-{iommu}{tail}", model)
+            session.cache, store_of(self.kind or "cells", made.kernel, session.gpu, iommu, package), model)
             for side, made in session.sides.items() for iommu, _ in plan}
         session.keep = lambda res: stores[res.facts["side"], res.facts["iommu"]].add(res)
         for (side, iommu), store in stores.items() if self.resume else ():
@@ -63,6 +60,12 @@ class Slices:
             return status
         ui.say(f"{self.left} of {self.wanted} were not reached in time; the same command with RESUME=same goes on")
         return errors.CHECK_FAILED
+
+
+def store_of(what, kernel, gpu, iommu, package=""):
+    """Name of the file that keeps results: of tests of one kind on one kernel. Of packages' tests there are too many to
+    run them all again for what only the way to name kernels has changed."""
+    return f"{what}-{kernel.key if package else kernel.content}-{gpu}-{iommu}" + (f"-{package}" if package else "")
 
 
 def left_out(session, side, iommu, tests, kind=None):

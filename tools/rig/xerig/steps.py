@@ -12,6 +12,7 @@ from . import base as bases
 from . import live as live_tests
 from . import sweep as sweeps
 from . import check, cli, errors, guest_kunit, igt, klog, kunit, matrix, meta, mutants, paths, procs, results, run, session, tree, ui, vgpu
+from .states import STATES
 
 
 @dataclass
@@ -185,7 +186,7 @@ def live(_cache, _out, base):
 def sweep(_cache, _out, base):
     """A few points of the sweep on the patched side."""
     return _nothing_to_run(base) or _tests(base, "sweep", sweeps.KIND, sweeps.Worker,
-                                           lambda _s: sweeps.parse(",".join(sweeps.SHORT), matrix.STATES))
+                                           lambda _s: sweeps.parse(",".join(sweeps.SHORT), STATES))
 
 
 def mutant(cache, _out, base):

@@ -16,7 +16,6 @@ import time
 from dataclasses import dataclass, field
 
 from . import agent, cellrun, errors, kept, results, run, ways
-from .session import SCENARIOS
 
 KIND = "sweep"
 PHASES = ("probe", "work", "close", "remove")
@@ -25,7 +24,7 @@ KINDS = ("mmio", "mmio_read", "mmio_write", "ctb", "h2g", "g2h", "dma", "dma_rea
 # What `make test` walks: one point a phase, of each sort. In the last two of the probe jobs and a reset are on their way.
 SHORT = ("userptr@probe@mmio_read@81", "userptr@probe@h2g@15", "userptr@probe@mmio_write@406", "userptr@work@h2g@3",
          "userptr@work@irq@2", "userptr@close@h2g@1", "userptr@remove@mmio_write@10")
-FIRED_TIME = 0.5  # seconds the program gets after the device has died under it
+FIRED_TIME = 0.1  # seconds the program gets after the device has died under it
 PAGE = 1 << 20
 IOCTL = "ioctl"
 AUTOPROBE = "/sys/bus/pci/drivers_autoprobe"
@@ -236,8 +235,7 @@ class SweepRun(cellrun.CellRun):
         line = self.guest.next_line(self.pid, self.state.held_seconds)
         if not (line or "").startswith("boundary"):
             self.ev.skip = "this run had no such event"
-        self.result.remove_ns = self.way.leave(self.boot)
-        self.ev.remove_seconds, self.ev.remove_limit = self.result.remove_ns / 1e9, self.state.remove_seconds * self.guest.pace
+        self.time_leave(lambda: self.way.leave(self.boot))
 
     def _at_event(self):
         """The device dies at an event, and is then taken away."""
@@ -253,7 +251,7 @@ class SweepRun(cellrun.CellRun):
             self.gpu.command("disarm")
         # Also where the event did not come: the point then is a dead device after the phase.
         self.gpu.command("dead", on=True)
-        self.result.remove_ns = self.way.leave(self.boot)
+        self.time_leave(lambda: self.way.leave(self.boot))
 
 
 class Recorder(SweepRun):
@@ -321,8 +319,8 @@ class Worker(run.Worker):
 
 def recording(session, side, iommu, state, rules, known):
     """The recording of a side (phase -> events). known: one of the same kernel, GPU and programs will do."""
-    sources = kept.model_digest()[:6] + kept.model_digest(SCENARIOS)[:6]
-    name = f"sweep-events-{session.sides[side].kernel.key}-{session.gpu}-{iommu}-{sources}-{state}"
+    sources = kept.Content()(Point(state, "probe", "mmio_read", 1))
+    name = f"sweep-events-{session.sides[side].kernel.content}-{session.gpu}-{iommu}-{sources}-{state}"
     had = session.cache.read_state(name) if known else None
     if not had:
         had = record(session, side, iommu, state, rules, results.new_run_dir(f"sweep-record-{session.base.name}"))

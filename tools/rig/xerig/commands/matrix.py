@@ -13,16 +13,20 @@ def add_arguments(parser):
                 base="kernel bases, comma list or all (6.12)", state="comma list (all)", way="comma list or all (unbind,remove,surprise)",
                 order="comma list or all (close-after)", kernel="plain, debug, or plain,debug (plain)", iommu="on, off, or on,off (on)",
                 gpu="virtual GPUs, comma list (lnl); lnl+bmg: two in one guest", repeat="how often each cell is run (1)")
+    parser.add_argument("--table", action="store_true", help="run nothing; show which cells have results, and how many are left")
 
 
 def run(args):
     from .. import base as bases
-    from .. import matrix, session, show, slices
+    from .. import matrix, product, session, show, slices
+    from ..orders import ORDERS
     from ..run import Worker
+    from ..states import STATES
+    from ..ways import CORE, WAYS
 
-    states = matrix.select("STATE", args.state, matrix.STATES, matrix.STATES)
-    ways = matrix.select("WAY", args.way, matrix.WAYS, matrix.CORE)
-    orders = matrix.select("ORDER", args.order, matrix.ORDERS, ["close-after"])
+    states = matrix.select("STATE", args.state, STATES, STATES)
+    ways = matrix.select("WAY", args.way, WAYS, CORE)
+    orders = matrix.select("ORDER", args.order, ORDERS, ["close-after"])
     sides = matrix.select("SIDE", args.side, options.SIDES, options.SIDES)
     iommus = matrix.select("IOMMU", args.iommu, ("on", "off"), ("on",))
     kernels = matrix.select("KERNEL", args.kernel, session.VARIANTS, ("plain",))
@@ -31,6 +35,9 @@ def run(args):
     cells = matrix.cells(states, ways, orders, matrix.count("REPEAT", args.repeat))
     if not cells:
         raise errors.UsageError("nothing to run: munmap orders need a STATE with memory to unmap")
+    if args.table:
+        left = product.show(product.rows(names, kernels, gpus, sides, iommus, cells))
+        return errors.CHECK_FAILED if left else errors.OK
     walk = slices.Slices(args)
     ends = set()
     for base, kernel, gpu in itertools.product(names, kernels, gpus):

@@ -15,10 +15,11 @@ def add_arguments(parser):
 
 
 def run(args):
-    from .. import klog, matrix, session, show, slices, sweep
+    from .. import klog, session, show, slices, sweep
+    from ..states import STATES
 
     o = options.read(args, side="patched", state="userptr", points=POINTS)
-    wanted = sweep.parse(args.tests, matrix.STATES) if args.tests else None
+    wanted = sweep.parse(args.tests, STATES) if args.tests else None
     walk = slices.Slices(args, sweep.KIND)
     s = session.Session("sweep", args.base, o.kernel, o.gpu).prepare([o.side])
     if not s.sides:

@@ -9,6 +9,8 @@ NAME = "memory"
 NOISE_KIB = 4096
 # KASAN keeps what was freed for a while, as large as a 32nd of the guest's memory; kmemleak is exact there.
 QUARANTINE_KIB = 65536
+# Of the pages of buffers that nobody shares, remove() has to give back so many (percent).
+RETURNED = 95
 # remove() is only asked about buffers that cannot drown in that noise.
 BIG_KIB = 16384
 # Slab pages that one object of thousands still keeps, for each thing a program had (bytes). Counted where a
@@ -39,6 +41,6 @@ def check(ev):
         # removal gave back as much as was in the buffers.
         held = ev.samples.get("held")
         returned = removed.free_kib - held.free_kib if held else 0
-        if kept > bo_kib // 2 and returned < bo_kib:
+        if kept > noise_kib(ev) and returned < bo_kib * RETURNED // 100 - noise_kib(ev):
             out.append(Finding(NAME, f"{kept} KiB of {bo_kib} KiB in buffers not freed by remove(), but by the last close"))
     return out
