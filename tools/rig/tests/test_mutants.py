@@ -9,6 +9,7 @@ from xerig import boot, errors, kernel, matrix, mutants, paths
 from xerig.mutants import Mutant
 from xerig.oracles import Finding
 from xerig.result import Result
+from xerig.states import STATES
 
 OLD = b"".join(b"line %d\n" % n for n in range(1, 41))
 DIFF = b"""diff --git a/d/xe_bo.c b/d/xe_bo.c
@@ -118,7 +119,7 @@ def test_a_kill_outlives_a_change_of_the_series_and_a_survivor_does_not(tmp_path
 
 
 class FakeBoot:
-    def __init__(self, *_a):
+    def __init__(self, *_a, gpu=True):
         self.agent = None
 
     def __enter__(self):
@@ -161,7 +162,7 @@ def hunt(monkeypatch, tmp_path):
                             lambda *_a: SimpleNamespace(ok=kunit_ok, problems=lambda: ["failed s.case"]))
         s = SimpleNamespace(base=SimpleNamespace(name="6.12"), variant="plain", cache=None, facts=lambda *_a: {
             "base": "6.12", "side": "patched", "kernel": "plain", "iommu": "on", "gpu": "lnl"},
-            machine_of=lambda *_a: boot.Machine([], None, None, None), sides={"patched": SimpleNamespace(kernel=None)})
+            machine=lambda *_a: boot.Machine([], None, None, None), gpu="lnl", machine_of=lambda *_a: boot.Machine([], None, None, None), sides={"patched": SimpleNamespace(kernel=None)})
         return mutants.Hunt(s, "on", [], lambda _t: None, tmp_path)
     return make
 
@@ -186,7 +187,12 @@ def test_a_red_cell_kills(hunt):
 
 def test_kunit_and_a_driver_that_does_not_probe_kill(hunt):
     assert "s.case" in hunt(kunit_ok=False).run(M, built, HMM).held["killed_by"]
-    assert "did not probe" in hunt(no_probe=99).run(M, built, HMM).held["killed_by"]
+    # Two boots with the mutant fail, the one without does not.
+    assert "did not probe" in hunt(no_probe=2).run(M, built, HMM).held["killed_by"]
+
+
+def test_a_guest_that_never_comes_up_kills_nothing(hunt):
+    assert hunt(no_probe=99).run(M, built, HMM).verdict == "infra"
 
 
 def test_one_boot_that_fails_kills_nothing(hunt):
@@ -206,7 +212,7 @@ def test_the_first_that_fits_knows_a_file():
     first, then = mutants.battery_for(["drivers/gpu/drm/xe/xe_wait_user_fence.c"])
     assert {c.state for c in first} == {"user-fence"} and len(first) + len(then) >= len(mutants.BATTERY)
     assert not mutants.battery_for(["Documentation/x.rst"], ())[0]
-    assert all(s in matrix.STATES for _, known in mutants.KNOWS for s in known)
+    assert all(s in STATES for _, known in mutants.KNOWS for s in known)
 
 
 def test_what_cannot_be_built_or_taken_out_or_changes_nothing_is_a_skip(hunt):

@@ -26,7 +26,7 @@ def on_machine(base, machine, out, cache, after=None):
     A module that the kernel does not have is an InfraError: no suite may vanish silently.
     """
     began = time.monotonic()
-    machine.kernel_args = kunit.GUEST_ARGS
+    machine.kernel_args = (*machine.kernel_args, *kunit.GUEST_ARGS)
     texts = []
     with boot.Boot(machine, out, gpu=False) as vm:
         guest = vm.agent

@@ -5,16 +5,19 @@ A mutant that nothing kills is a line of the series that no test needs: either t
 the line is not needed.
 """
 
+import contextlib
 import fnmatch
 import hashlib
+import itertools
 import re
 import subprocess
 import tempfile
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from . import agent, boot, cellrun, errors, expect, kernel, matrix, oracles, procs, results, ui
+from . import agent, boot, cellrun, errors, expect, kept, kernel, matrix, oracles, procs, results, switched, ui
 from .memo import Memo
 from .result import Result
 
@@ -37,6 +40,9 @@ KNOWS = (
 )
 ASKED = ("unbind", "surprise")
 AROUND = 3  # lines that tell where a change is
+MANY = 8  # so many are worth a kernel with switches
+LONG = 4.0  # seconds: cells that take longer are asked last
+CELLS = 14  # of those that reach a mutant, so many are asked at most
 # Then everybody, cheap first.
 BATTERY = (("userptr", "unbind", "munmap-after"), ("bo-bound", "remove", "close-after"),
            ("queue-endless", "unbind", "close-after"), ("dmabuf-closed", "unbind", "close-after"),
@@ -181,6 +187,74 @@ class Hunt:
         self.lists = expect.load(session.base.name, "patched")
         self.facts = session.facts("patched", iommu)
         self.series = session.sides["patched"].kernel
+        self.healthy = session.machine("patched", iommu)  # a machine without the mutant that is being run
+        self.lucky = {}  # path -> Counter of the tests that killed a mutant of it
+
+    def switched(self, mutant, made, reach, path):
+        """As run(), of a mutant in a kernel with switches: only who reaches it is asked."""
+        res = Result(mutant, {**self.facts, **mutant.facts()})
+        number, lucky = made.numbers[mutant], self.lucky.setdefault(path, Counter())
+        self.healthy = self.s.machine_of(made.kernel, self.iommu)
+        machine = replace(self.healthy, kernel_args=(*self.healthy.kernel_args, *switched.arguments(number)))
+        tests = self.tests(path, reach, number, lucky)
+        asked, killer = len(tests), None
+        try:
+            while tests and not killer:
+                # What needs no other guest runs together.
+                kind = self.kind(tests[0])
+                mine = list(itertools.takewhile(lambda t, kind=kind: self.kind(t) == kind, tests))
+                tests = tests[len(mine):]
+                if kind == "KUnit":
+                    killer = self._suites(mutant, machine, mine)
+                else:
+                    facts = {**self.facts, "gpu": kind}
+                    killer = self._cells(mutant, replace(machine, personality=kind), facts, mine)
+        except errors.InfraError as e:
+            res.verdict = "infra"
+            res.findings = [oracles.Finding("rig", f"infra: {e}")]
+            return res
+        if killer:
+            lucky[killer.split(":")[0]] += 1
+        if killer:
+            res.held = {"killed_by": killer}
+        else:
+            res.verdict = "dirty"
+            res.findings = [oracles.Finding("rig", f"survives {asked} tests that reach it" if asked else "no test reaches it")]
+        return res
+
+    def local_cells(self):
+        """The cells of LOCAL's GPU."""
+        return [matrix.Cell(*c) for c in self.local]
+
+    def tests(self, path, reach, number, lucky):
+        """Cells that reach a switch, and names of KUnit suites that do, in the order in which they are asked: who killed
+        neighbours, who knows the file, who is quick. The suites are one guest's."""
+        first, _ = battery_for([path], self.battery)
+        every = [c for c in dict.fromkeys([*first, *switched.cells_for(KNOWS, self.battery), *self.local_cells()])]
+        names = set(reach.who(number, [c.name for c in every]))
+        cells = [c for c in every if c.name in names]
+        cells.sort(key=lambda c: (-lucky[c.name], reach.seconds(c.name) > LONG, c not in first, reach.seconds(c.name)))
+        cells = cells[:CELLS]
+        suites = reach.who(number, reach.suites())
+        suites.sort(key=lambda n: (-lucky[n], reach.seconds(n)))
+        best = max((lucky[c.name] for c in cells), default=0)
+        at = 0 if suites and lucky[suites[0]] > best else min(3, len(cells))
+        return [*cells[:at], *suites, *cells[at:]]
+
+    def kind(self, test):
+        """What guest a test of tests() needs: a GPU's name, or KUnit."""
+        if isinstance(test, str):
+            return "KUnit"
+        return "bmg" if test.state.startswith("vram") else self.s.gpu
+
+    def learn(self, reach, made):
+        """Who reaches what: all cells and KUnit without a mutant, which has to be clean."""
+        machine = self.s.machine_of(made.kernel, self.iommu)
+        reach.cells(machine, self.facts, self.rules, switched.cells_for(KNOWS, self.battery), self.out, self.note)
+        if self.local:
+            reach.cells(replace(machine, personality="bmg"), {**self.facts, "gpu": "bmg"}, self.rules,
+                        [c for c in self.local_cells() if self.kind(c) == "bmg"], self.out, self.note)
+        reach.kunit(replace(machine), self.out, self.note)
 
     def run(self, mutant, built, paths):
         """A Result: clean means killed, dirty means that nothing noticed.
@@ -201,7 +275,12 @@ class Hunt:
         if same_code(made, self.series):
             res.verdict, res.skip = "skip", "not in the guest's configuration: the driver's code is the same"
             return res
-        killer, asked = self._hunt(mutant, made, paths)
+        try:
+            killer, asked = self._hunt(mutant, made, paths)
+        except errors.InfraError as e:
+            res.verdict = "infra"
+            res.findings = [oracles.Finding("rig", f"infra: {e}")]
+            return res
         if killer is None:
             res.verdict = "dirty"
             res.findings = [oracles.Finding("rig", f"survives {asked} cells and the KUnit suites")]
@@ -211,6 +290,7 @@ class Hunt:
 
     def _hunt(self, mutant, made, paths):
         """(who noticed or None, how many cells were asked)."""
+        self.healthy = self.s.machine("patched", self.iommu)
         machine = self.s.machine_of(made, self.iommu)
         first, then = battery_for(paths, self.battery)
         asked = 0
@@ -245,6 +325,10 @@ class Hunt:
                         cell_run = cellrun.CellRun(vm, cell, facts, self.rules, lingering)
                         res = cell_run.run()
                         lingering, failed = cell_run.lingering, 0
+                        # How long remove() took is as much the machine's affair.
+                        res.findings = [f for f in res.findings if not f.summary.startswith("remove() took")]
+                        if res.verdict == "dirty" and not res.findings:
+                            res.verdict = "clean"
                         if res.verdict != "infra" and expect.apply(self.lists, res) == "unexpected":
                             results.save_cell(where, res)
                             return f"{cell.name}: {res.findings[0].oracle}: {res.findings[0].summary[:160]}"
@@ -254,8 +338,31 @@ class Hunt:
                 # The unmutated series boots, see start(); but on a loaded machine any boot may fail once.
                 failed += 1
                 if failed > 1:
+                    self._sound(mutant)
                     return f"the guest: {e}"
         return None
+
+    def _suites(self, mutant, machine, names):
+        """Who of these suites fails, or None."""
+        for attempt in (1, 2):
+            self.note(f"{mutant.name}: KUnit")
+            try:
+                with switched.suites(machine, self._folder(mutant) / f"kunit-{attempt}") as vm:
+                    for name in names:
+                        wrong = switched.trouble(switched.run_suite(self.s, vm, name.removeprefix(switched.SUITE)))
+                        if wrong:
+                            return f"{name}: {wrong}"
+                return None
+            except (errors.InfraError, agent.GuestGone, agent.GuestTimeout, agent.GuestOops, agent.AgentError) as e:
+                why = e
+        self._sound(mutant, gpu=False)
+        return f"{name if 'name' in locals() else names[0]}: the guest: {why}"
+
+    def _sound(self, mutant, gpu=True):
+        """InfraError where a guest does not come up without the mutant either: on a loaded machine that kills nobody."""
+        with boot.Boot(self.healthy, self._folder(mutant) / "sound", gpu=gpu) as vm:
+            if gpu:
+                vm.load_xe()
 
     def _kunit(self, mutant, machine):
         from . import guest_kunit
@@ -263,6 +370,7 @@ class Hunt:
         try:
             found = guest_kunit.on_machine(self.s.base, replace(machine), self._folder(mutant) / "kunit", self.s.cache)
         except errors.InfraError as e:
+            self._sound(mutant, gpu=False)
             return f"KUnit: {e}"
         return None if found.ok else f"KUnit: {(found.problems() or ['nothing ran'])[0]}"
 
@@ -342,21 +450,34 @@ def walk(session, wanted, every, rules, iommu="on", battery=None, idents=None, l
     session.run_dir = results.new_run_dir(f"mutants-{session.base.name}")
     session.kind = KIND
     progress = ui.Tests(session.cache, f"mutants-{session.base.name}-{len(wanted)}", len(wanted))
+    together = switched.make(session, series, every) if len(wanted) >= MANY and not battery else None
+    alone = [m for m in wanted if not together or m not in together.numbers and m not in together.without]
     hunt = Hunt(session, iommu, rules, progress.note, session.run_dir / "boots",
                 *((battery, ()) if battery else (BATTERY, LOCAL)))
     # What any of them may be asked.
     touched = {p: None for paths in changes.values() for p in paths} if battery else series
-    with procs.guard(), Ahead(session, wanted, every) as ahead:
+    with procs.guard(), contextlib.ExitStack() as stack:
         try:
-            passed = f"unmutated-{hunt.asks(touched)}"
-            if passed not in past.known("same"):
-                hunt.start(touched)
-                past.add(passed, "clean", "")
-            for m in wanted:
+            if together:
+                reach = switched.Reach(session, together, kept.model_digest()[:6] + kept.model_digest(kept.PROGRAMS)[:6])
+                hunt.learn(reach, together)
+            ahead = None
+            for m in sorted(wanted, key=lambda m: m in alone):
                 if late():
                     break
-                res = hunt.run(m, ahead.take(m), changes[m])
-                if idents.get(m):
+                if m in alone and not ahead:
+                    ahead = stack.enter_context(Ahead(session, alone, every))
+                    passed = f"unmutated-{hunt.asks(touched)}"
+                    if passed not in past.known("same"):
+                        hunt.start(touched)
+                        past.add(passed, "clean", "")
+                if m in alone:
+                    res = hunt.run(m, ahead.take(m), changes[m])
+                elif m in together.without:
+                    res = Result(m, {**hunt.facts, **m.facts()}, verdict="skip", skip="takes out nothing that runs")
+                else:
+                    res = hunt.switched(m, together, reach, changes[m][0])
+                if idents.get(m) and res.verdict != "infra":
                     past.add(idents[m], res.verdict, res.skip or res.held.get("killed_by") or "")
                 results.save_cell(session.run_dir, res)
                 session.results.append(res)
