@@ -25,7 +25,7 @@ class Session:
         self.root, self.have, self.results, self.gpu = None, {}, [], "lnl"
 
     def prepare(self, sides):
-        self.sides = {s: SimpleNamespace(kernel=SimpleNamespace(key=f"key-{s}"), programs=None) for s in sides}
+        self.sides = {s: SimpleNamespace(kernel=SimpleNamespace(key=f"key-{s}", content=f"key-{s}"), programs=None) for s in sides}
         return self
 
     def facts(self, side, iommu):
