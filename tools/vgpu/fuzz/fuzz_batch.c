@@ -4,62 +4,30 @@
  * (bits 0-1), whether the dwords are the ring itself or a batch, whether faults are recoverable,
  * whether they are the end of the context's image, too.
  */
-#include "gpu.h"
+#include "on_engine.h"
 
 #include "eu_walker.h"
 #include "fuzz.h"
 #include "render_copy.h"
 
-#define ID	   5
 #define TICK_US	   2000
 #define BATCH_MAX  0x8000u
 #define IMAGE_FREE 0x34u /* first dword of the image behind what every context has */
 #define IMAGE_END  0x44u
 
-static struct harness *h;
 static unsigned long long commands;
-static atomic_bool busy;
-
-/* Nothing runs for ever: whatever an engine executes is told to stop every so often. */
-static void *tick(void *arg)
-{
-	struct timespec ts = { 0, TICK_US * 1000 };
-
-	for (;;) {
-		nanosleep(&ts, NULL);
-		for (int i = 0; atomic_load(&busy) && i < ENGINE_COUNT; i++)
-			atomic_store(&h->g->hw->engines[i].preempt, true);
-	}
-	return arg;
-}
-
-static void start(void)
-{
-	pthread_t t;
-
-	h = harness_new();
-	gpu_boot(h);
-	if (pthread_create(&t, NULL, tick, NULL))
-		abort();
-	pthread_detach(t);
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	struct guc_ctx c = { .guc_id = ID };
+	struct guc_ctx c;
 	struct engine *e;
 	uint32_t n;
 
-	if (!h)
-		start();
+	start(TICK_US);
 	if (len < 5)
 		return 0;
-	ctx_make(h, ID, 3, 1);
-	H2G(h, 0x4503, ID);
 	e = &h->g->hw->engines[data[0] & 3];
-	c.e = e;
-	c.lrca = GPU_GGTT + lrc_off(ID) + RING_BYTES;
-	c.who = (struct dma_origin){ .engine = e->name, .guc_id = ID };
+	context(&c, 3, e);
 	lrc_set(h, ID, 0x2f, data[0] >> 3 & 1);
 	n = (uint32_t)(len - 1) / 4;
 	lrc_set(h, ID, 0x01, 0x11080000 | (2 * 0x19 - 1));
@@ -80,10 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		ram32_set(h, OFF_DATA + VA_BATCH + 4 * n, MI_BBE);
 		RING(h, ID, MI_BBS, VA_BATCH, 0, MI_UI);
 	}
-	atomic_store(&e->preempt, false);
-	atomic_store(&busy, true);
-	lrc_run(e, &c);
-	atomic_store(&busy, false);
+	run(e, &c);
 	eu_walk_drop(&c);
 	commands += e->commands;
 	e->commands = 0;

@@ -3,13 +3,12 @@
  * Shaders: the input is a kernel that a walker runs, with the walker's and a surface's dwords that
  * matter. It is stopped in random places, goes on some times, and is then dropped where it is.
  */
-#include "gpu.h"
+#include "on_engine.h"
 
 #include "eu_asm.h"
 #include "eu_walker.h"
 #include "fuzz.h"
 
-#define ID	   5
 #define TICK_US	   1000
 #define RUNS	   3
 #define STATE	   0x50000u
@@ -18,32 +17,7 @@
 #define KERNEL_MAX 0x8000u
 #define HEAD	   (4u + 64u) /* bytes in front of the kernel: what the walker is like, a surface */
 
-static struct harness *h;
 static unsigned long long instructions, walks;
-static atomic_bool busy;
-
-static void *tick(void *arg)
-{
-	struct timespec ts = { 0, TICK_US * 1000 };
-
-	for (;;) {
-		nanosleep(&ts, NULL);
-		for (int i = 0; atomic_load(&busy) && i < ENGINE_COUNT; i++)
-			atomic_store(&h->g->hw->engines[i].preempt, true);
-	}
-	return arg;
-}
-
-static void start(void)
-{
-	pthread_t t;
-
-	h = harness_new();
-	gpu_boot(h);
-	if (pthread_create(&t, NULL, tick, NULL))
-		abort();
-	pthread_detach(t);
-}
 
 /* @data: threads and size, grid, local memory, flags. */
 static void put_batch(const uint8_t *data)
@@ -85,34 +59,24 @@ static void put_batch(const uint8_t *data)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	struct guc_ctx c = { .guc_id = ID };
+	struct guc_ctx c;
 	struct engine *e;
 	size_t n;
 
-	if (!h)
-		start();
+	start(TICK_US);
 	if (len < HEAD)
 		return 0;
 	n = len - HEAD < KERNEL_MAX ? len - HEAD : KERNEL_MAX;
-	ctx_make(h, ID, 4, 1);
-	H2G(h, 0x4503, ID);
 	e = &h->g->hw->engines[data[3] & 0x10 ? RCS0 : CCS0];
-	c.e = e;
-	c.lrca = GPU_GGTT + lrc_off(ID) + RING_BYTES;
-	c.who = (struct dma_origin){ .engine = e->name, .guc_id = ID };
+	context(&c, 4, e);
 	put_batch(data);
 	memset(h->ram + OFF_DATA + STATE, 0, 0x1000);
 	memcpy(h->ram + OFF_DATA + STATE, data + 4, 64);
 	memset(h->ram + OFF_DATA + KERNEL, 0, n + 64);
 	memcpy(h->ram + OFF_DATA + KERNEL, data + HEAD, n);
 	RING(h, ID, MI_BBS, VA_BATCH, 0, MI_UI);
-	for (int i = 0; i < RUNS; i++) {
-		atomic_store(&e->preempt, false);
-		atomic_store(&busy, true);
-		if (lrc_run(e, &c) != RUN_SLICE)
-			i = RUNS;
-		atomic_store(&busy, false);
-	}
+	for (int i = 0; i < RUNS && run(e, &c) == RUN_SLICE; i++)
+		;
 	walks += c.walk != NULL;
 	instructions += e->instructions;
 	e->instructions = 0;
