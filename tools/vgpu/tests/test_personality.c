@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Personalities: their numbers agree with each other, and a third one costs one file. This is the
+ * Personalities: their numbers agree with each other, and another one costs one file. This is such a
  * file: a card that no other source knows, found by its name, booted and set to work.
  */
 #include "gpu.h"
@@ -75,7 +75,9 @@ static void numbers(void **state)
 		assert_int_not_equal(rd(h, 0xd8c), 0);
 		harness_free(h);
 	}
-	assert_int_equal(n, 3);
+	/* ours and those of the program, however many these are */
+	assert_true(n >= 2);
+	assert_null(personality_at(n + 1000));
 }
 
 static void no_such_personality(void **state)
@@ -83,8 +85,6 @@ static void no_such_personality(void **state)
 	assert_null(personality_find("nosuch"));
 	assert_null(personality_find(""));
 	assert_null(personality_find("LNL"));
-	assert_null(personality_at(3));
-	assert_null(personality_at(1000));
 }
 
 static void third_has_its_registers(void **state)
