@@ -86,8 +86,10 @@ def gpu_device(number, gpu_socket):
 def qemu_argv(m, gpu_sockets, serial, agent_fd=None, qmp_fd=None):
     """QEMU's command line for machine m; serial: the argument of -serial."""
     # no_timer_check: a busy host can hold up the timer for the few ticks in which the kernel tries it.
-    cmdline = ["console=ttyS0", "panic=-1", "tsc=unstable", "no_timer_check", "printk.devkmsg=on", "printk.time=1", "kasan_multi_shot",
-               *XE_OPTIONS, *m.kernel_args]
+    # tsc=reliable: the emulated TSC is one for all processors, and the other clock, HPET, costs an access to a device
+    # under QEMU's global lock each time that anybody asks what time it is.
+    cmdline = ["console=ttyS0", "panic=-1", "tsc=reliable", "no_timer_check", "printk.devkmsg=on", "printk.time=1",
+               "kasan_multi_shot", *XE_OPTIONS, *m.kernel_args]
     if m.shares:
         cmdline.append("XE_UNPLUG_9P=" + ",".join(f"{t}:{g}{':ro' if ro else ''}" for t, _, g, ro in m.shares))
     argv = [*map(str, m.qemu), "-machine", "q35,memory-backend=mem0,sata=off,smbus=off",
