@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from xerig import agent, cover, errors, gcov, html, kernel, matrix
+from xerig import agent, cover, errors, gcov, html, kernel
 from xerig.gcov import File
 from xerig.orders import ORDERS
 from xerig.states import STATES

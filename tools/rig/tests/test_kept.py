@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from xerig import errors, kept, oracles, paths, tally
+from xerig import errors, kept, options, oracles, paths, tally
 from xerig.igt import IgtTest
 from xerig.klog import Allowed, Entry
 from xerig.result import Result
@@ -108,23 +108,23 @@ def test_rounds_of_a_repeated_test_are_kept_apart(cache):
 def test_the_model_is_known_by_its_sources(tmp_path):
     for name, text in (("a.c", "int x;"), ("a.h", ""), ("Makefile", "all:"), ("notes.txt", "1")):
         (tmp_path / name).write_text(text)
-    first = kept.model_digest(tmp_path)
+    first = kept.digest(tmp_path)
     (tmp_path / "notes.txt").write_text("2")
-    assert kept.model_digest(tmp_path) == first
+    assert kept.digest(tmp_path) == first
     (tmp_path / "a.c").write_text("int y;")
-    assert kept.model_digest(tmp_path) != first
+    assert kept.digest(tmp_path) != first
 
 
 def test_folders_count_and_what_no_result_rests_on_does_not(tmp_path):
     for name in ("hw/a.c", "tests/t.c", "fuzz/f.c"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("int x;")
-    first = kept.model_digest(tmp_path)
+    first = kept.digest(tmp_path)
     (tmp_path / "tests/t.c").write_text("int y;")
     (tmp_path / "fuzz/f.c").write_text("int y;")
-    assert kept.model_digest(tmp_path) == first
+    assert kept.digest(tmp_path) == first
     (tmp_path / "hw/a.c").write_text("int y;")
-    assert kept.model_digest(tmp_path) != first
+    assert kept.digest(tmp_path) != first
 
 
 def test_a_cell_depends_on_its_own_program_and_on_what_all_share(tmp_path, monkeypatch):
@@ -195,6 +195,5 @@ def test_too_few_that_pass_are_named_once_the_whole_list_has_run(cache):
 
 
 def test_bad_choices_are_usage_errors():
-    from xerig import matrix
     with pytest.raises(errors.UsageError, match="RESUME"):
-        matrix.choice("RESUME", "some", kept.CHOICES, None)
+        options.choice("RESUME", "some", kept.CHOICES, None)

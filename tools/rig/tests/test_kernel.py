@@ -147,11 +147,9 @@ def test_interrupted_build_is_not_taken_for_done(builds, monkeypatch):
     assert builds.compiled(builds.ensure("patched")) == "int other;\n"
 
 
-def test_unknown_variant_and_side(builds):
+def test_unknown_variant(builds):
     with pytest.raises(errors.UsageError, match="unknown KERNEL 'fast': there is plain, debug"):
         builds.ensure(variant="fast")
-    with pytest.raises(errors.UsageError, match="unknown SIDE 'left'"):
-        builds.ensure(side="left")
 
 
 def test_old_kernels_leave_the_cache(builds, monkeypatch):

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from xerig import boot, errors, kernel, matrix, mutants, paths
+from xerig import boot, errors, hunt, kernel, mutants, paths
 from xerig.mutants import Mutant
 from xerig.oracles import Finding
 from xerig.result import Result
@@ -106,16 +106,16 @@ def test_a_mutant_is_known_by_what_it_takes_out():
 
 def test_a_kill_outlives_a_change_of_the_series_and_a_survivor_does_not(tmp_path):
     cache = paths.Cache(tmp_path)
-    past = mutants.Past(cache, "6.12", "k1")
+    past = hunt.Past(cache, "6.12", "k1")
     for ident, verdict in (("i1", "clean"), ("i2", "dirty"), ("i3", "skip")):
         past.add(ident, verdict, "why")
     assert set(past.known("same")) == {"i1", "i2", "i3"}
-    later = mutants.Past(cache, "6.12", "k2")
+    later = hunt.Past(cache, "6.12", "k2")
     assert later.known("same") == {} and later.known("any") == {"i1": ["clean", "why"]}
-    assert not mutants.Past(cache, "7.3", "k1").known()
+    assert not hunt.Past(cache, "7.3", "k1").known()
     every = {Mutant("0001", "x.c", n): {} for n in range(1, 5)} | {Mutant("0001", "all"): None}
     idents = {m: f"i{m.number}" if every[m] is not None else None for m in every}
-    assert "3 were run so far: 1 of 2 killed (50 %)" in mutants.standing(every, idents, past.known())
+    assert "3 were run so far: 1 of 2 killed (50 %)" in hunt.standing(every, idents, past.known())
 
 
 class FakeBoot:
@@ -135,7 +135,7 @@ class FakeBoot:
 
 
 @pytest.fixture
-def hunt(monkeypatch, tmp_path):
+def hunter(monkeypatch, tmp_path):
     def make(red=(), kunit_ok=True, no_probe=0, same=False):
         FakeBoot.no_probe = no_probe
 
@@ -151,19 +151,20 @@ def hunt(monkeypatch, tmp_path):
                 return Result(self.cell, {**self.facts, **self.cell.facts()}, "dirty" if bad else "clean",
                                   [Finding("klog", "splat")] if bad else [])
 
-        monkeypatch.setattr(mutants, "same_code", lambda *_a: same)
-        monkeypatch.setattr(mutants.boot, "Boot", FakeBoot)
-        monkeypatch.setattr(mutants.cellrun, "CellRun", FakeRun)
-        monkeypatch.setattr(mutants.cellrun, "sample", lambda _g: SimpleNamespace(dma_mappings=0))
-        monkeypatch.setattr(mutants.results, "save_cell", lambda *_a: None)
-        monkeypatch.setattr(mutants.expect, "load", lambda *_a: [])
-        from xerig import guest_kunit
-        monkeypatch.setattr(guest_kunit, "on_machine",
+        monkeypatch.setattr(hunt, "same_code", lambda *_a: same)
+        monkeypatch.setattr(hunt.boot, "Boot", FakeBoot)
+        monkeypatch.setattr(hunt.cellrun, "CellRun", FakeRun)
+        monkeypatch.setattr(hunt.cellrun, "sample", lambda _g: SimpleNamespace(dma_mappings=0))
+        monkeypatch.setattr(hunt.results, "save_cell", lambda *_a: None)
+        monkeypatch.setattr(hunt.expect, "load", lambda *_a: [])
+        monkeypatch.setattr(hunt.guest_kunit, "on_machine",
                             lambda *_a: SimpleNamespace(ok=kunit_ok, problems=lambda: ["failed s.case"]))
-        s = SimpleNamespace(base=SimpleNamespace(name="6.12"), variant="plain", cache=None, facts=lambda *_a: {
-            "base": "6.12", "side": "patched", "kernel": "plain", "iommu": "on", "gpu": "lnl"},
-            machine=lambda *_a: boot.Machine([], None, None, None), gpu="lnl", machine_of=lambda *_a: boot.Machine([], None, None, None), sides={"patched": SimpleNamespace(kernel=None)})
-        return mutants.Hunt(s, "on", [], lambda _t: None, tmp_path)
+        facts = {"base": "6.12", "side": "patched", "kernel": "plain", "iommu": "on", "gpu": "lnl"}
+        machine = boot.Machine([], None, None, None)
+        s = SimpleNamespace(base=SimpleNamespace(name="6.12"), variant="plain", cache=None, gpu="lnl",
+                            facts=lambda *_a: facts, machine=lambda *_a: machine, machine_of=lambda *_a: machine,
+                            sides={"patched": SimpleNamespace(kernel=None)})
+        return hunt.Hunt(s, [], lambda _t: None, tmp_path)
     return make
 
 
@@ -180,45 +181,45 @@ def broken():
     raise kernel.BuildError("no")
 
 
-def test_a_red_cell_kills(hunt):
-    res = hunt(red=["many-bos/unbind/kill"]).run(M, built, HMM)
+def test_a_red_cell_kills(hunter):
+    res = hunter(red=["many-bos/unbind/kill"]).run(M, built, HMM)
     assert res.verdict == "clean" and res.held["killed_by"].startswith("many-bos/unbind/kill: klog: splat")
 
 
-def test_kunit_and_a_driver_that_does_not_probe_kill(hunt):
-    assert "s.case" in hunt(kunit_ok=False).run(M, built, HMM).held["killed_by"]
+def test_kunit_and_a_driver_that_does_not_probe_kill(hunter):
+    assert "s.case" in hunter(kunit_ok=False).run(M, built, HMM).held["killed_by"]
     # Two boots with the mutant fail, the one without does not.
-    assert "did not probe" in hunt(no_probe=2).run(M, built, HMM).held["killed_by"]
+    assert "did not probe" in hunter(no_probe=2).run(M, built, HMM).held["killed_by"]
 
 
-def test_a_guest_that_never_comes_up_kills_nothing(hunt):
-    assert hunt(no_probe=99).run(M, built, HMM).verdict == "infra"
+def test_a_guest_that_never_comes_up_kills_nothing(hunter):
+    assert hunter(no_probe=99).run(M, built, HMM).verdict == "infra"
 
 
-def test_one_boot_that_fails_kills_nothing(hunt):
-    assert hunt(no_probe=1).run(M, built, HMM).verdict == "dirty"
+def test_one_boot_that_fails_kills_nothing(hunter):
+    assert hunter(no_probe=1).run(M, built, HMM).verdict == "dirty"
 
 
-def test_who_knows_the_file_is_asked_first_and_in_the_end_everybody(hunt):
+def test_who_knows_the_file_is_asked_first_and_in_the_end_everybody(hunter):
     asked.clear()
-    res = hunt().run(M, built, HMM)
+    res = hunter().run(M, built, HMM)
     assert res.verdict == "dirty" and f"survives {len(asked)} cells" in res.findings[0].summary
     assert asked[0] == ("lnl", "userptr/unbind/close-after") and len(set(asked)) == len(asked)
-    assert {name for _, name in asked} >= {"/".join(c) for c in mutants.BATTERY + mutants.LOCAL}
+    assert {name for _, name in asked} >= {"/".join(c) for c in hunt.BATTERY + hunt.LOCAL}
     assert {gpu for gpu, name in asked if name.startswith("vram")} == {"bmg"}
 
 
 def test_the_first_that_fits_knows_a_file():
-    first, then = mutants.battery_for(["drivers/gpu/drm/xe/xe_wait_user_fence.c"])
-    assert {c.state for c in first} == {"user-fence"} and len(first) + len(then) >= len(mutants.BATTERY)
-    assert not mutants.battery_for(["Documentation/x.rst"], ())[0]
-    assert all(s in STATES for _, known in mutants.KNOWS for s in known)
+    first, then = hunt.battery_for(["drivers/gpu/drm/xe/xe_wait_user_fence.c"])
+    assert {c.state for c in first} == {"user-fence"} and len(first) + len(then) >= len(hunt.BATTERY)
+    assert not hunt.battery_for(["Documentation/x.rst"], ())[0]
+    assert all(s in STATES for _, known in hunt.KNOWS for s in known)
 
 
-def test_what_cannot_be_built_or_taken_out_or_changes_nothing_is_a_skip(hunt):
-    assert hunt().run(M, broken, HMM).skip == "does not build"
-    assert "alone" in hunt().run(M, None, HMM).skip
-    assert "configuration" in hunt(same=True).run(M, built, HMM).skip
+def test_what_cannot_be_built_or_taken_out_or_changes_nothing_is_a_skip(hunter):
+    assert hunter().run(M, broken, HMM).skip == "does not build"
+    assert "alone" in hunter().run(M, None, HMM).skip
+    assert "configuration" in hunter(same=True).run(M, built, HMM).skip
 
 
 def test_modules_are_compared_to_the_byte(tmp_path):
@@ -227,24 +228,24 @@ def test_modules_are_compared_to_the_byte(tmp_path):
         (k.modules / "kernel").mkdir(parents=True)
         (k.modules / "kernel/xe.ko").write_bytes(b"code")
         (k.modules / "modules.dep").write_text(str(k))
-    assert mutants.same_code(a, b)
+    assert hunt.same_code(a, b)
     (b.modules / "kernel/xe.ko").write_bytes(b"cide")
-    assert not mutants.same_code(a, b)
+    assert not hunt.same_code(a, b)
 
 
-def test_the_unmutated_series_has_to_pass_first(hunt):
-    hunt().start(HMM)
+def test_the_unmutated_series_has_to_pass_first(hunter):
+    hunter().start(HMM)
     with pytest.raises(errors.InfraError, match="not clean"):
-        hunt(red=["many-bos/unbind/kill"]).start(HMM)
-    assert hunt().asks(HMM) != hunt().asks([])
+        hunter(red=["many-bos/unbind/kill"]).start(HMM)
+    assert hunter().asks(HMM) != hunter().asks([])
 
 
 def test_one_is_built_while_another_runs(monkeypatch):
     made, many = [], [Mutant("0001", "xe_bo.c", n) for n in range(1, 5)]
-    monkeypatch.setattr(mutants.kernel, "of_overlay", lambda _b, _v, overlay, _c: made.append(overlay) or overlay)
+    monkeypatch.setattr(hunt.kernel, "of_overlay", lambda _b, _v, overlay, _c: made.append(overlay) or overlay)
     every = {m: {"n": m.number} for m in many}
     every[many[1]] = None
-    with mutants.Ahead(SimpleNamespace(base=None, variant="plain", cache=None), many, every) as ahead:
+    with hunt.Ahead(SimpleNamespace(base=None, variant="plain", cache=None), many, every) as ahead:
         assert ahead.take(many[0])() == {"n": 1} and ahead.take(many[1]) is None
         assert ahead.take(many[2])() == {"n": 3}
     assert [o["n"] for o in made] == [1, 3, 4]

@@ -74,7 +74,7 @@ def test_what_was_not_as_expected_runs_again(walk):
 
 def test_another_model_is_another_result(walk, monkeypatch):
     walk([("on", [A])])
-    monkeypatch.setattr(slices.kept, "model_digest", lambda *_a: "another-one!")
+    monkeypatch.setattr(slices.kept, "digest", lambda *_a: "another-one!")
     assert walk([("on", [A])], resume="same")[0].ran and not walk([("on", [A])], resume="any")[0].ran
 
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from guestkit import FakeGpu, FakeGuest
-from xerig import agent, errors, expect, klog, matrix, paths, sweep
+from xerig import agent, errors, expect, klog, paths, sweep
 from xerig.result import Result
 from xerig.states import STATES
 from xerig.sweep import Point

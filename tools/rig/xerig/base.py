@@ -3,20 +3,23 @@
 
 That file has `key value` lines: package (Debian package with the sources), version (of that
 package, pinned), sha256 (of its .deb), suites (where Debian offers it), more-suites (where other
-versions of it are), oldest (first version the series is for), and any number of `since VERSION TITLE`, a patch that older versions do not need,
-and `alone TITLE`, a fix that needs no other patch and can be sent by itself.
+versions of it are), oldest (first version the series is for), and any number of `since VERSION TITLE`,
+a patch that older versions do not need, and `alone TITLE`, a fix that needs no other patch and can be
+sent by itself.
 """
 
 import dataclasses
+import os
 import re
 from pathlib import Path
 
-from . import errors, paths
+from . import errors, options, paths
 
 
 @dataclasses.dataclass(frozen=True)
 class Base:
-    """name "6.12", version "6.12.117-1", sha256 of the .deb, dir patches/NAME; since: title -> first version; alone: titles."""
+    """name "6.12", version "6.12.117-1", sha256 of the .deb, dir patches/NAME; since: title -> first version;
+    alone: titles; oldest: version, or "" for any."""
 
     name: str
     version: str
@@ -59,12 +62,14 @@ def load(name):
     if lacks:
         raise errors.UsageError(f"patches/{name}/base lacks {', '.join(lacks)}")
     return Base(name, fields["version"], fields["package"], fields["sha256"],
-                tuple(fields["suites"].split()), path.parent, tuple(fields.get("more-suites", "").split()), since, tuple(alone),
-                fields.get("oldest", ""))
+                tuple(fields["suites"].split()), path.parent, tuple(fields.get("more-suites", "").split()),
+                since, tuple(alone), fields.get("oldest", ""))
 
 
 def load_list(text):
     """Bases of a comma list, `all` or nothing meaning every base."""
-    if not text or text == "all":
-        return [load(n) for n in names()]
-    return [load(n) for n in dict.fromkeys(n.strip() for n in text.split(","))]
+    everything = not text or text == "all"
+    found = [load(n) for n in (names() if everything else options.words("BASE", text, ", ".join(names())))]
+    if len(found) > 1 and os.environ.get("BASE_SRC"):
+        raise errors.UsageError(f"BASE_SRC= is the tree of one base: say BASE={'|'.join(b.name for b in found)}")
+    return found

@@ -10,7 +10,7 @@ import re
 import time
 from dataclasses import dataclass
 
-from . import agent, cellrun, errors, run
+from . import agent, cellrun, errors, options, run
 from .states import STATES
 
 KIND = "cycles"
@@ -57,13 +57,12 @@ class Cycle:
 def parse(text):
     """Cycles of a comma list of names: cycle@N, or cycle@N-M for all from N to M."""
     out = []
-    for name in (t.strip() for t in text.split(",") if t.strip()):
+    for name in options.words("TESTS", text, "cycle@N or cycle@N-M"):
         m = re.fullmatch(r"cycle@([1-9][0-9]{0,5})(?:-([0-9]{1,6}))?", name)
-        if not m:
+        first, last = (int(m[1]), int(m[2] or m[1])) if m else (1, 0)
+        if first > last:
             raise errors.UsageError(f"TESTS {name} is no cycle: want cycle@N or cycle@N-M")
-        out += [Cycle(n) for n in range(int(m[1]), int(m[2] or m[1]) + 1)]
-    if not out:
-        raise errors.UsageError("TESTS has no cycle in it: want cycle@N or cycle@N-M")
+        out += [Cycle(n) for n in range(first, last + 1)]
     return out
 
 

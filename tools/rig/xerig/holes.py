@@ -11,7 +11,7 @@ several lines, each is a test. "none" says why there is no test, and what was do
 import re
 from dataclasses import dataclass
 
-from . import errors, expect, matrix, oracles, paths, vgpu
+from . import errors, expect, matrix, options, oracles, paths, vgpu
 from .orders import ORDERS
 from .states import STATES
 from .ways import WAYS
@@ -78,8 +78,8 @@ def _test(line, at):
         if key not in USUAL:
             raise errors.UsageError(f"{at}: {key} is no setting; known: {', '.join(USUAL)}")
         if key == "gpu":
-            matrix.gpus(value, vgpu.models())
-    matrix.count("repeat", settings.get("repeat"))
+            options.gpus(value, vgpu.models())
+    options.count("repeat", settings.get("repeat"))
     if oracle not in oracles.names():
         raise errors.UsageError(f"{at}: oracles are {', '.join(sorted(oracles.names()))}")
     try:
@@ -97,7 +97,7 @@ def load(base):
 
 def select(every, text):
     """Those a comma list names: F2 is all of F2, F2.1 one; empty or `all` is everything; a wrong one a UsageError."""
-    wanted = [t.strip() for t in (text or "all").split(",") if t.strip()]
+    wanted = options.words("TESTS", text or "all", "F2 or F2.1")
     for name in wanted:
         if name != "all" and not any(name in (h.name, h.name.split(".")[0]) for h in every):
             names = dict.fromkeys(h.name.split(".")[0] for h in every)

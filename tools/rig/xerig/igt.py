@@ -13,7 +13,7 @@ import re
 import time
 from dataclasses import dataclass, replace
 
-from . import agent, cmd, errors, klog, oracles, paths, run, vgpu
+from . import agent, cmd, errors, klog, options, oracles, paths, run, vgpu
 from .result import Result
 
 KIND = "igt"
@@ -99,9 +99,7 @@ def catalogue(root, programs, folders=()):
 def choose(root, text, default, folders=()):
     """Tests of a comma list of program[@subtest] names or patterns, default where text is empty: programs as they are
     first named, their subtests in the order in which the program runs them, whatever the list's."""
-    wanted = [t.strip() for t in (text or ",".join(default)).split(",") if t.strip()]
-    if not wanted:
-        raise errors.UsageError("TESTS is empty; want program[@subtest], patterns allowed")
+    wanted = options.words("TESTS", text, "program[@subtest], patterns allowed") if text else default
     every = catalogue(root, list(dict.fromkeys(w.split("@")[0] for w in wanted)), folders)
     chosen = set()
     for w in wanted:

@@ -13,17 +13,16 @@ from .result import UNLISTED, Result
 
 MODEL = paths.REPO / "tools" / "vgpu"
 PROGRAMS = paths.REPO / "tools" / "scenarios"
+SOURCES = ("**/*.[ch]", "**/Makefile")
 BESIDE = {"tests", "fuzz", "bench"}
 CHOICES = ("same", "any")  # RESUME=: results of this very virtual GPU, or of any
 
 
-def model_digest(folder=MODEL, files=None):
-    """Sources by their content: 12 hexadecimal digits. Without tests, fuzzers and benches, which no result rests on.
-
-    files: these of the folder only (patterns).
-    """
+def digest(folder, files=SOURCES):
+    """Sources in a folder (patterns) by their content: 12 hexadecimal digits. Without tests, fuzzers and benches, which
+    no result rests on."""
     h = hashlib.sha256()
-    found = {p for pattern in files or ("**/*.[ch]", "**/Makefile") for p in folder.glob(pattern)}
+    found = {p for pattern in files for p in folder.glob(pattern)}
     for path in sorted(found):
         name = path.relative_to(folder)
         if not set(name.parts) & BESIDE:
@@ -31,19 +30,24 @@ def model_digest(folder=MODEL, files=None):
     return h.hexdigest()[:12]
 
 
+def model_and_programs():
+    """Digest of the virtual GPU and of all guest programs."""
+    return digest(MODEL)[:6] + digest(PROGRAMS)[:6]
+
+
 class Content:
     """What a test's result depends on besides the kernel: the virtual GPU, what all guest programs share, and the
     programs of that test alone. Call it with a test."""
 
     def __init__(self):
-        self.common = model_digest()[:6] + model_digest(PROGRAMS, ("lib/*.[ch]", "Makefile"))[:6]
+        self.common = digest(MODEL)[:6] + digest(PROGRAMS, ("lib/*.[ch]", "Makefile"))[:6]
         self.own = {}
 
     def __call__(self, test):
         states = getattr(test, "programs", (test.state,))
         for state in states:
             if state not in self.own:
-                self.own[state] = model_digest(PROGRAMS, (f"{state}.c",))[:6]
+                self.own[state] = digest(PROGRAMS, (f"{state}.c",))[:6]
         return self.common + "".join(self.own[s] for s in states)
 
 
@@ -51,7 +55,7 @@ class Kept:
     """Results of one side by test name. add() may be called from any thread.
 
     cache: paths.Cache, or None to keep nothing; key: of what all results here have in common;
-    model: digest of the virtual GPU that runs now, or a function of the test (Content).
+    model: digest of what runs now besides the kernel, or a function of the test (Content).
     """
 
     def __init__(self, cache, key, model):

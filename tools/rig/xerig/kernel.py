@@ -7,6 +7,7 @@ A kernel that is there is found in milliseconds; after an edit of the driver onl
 
 import dataclasses
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -22,7 +23,7 @@ CCACHE = Path("/usr/lib/ccache")    # programs of the compilers' names
 COVER = "cover"     # the variant that counts what runs
 FORMAT = 1          # of kernels/<key>/; part of the key
 KEEP = 12           # kernels of one base and variant that stay in the cache
-SIDES = ("base", "patched")
+MOST_LINES = 40     # of a failed build, on the terminal
 # A series that stays inside these leaves vmlinux alone: modules, or nothing built at all.
 MODULE_ONLY = ("drivers/gpu/drm/xe/", "drivers/gpu/drm/ttm/", "drivers/gpu/drm/drm_gpusvm.c",
                "drivers/gpu/drm/drm_pagemap", "drivers/gpu/drm/tests/", "include/drm/drm_gpusvm.h",
@@ -36,8 +37,9 @@ class Kernel:
     """A kernel ready to boot.
 
     modules: the lib/modules/<release> tree; uapi: include folder with the user-space headers of
-    this side; key: identifies all that went into the build; content: what came out of it (see content_of()); note: what the user should know, or None; held: keeps other
-    runs from pruning it, as long as this object lives.
+    this side; key: identifies all that went into the build; content: what came out of it (see
+    content_of()); note: what the user should know, or None; held: keeps other runs from pruning it,
+    as long as this object lives.
     """
 
     bzimage: Path
@@ -51,51 +53,74 @@ class Kernel:
     content: str = ""
 
 
-def ensure(base, variant="plain", side="base", cache=None):
-    """The kernel of a base ("6.12" or a Base), variant (plain, debug) and side (base, patched).
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """What a kernel is made of. name: under which it stands in the cache, mostly the variant's; note: of the Kernel."""
+
+    base: bases.Base
+    source: sources.Source
+    variant: str
+    asked: dict
+    overlay: dict
+    name: str
+    note: str | None = None
+
+    @functools.cached_property
+    def key(self):
+        """Hex key over all of it."""
+        return key_of(self.source.key, self.asked, self.overlay)
+
+    def folder(self, cache):
+        """Where the kernel is in the cache, or will be."""
+        return _folder(cache, self.base, self.name, self.key)
+
+
+def ensure(base, variant, side, cache):
+    """The kernel of a base (base.Base), variant (plain, debug, cover) and side (base, patched).
 
     Built if it is not in the cache, with progress on stderr; takes the lock `build-BASE` while it
     builds. A compiler error is shown as it is and raises BuildError (status 1).
     """
-    cache = cache or paths.Cache()
-    base = bases.load(base) if isinstance(base, str) else base
-    if side not in SIDES:
-        raise errors.UsageError(f"unknown SIDE {side!r}: there is {', '.join(SIDES)}")
-    source = sources.ensure(base, cache)
-    overlay, note = tree.overlay(base, source, cache) if side == "patched" else ({}, None)
-    asked = kconfig.options(variant, base.name, side if overlay else "base")
-    return _cached(cache, base, source, variant, asked, overlay, variant, note)
+    return _cached(_recipe(base, variant, side, cache), cache, KEEP)
 
 
 def find(base, variant, side, cache):
     """As ensure(), of what is built already: a Kernel or None."""
-    source = sources.ensure(base, cache)
-    overlay, note = tree.overlay(base, source, cache) if side == "patched" else ({}, None)
-    key = key_of(source.key, kconfig.options(variant, base.name, side if overlay else "base"), overlay)
-    folder = cache.kernels / f"{base.name}-{variant}-{key}"
+    recipe = _recipe(base, variant, side, cache)
+    folder = recipe.folder(cache)
     held = _hold(folder)
-    return _load(folder, key, note, held) if held else None
+    return _load(folder, recipe.key, recipe.note, held) if held else None
 
 
 def of_overlay(base, variant, overlay, cache):
     """A patched kernel of an overlay that is in no file: the series changed on purpose. Few of them are kept."""
     asked = kconfig.options(variant, base.name, "patched")
-    return _cached(cache, base, sources.ensure(base, cache), variant, asked, overlay, "mutant", most=4)
+    return _cached(Recipe(base, sources.ensure(base, cache), variant, asked, overlay, "mutant"), cache, most=4)
 
 
-def _cached(cache, base, source, variant, asked, overlay, name, note=None, most=None):
-    """The kernel of the cache, or one that is built now; none of this name is pruned while somebody has it."""
-    key = key_of(source.key, asked, overlay)
-    folder = cache.kernels / f"{base.name}-{name}-{key}"
+def _recipe(base, variant, side, cache):
+    source = sources.ensure(base, cache)
+    overlay, note = tree.overlay(base, source, cache) if side == "patched" else ({}, None)
+    asked = kconfig.options(variant, base.name, side if overlay else "base")
+    return Recipe(base, source, variant, asked, overlay, variant, note)
+
+
+def _cached(recipe, cache, most):
+    """The kernel of the cache, or one that is built now. most: how many of its name are kept; none that a run has."""
+    base, folder = recipe.base, recipe.folder(cache)
     held = _hold(folder)
     if not held:
         with cache.lock(f"build-{base.name}"):
             held = _hold(folder)
             if not held:
-                _make(cache, base, source, variant, asked, overlay, folder)
+                _make(cache, recipe, folder)
                 held = _hold(folder)
-                _prune(cache, f"{base.name}-{name}-", folder, most)
-    return _load(folder, key, note, held)
+                _prune(cache, base, recipe.name, folder, most)
+    return _load(folder, recipe.key, recipe.note, held)
+
+
+def _folder(cache, base, name, key):
+    return cache.kernels / f"{base.name}-{name}-{key}"
 
 
 def key_of(source_key, asked, overlay):
@@ -144,8 +169,9 @@ class BuildError(errors.InfraError):
     """The compiler said no; its lines were shown."""
 
 
-def _make(cache, base, source, variant, asked, overlay, folder):
-    built = buildtree.BuildTree(cache, base, source)
+def _make(cache, recipe, folder):
+    base, variant, asked, overlay = recipe.base, recipe.variant, recipe.asked, recipe.overlay
+    built = buildtree.BuildTree(cache, base, recipe.source)
     if variant == COVER:
         built.seed(COVER, "plain")
     objects = built.objects(variant)
@@ -203,9 +229,9 @@ def modules(cache, built, objects, name, asked, overlay, label):
 def product(cache, base, built, name, overlay, key):
     """The kernel that modules() has just built in object folder name, ready to boot; the newest two are kept."""
     objects = built.objects(name)
-    folder = cache.kernels / f"{base.name}-{name}-{key}"
+    folder = _folder(cache, base, name, key)
     _collect(Make(cache, built.src, objects), objects, folder, overlay, name, cache, base)
-    _prune(cache, f"{base.name}-{name}-", folder, most=2)
+    _prune(cache, base, name, folder, most=2)
     return _load(folder, key, None, _hold(folder))
 
 
@@ -221,13 +247,13 @@ def needs_vmlinux(changed):
     return any(p and not p.startswith(MODULE_ONLY) and "Kconfig" not in p for p in changed)
 
 
-def configured(built, objects, asked, overlay, cache):
-    """Configures an object folder where its options are not those asked for; whether it did."""
+def configured(built, objects, asked, overlay, cache, extra=()):
+    """Configures an object folder where its options are not those asked for; whether it did. extra: make's, as CC=."""
     kconfigs = {p: h for p, h in buildtree.hashes(overlay).items() if "Kconfig" in p}
     stamp = hashlib.sha256(json.dumps([asked, kconfigs]).encode()).hexdigest()
     if _read(objects / "asked.stamp") == stamp and (objects / ".config").exists():
         return False
-    kconfig.configure(built.src, objects, asked, cache.environ())
+    kconfig.configure(built.src, objects, asked, cache.environ(), extra)
     paths.write_atomic(objects / "asked.stamp", stamp)
     return True
 
@@ -242,10 +268,10 @@ def _read(path):
 class Make:
     """Runs make for one object folder with progress; the whole output is in objects/build.log."""
 
-    def __init__(self, cache, src, objects, arch="x86_64"):
+    def __init__(self, cache, src, objects):
         self.cache, self.objects = cache, objects
         # Fixed build marks: the same input gives the same image, and no host name in it.
-        self.argv = ["make", "-C", str(src), f"O={objects}", f"ARCH={arch}", f"-j{os.cpu_count() or 1}",
+        self.argv = ["make", "-C", str(src), f"O={objects}", "ARCH=x86_64", f"-j{os.cpu_count() or 1}",
                      "KBUILD_BUILD_USER=xe-unplug", "KBUILD_BUILD_HOST=rig", "LOCALVERSION=",
                      "KBUILD_BUILD_TIMESTAMP=Thu Jan  1 00:00:00 UTC 1970"]
         self.env = cache.environ()
@@ -273,15 +299,16 @@ class Make:
         argv = [*self.argv, *extra, *targets]
         ui.show(argv)
         times = self.cache.read_state("build-times")
-        name = f"{label} {' '.join(t for t in targets if '/' not in t)}" + (" first" if "bzImage" in targets
-                                                 and not (self.objects / "vmlinux").exists() else "")
+        first = "bzImage" in targets and not (self.objects / "vmlinux").exists()
+        name = f"{label} {' '.join(t for t in targets if '/' not in t)}" + (" first" if first else "")
         before = times.get(name, {})
         progress = None if quiet else ui.Progress(label, before.get("objects", 0), before.get("seconds", 0))
         said = []
         with open(self.objects / "build.log", "w", encoding="utf-8") as log:
             # make goes when the rig goes, however that ends.
-            p = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "--", *argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                 text=True, errors="replace", env=self.env, start_new_session=True)
+            p = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "--", *argv], stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
+                                 env=self.env, start_new_session=True)
             reader = threading.Thread(target=_tee, args=(p.stderr, log, said), daemon=True)
             reader.start()
             try:
@@ -310,10 +337,10 @@ def _tee(stream, log, said):
         log.write(line)
 
 
-def telling(said, limit=40):
+def telling(said):
     """The lines of a failed build that name the cause: the compiler's, not make's own."""
     lines = [s for s in said if s.strip() and not s.startswith("make")]
-    return (lines or said)[:limit]
+    return (lines or said)[:MOST_LINES]
 
 
 def _collect(make, objects, folder, overlay, variant, cache, base):
@@ -326,7 +353,7 @@ def _collect(make, objects, folder, overlay, variant, cache, base):
     modules = partial / "lib/modules" / release
     for link in ("build", "source"):
         (modules / link).unlink(missing_ok=True)
-    _headers(make, objects, partial, overlay, cache, base)
+    _headers(make, objects, partial, overlay)
     shutil.copyfile(objects / "arch/x86/boot/bzImage", partial / "bzImage")
     shutil.copyfile(objects / ".config", partial / "config")
     shutil.copyfile(objects / "System.map", partial / "System.map")
@@ -343,7 +370,7 @@ def _collect(make, objects, folder, overlay, variant, cache, base):
     partial.replace(folder)
 
 
-def _headers(make, objects, partial, overlay, cache, base):
+def _headers(make, objects, partial, overlay):
     """User-space headers; they depend on the sources only, so they are made once for all."""
     touched = {p: h for p, h in buildtree.hashes(overlay).items() if "include/uapi/" in p}
     stamp = json.dumps(touched)
@@ -355,10 +382,10 @@ def _headers(make, objects, partial, overlay, cache, base):
         n for n in names if n.startswith(".") or n == "Makefile"])
 
 
-def _prune(cache, prefix, keep, most=None):
-    """Forget the kernels of a base and variant that were not used for longest; none that a run has now."""
-    found = sorted(cache.kernels.glob(f"{prefix}*/kernel.json"), key=lambda p: p.stat().st_mtime, reverse=True)
-    for old in found[KEEP if most is None else most:]:
+def _prune(cache, base, name, keep, most):
+    """Forget the kernels of a base and name that were not used for longest; none that a run has now."""
+    found = sorted(cache.kernels.glob(f"{base.name}-{name}-*/kernel.json"), key=lambda p: p.stat().st_mtime, reverse=True)
+    for old in found[most:]:
         if old.parent == keep:
             continue
         with open(old, "rb") as f:

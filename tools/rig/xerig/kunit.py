@@ -12,7 +12,6 @@ import re
 import subprocess
 import sys
 
-from . import base as bases
 from . import buildtree, cmd, errors, klog, paths, procs, sources, tree, ui
 
 DRIVER_CONFIG = "drivers/gpu/drm/xe"
@@ -20,6 +19,7 @@ DRIVER_CONFIG = "drivers/gpu/drm/xe"
 FILTER = "module!=ttm_bo_test"
 # Parameters of a guest kernel that is to run suites; 6.12 ignores the second, which it does not know.
 GUEST_ARGS = ("kunit.enable=1", "kunit.autorun=1")
+GLOB = "/sys/module/kunit/parameters/filter_glob"  # SUITE or SUITE.CASE that a module runs when it is loaded
 ALLOW = paths.REPO / "tools" / "check" / "kunit.allow"
 X86_ONLY = ("drm_gpusvm_dma_ops", "xe_userptr")  # UML has no ZONE_DEVICE, and so no drm_gpusvm
 STATUSES = ("PASS", "FAIL", "SKIP", "ERROR")
@@ -44,7 +44,8 @@ class Outcome:
 
     def problems(self):
         """A line each: failed tests, suites that did not run, what the log says, lines that have to leave the list."""
-        return ([f"failed {n}" for n in self.failed] + [f"suite {n} is missing, or none of its tests ran" for n in self.missing] +
+        return ([f"failed {n}" for n in self.failed] +
+                [f"suite {n} is missing, or none of its tests ran" for n in self.missing] +
                 [f"kernel log: {s}" for s in self.splats] +
                 [f"{ALLOW.name}: nothing says any more: {i}" for i in self.idle])
 
@@ -82,13 +83,11 @@ def suites_of(base):
     return found
 
 
-def run_uml(base, side="patched", cache=None):
+def run_uml(base, side, cache):
     """Build and run the xe suites and the series' own on UML; returns (Outcome, note).
 
     A build that fails shows the compiler's lines and raises BuildError. Takes the lock `build-BASE`.
     """
-    cache = cache or paths.Cache()
-    base = bases.load(base) if isinstance(base, str) else base
     source = sources.ensure(base, cache)
     overlay, note = tree.overlay(base, source, cache) if side == "patched" else ({}, None)
     with cache.lock(f"build-{base.name}"):
@@ -124,8 +123,9 @@ def run_uml(base, side="patched", cache=None):
 
 def _watched(argv, folder, env):
     """What kunit.py said. It goes when the rig goes, with the make and the kernel it has started."""
-    p = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "--", *argv], cwd=folder, env=env, stdin=subprocess.DEVNULL,
-                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace", start_new_session=True)
+    p = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "--", *argv], cwd=folder, env=env,
+                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                         text=True, errors="replace", start_new_session=True)
     try:
         return "".join(p.communicate())
     except BaseException:
@@ -164,16 +164,14 @@ def _walk(group, above, suites, failed):
         _walk(sub, suite, suites, failed)
 
 
-def parse_ktap(base, text, cache=None, where="x86"):
+def parse_ktap(base, text, cache):
     """As parse(), of KTAP in a guest's kernel log (timestamps allowed), read by the kernel's kunit.py."""
-    cache = cache or paths.Cache()
-    base = bases.load(base) if isinstance(base, str) else base
     source = sources.ensure(base, cache)
     report = cache.tmp / f"ktap-{os.getpid()}.json"
     cmd.run([sys.executable, source.path / "tools/testing/kunit/kunit.py", "parse", f"--json={report}"], data=text,
             env=dict(os.environ, PYTHONDONTWRITEBYTECODE="1"), check=False)
     try:
-        return parse(where, report.read_text(encoding="utf-8"))
+        return parse("x86", report.read_text(encoding="utf-8"))
     except OSError as e:
         raise errors.InfraError("kunit.py read no KTAP from the guest's log") from e
     finally:

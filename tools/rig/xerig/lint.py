@@ -77,14 +77,10 @@ class Linter:
 
     def _lay(self, overlay):
         self.built.lay(overlay, self.name)
-        stamp = hashlib.sha256(json.dumps([self.asked, {
-            p: h for p, h in buildtree.hashes(overlay).items() if "Kconfig" in p}]).encode()).hexdigest()
-        mark = self.objects / "asked.stamp"
-        if not mark.exists() or mark.read_text(encoding="ascii") != stamp:
-            kconfig.configure(self.built.src, self.objects, self.asked, self.cache.environ(), [f"CC={self.cc}"])
+        compiler = [f"CC={self.cc}"]
+        if kernel.configured(self.built, self.objects, self.asked, overlay, self.cache, compiler):
             kernel.Make(self.cache, self.built.src, self.objects)(
-                f"{self.base.name}: preparing the checks", ["prepare", "modules_prepare"], [f"CC={self.cc}"], quiet=True)
-            mark.write_text(stamp, encoding="ascii")
+                f"{self.base.name}: preparing the checks", ["prepare", "modules_prepare"], compiler, quiet=True)
 
     def compile(self, overlay, files):
         """{tool: findings}: what gcc W=1 ("w1") and sparse, or clang W=1 ("clang"), say about these .c files, and about

@@ -10,13 +10,12 @@ import re
 import time
 from dataclasses import dataclass, field, replace
 
-from . import agent, errors, klog, kunit, oracles, paths, run, tree, vgpu
+from . import agent, errors, klog, kunit, options, oracles, paths, run, tree, vgpu
 from .oracles import rig
 from .result import Result
 
 KIND = "live"
 MODULE = "xe_live_test"
-FILTER = "/sys/module/kunit/parameters/filter_glob"
 CASE_SECONDS = 120.0
 TIMES = "xe_dma_live"  # compares times, so it wants a quiet machine
 TESTS = "drivers/gpu/drm/xe/tests"
@@ -84,13 +83,11 @@ def choose(every, text):
     if not text:
         return every
     out = []
-    for w in (t.strip() for t in text.split(",") if t.strip()):
+    for w in options.words("TESTS", text, "suite[.case], patterns allowed"):
         hits = [t for t in every if fnmatch.fnmatchcase(t.name if "." in w else t.suite, w)]
         if not hits:
             raise errors.UsageError(f"TESTS {w} is unknown; suites: {', '.join(dict.fromkeys(t.suite for t in every))}")
         out += hits
-    if not out:
-        raise errors.UsageError("TESTS is empty; want suite[.case], patterns allowed")
     return list(dict.fromkeys(out))
 
 
@@ -130,7 +127,7 @@ class LiveRun:
             first = guest.mark(f"xe-unplug: {self.test.name}: begin")
             vgpu.mark(gpu, self.test.name, guest.slice(first, first + 1)[0])
             since = gpu.command("witness", since=1 << 62)["next"]
-            guest.write(FILTER, self.test.name)
+            guest.write(kunit.GLOB, self.test.name)
             child = guest.run(["modprobe", MODULE], CASE_SECONDS)
             if child.status:
                 ev.infra.append(f"modprobe {MODULE}: {' '.join(child.err) or child.status}")

@@ -1,16 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Cells of the product state x way x order, and how a user selects them."""
+"""Cells of the product state x way x order, and the lists of them that commands run."""
 
-import re
 from dataclasses import dataclass
 
-from . import errors
-from .orders import ORDERS, UNMAPS
+from .orders import UNMAPS
 from .states import STATES
-from .ways import CORE, WAYS
-
-
-MOST_GPUS = 4
+from .ways import CORE
 
 
 @dataclass(frozen=True)
@@ -30,45 +25,6 @@ class Cell:
     def facts(self):
         """What expectations and oracles know a cell by."""
         return {"state": self.state, "way": self.way, "order": self.order}
-
-
-def select(what, text, known, default):
-    """Names of a comma list, in the order of known; `all` is everything; a wrong one is a UsageError."""
-    if not text:
-        return list(default)
-    wanted = [t.strip() for t in text.split(",") if t.strip()]
-    for name in wanted:
-        if name not in known and name != "all":
-            raise errors.UsageError(f"{what} {name} is unknown; known: {', '.join(known)}, all")
-    if not wanted:
-        raise errors.UsageError(f"{what} is empty; known: {', '.join(known)}, all")
-    return [n for n in known if n in wanted or "all" in wanted]
-
-
-def choice(what, text, known, default):
-    """One name out of known, default where text is empty."""
-    if not text:
-        return default
-    if text not in known:
-        raise errors.UsageError(f"{what} {text} is unknown; known: {', '.join(known)}")
-    return text
-
-
-def gpus(text, known, default="lnl"):
-    """GPU=: one name out of known, or several joined by "+" for a guest with all of them; the first is unplugged."""
-    names = [choice("GPU", name.strip() or "(nothing)", known, default) for name in (text or default).split("+")]
-    if len(names) > MOST_GPUS:
-        raise errors.UsageError(f"GPU: {len(names)} in one guest, {MOST_GPUS} is the most")
-    return "+".join(names)
-
-
-def count(what, text, default=1, most=10000):
-    """A positive number."""
-    if not text:
-        return default
-    if not re.fullmatch("[0-9]{1,9}", text) or not 1 <= int(text) <= most:
-        raise errors.UsageError(f"{what} must be a number from 1 to {most}, not {text}")
-    return int(text)
 
 
 def cells(states, ways, orders, repeat=1):

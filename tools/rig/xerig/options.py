@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Options that several commands share: how they are called, what they say in --help, how they are checked."""
 
+import os
+import re
 from types import SimpleNamespace
 
+from . import errors
 from .cli import env
 
 # name -> (what --help says, what it is where nobody says)
@@ -21,16 +24,19 @@ KNOWN = {
     "points": ("how many, or all", None),
     "repeat": ("how often", None),
     "limit": ("seconds after which the run stops where it is; RESUME goes on", None),
-    "resume": ("same or any: take results that were as expected from earlier runs of these kernels, with this virtual GPU "
-               "and these guest programs or with any", None),
+    "resume": ("same or any: take results that were as expected from earlier runs of these kernels, with this virtual "
+               "GPU and these guest programs or with any", None),
 }
 SIDES = ("base", "patched")
+IOMMUS = ("on", "off")
+USUAL_GPU = "lnl"
+MOST_GPUS = 4
 ALL = 1 << 40  # POINTS=all
 
 
 def add(parser, *names, defaults=None, **said):
-    """Adds options of KNOWN to a parser; said: name -> help in place of the usual one; defaults: the same for what it
-    is where nobody says."""
+    """Adds options of KNOWN to a parser; said: name -> help in place of the usual one; defaults: the same for what
+    it is where nobody says."""
     for name in names:
         text, default = KNOWN[name]
         option = name.removesuffix("s") if name == "sides" else name
@@ -39,33 +45,83 @@ def add(parser, *names, defaults=None, **said):
 
 
 def read(args, **defaults):
-    """The options of args that need a look, looked at: a namespace. A wrong one is a UsageError. (slices.Slices looks at
-    limit and resume.)
+    """The options of args that need a look, looked at: a namespace. A wrong one is a UsageError. (slices.Slices looks
+    at limit and resume.)
 
-    defaults: name -> value where the user says nothing; side, state, cpus, points and repeat only appear where they have
-    one, and sides where it is not None.
+    defaults: name -> value where the user says nothing; side, sides, state, cpus, points and repeat only appear where
+    they have one.
     """
-    from . import matrix, session
+    from . import session
     from .states import STATES
 
     def get(name):
         return getattr(args, name, None)
 
     out = SimpleNamespace(
-        kernel=matrix.choice("KERNEL", get("kernel"), session.VARIANTS, "plain"),
-        iommu=matrix.choice("IOMMU", get("iommu"), ("on", "off"), "on"),
-        gpu=matrix.gpus(get("gpu"), session.GPUS))
+        kernel=choice("KERNEL", get("kernel"), session.VARIANTS, "plain"),
+        iommu=choice("IOMMU", get("iommu"), IOMMUS, "on"),
+        gpu=gpus(get("gpu"), session.GPUS))
     for name, default in defaults.items():
         if name == "sides":
-            out.sides = matrix.select("SIDE", get("side"), SIDES, default)
+            out.sides = select("SIDE", get("side"), SIDES, default)
         elif name == "side":
-            out.side = matrix.choice("SIDE", get("side"), SIDES, default)
+            out.side = choice("SIDE", get("side"), SIDES, default)
         elif name == "state":
-            out.state = matrix.choice("STATE", get("state"), STATES, default)
+            out.state = choice("STATE", get("state"), STATES, default)
         elif name == "cpus":
-            out.cpus = matrix.count("CPUS", get("cpus"), default, 4)
+            out.cpus = count("CPUS", get("cpus"), default, 4)
         elif name == "points":
-            out.points = ALL if get("points") == "all" else matrix.count("POINTS", get("points"), default, 10**6)
+            out.points = ALL if get("points") == "all" else count("POINTS", get("points"), default, 10**6)
         else:
-            out.repeat = matrix.count("REPEAT", get("repeat"), default)
+            out.repeat = count("REPEAT", get("repeat"), default)
     return out
+
+
+def jobs():
+    """JOBS=, which no command has an option for: guests at the same time."""
+    return count("JOBS", os.environ.get("JOBS"), 2, 64)
+
+
+def words(what, text, want):
+    """The words of a comma list, each once; an empty list is a UsageError. want: what to say then."""
+    found = list(dict.fromkeys(t.strip() for t in text.split(",") if t.strip()))
+    if not found:
+        raise errors.UsageError(f"{what} is empty; want {want}")
+    return found
+
+
+def select(what, text, known, default):
+    """Names of a comma list, in the order of known; `all` is everything; a wrong one is a UsageError."""
+    if not text:
+        return list(default)
+    wanted = words(what, text, f"some of {', '.join(known)}, or all")
+    for name in wanted:
+        if name not in known and name != "all":
+            raise errors.UsageError(f"{what} {name} is unknown; known: {', '.join(known)}, all")
+    return [n for n in known if n in wanted or "all" in wanted]
+
+
+def choice(what, text, known, default):
+    """One name out of known, default where text is empty."""
+    if not text:
+        return default
+    if text not in known:
+        raise errors.UsageError(f"{what} {text} is unknown; known: {', '.join(known)}")
+    return text
+
+
+def gpus(text, known):
+    """GPU=: one name out of known, or several joined by "+" for a guest with all of them; the first is unplugged."""
+    names = [choice("GPU", name.strip() or "(nothing)", known, None) for name in (text or USUAL_GPU).split("+")]
+    if len(names) > MOST_GPUS:
+        raise errors.UsageError(f"GPU: {len(names)} in one guest, {MOST_GPUS} is the most")
+    return "+".join(names)
+
+
+def count(what, text, default=1, most=10000):
+    """A positive number."""
+    if not text:
+        return default
+    if not re.fullmatch("[0-9]{1,9}", text) or not 1 <= int(text) <= most:
+        raise errors.UsageError(f"{what} must be a number from 1 to {most}, not {text}")
+    return int(text)

@@ -8,10 +8,10 @@ import threading
 import time
 from dataclasses import dataclass, replace
 
-from . import beforeafter, boot, cli, cmd, expect, initramfs, klog, matrix, paths, procs, results, run, ui, vgpu
 from . import base as bases
+from . import beforeafter, boot, cli, cmd, expect, html, initramfs, klog, options, paths, procs, results, run
 from . import kernel as kernels
-from . import setup, tree
+from . import setup, tree, ui, vgpu
 from .result import Result
 
 SCENARIOS = paths.REPO / "tools" / "scenarios"
@@ -38,7 +38,7 @@ class Session:
         self.what, self.base, self.variant, self.gpu = what, bases.load(base), variant, gpu
         self.cache = cache or paths.Cache()
         self.kernel_args = tuple(kernel_args)
-        self.jobs = matrix.count("JOBS", os.environ.get("JOBS"), 2, 64)  # guests at the same time
+        self.jobs = options.jobs()  # guests at the same time
         self.sides = {}
         self.notes = []
         self.versions = {}
@@ -67,10 +67,8 @@ class Session:
                     self.note(f"{self.base.name}: the patched side is empty")
                 continue
             programs = build_scenarios(kernel, self.cache)
-            initrd = initramfs.build(self.cache.build / "initrd", root.path, kernel.release, kernel.modules,
-                                     self._agent, programs)
-            machine = boot.Machine(root.qemu_argv(), kernel.bzimage, initrd, program, personality=self.gpu,
-                                   **GUESTS.get(self.variant, {}))
+            machine = boot.Machine(root.qemu_argv(), kernel.bzimage, self._initrd(kernel, programs), program,
+                                   personality=self.gpu, **GUESTS.get(self.variant, {}))
             self.sides[side] = Side(side, kernel, machine, programs)
             self.versions[f"kernel-{side}"] = f"{kernel.release} {kernel.key}"
         self.versions["xe-unplug"] = results.repository_state()
@@ -82,6 +80,10 @@ class Session:
             side.machine.accel = accel
         self.versions["accel"] = accel
         return self
+
+    def _initrd(self, kernel, programs):
+        return initramfs.build(self.cache.build / "initrd", self.root.path, kernel.release, kernel.modules, self._agent,
+                               programs)
 
     def note(self, text):
         """Remembers and says a line, once."""
@@ -97,12 +99,10 @@ class Session:
         """The side's machine with or without the vIOMMU."""
         return replace(self.sides[side].machine, iommu=iommu == "on", kernel_args=self.kernel_args)
 
-    def machine_of(self, kernel, iommu, side="patched"):
-        """A machine with another kernel and the programs of a side."""
-        mine = self.sides[side]
-        initrd = initramfs.build(self.cache.build / "initrd", self.root.path, kernel.release, kernel.modules,
-                                 self._agent, mine.programs)
-        return replace(self.machine(side, iommu), bzimage=kernel.bzimage, initrd=initrd)
+    def machine_of(self, kernel, iommu):
+        """The patched side's machine with another kernel."""
+        initrd = self._initrd(kernel, self.sides["patched"].programs)
+        return replace(self.machine("patched", iommu), bzimage=kernel.bzimage, initrd=initrd)
 
     def run(self, plan, kind=None, worker=run.Worker):
         """Runs plan, a list of (iommu, cells), on every side, or on those that a cell's sides name; fills results
@@ -134,7 +134,7 @@ class Session:
         self.results.sort(key=lambda r: (r.facts["side"], order[(r.facts["iommu"], r.cell.name)]))
         progress.remember()
         self.seconds = progress.seconds()
-        return self.finish(self.seconds)
+        return self.finish()
 
     def _lanes(self, plan, lists, worker):
         """Lanes that run beside each other: a side each, or parts of the only side; one after the other where
@@ -166,17 +166,16 @@ class Session:
             lanes += split
         return [sum(lanes[n::self.jobs], []) for n in range(self.jobs) if any(lanes[n::self.jobs])], total
 
-    def finish(self, seconds):
+    def finish(self):
         """Judges against the expectations and writes results.json, junit.xml and the page."""
         for where in results.judge(self.results):
             self.note(f"{where}: its oracles said nothing in this run")
-        meta = {"run": self.run_dir.name, "what": self.what, "kind": self.kind or "matrix", "base": self.base.name, "seconds": round(seconds, 2),
-                "when": time.strftime("%Y-%m-%d %H:%M:%S %Z"), "command": command_line(),
-                "versions": self.versions, "notes": self.notes, "boots": self.boots}
+        meta = {"run": self.run_dir.name, "what": self.what, "kind": self.kind or "matrix", "base": self.base.name,
+                "seconds": round(self.seconds, 2), "when": time.strftime("%Y-%m-%d %H:%M:%S %Z"),
+                "command": command_line(), "versions": self.versions, "notes": self.notes, "boots": self.boots}
         data = results.write(self.run_dir, meta, self.results)
         if self.what == "hotunplug":
             (self.run_dir / "table.md").write_text(beforeafter.markdown(data))
-        from . import html
         html.write_run(self.run_dir, data)
         return data
 
@@ -196,4 +195,3 @@ def build_scenarios(kernel, cache):
         out.mkdir(exist_ok=True)
         cmd.make("the guest programs", SCENARIOS, f"UAPI={kernel.uapi}", f"OUT={out}", env=cache.environ())
     return out
-

@@ -3,13 +3,13 @@
 
 import time
 
-from . import cellrun, errors, expect, kept, klog, matrix, ui
+from . import cellrun, errors, expect, kept, klog, options, ui
 from .result import Result
 
 
 def until(limit):
     """The time (monotonic) when LIMIT is over, None without one; a wrong LIMIT is a UsageError."""
-    seconds = matrix.count("LIMIT", limit, None, 10**6)
+    seconds = options.count("LIMIT", limit, None, 10**6)
     return time.monotonic() + seconds if seconds else None
 
 
@@ -18,7 +18,7 @@ class Slices:
 
     def __init__(self, args, kind=None):
         """args: with the options resume and limit; a wrong one is a UsageError."""
-        self.kind, self.resume = kind, matrix.choice("RESUME", args.resume, kept.CHOICES, None)
+        self.kind, self.resume = kind, options.choice("RESUME", args.resume, kept.CHOICES, None)
         self.until = until(args.limit)
         self.wanted = self.left = 0
 

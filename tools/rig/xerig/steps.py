@@ -9,9 +9,11 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 
 from . import base as bases
+from . import check, cli, errors, guest_kunit, hunt, igt, klog, kunit, matrix, meta, mutants, paths, procs, results, run
 from . import live as live_tests
+from . import session
 from . import sweep as sweeps
-from . import check, cli, errors, guest_kunit, igt, klog, kunit, matrix, meta, mutants, paths, procs, results, run, session, tree, ui, vgpu
+from . import tree, ui, vgpu
 from .states import STATES
 
 
@@ -115,7 +117,7 @@ def command(cache, out, name, base, *options):
 
 def kunit_uml(cache, _out, base):
     """KUnit on UML."""
-    return _nothing_to_run(base) or _kunit(kunit.run_uml(base, "patched", cache)[0])
+    return _nothing_to_run(base) or _kunit(kunit.run_uml(bases.load(base), "patched", cache)[0])
 
 
 def kunit_guest(cache, _out, base):
@@ -197,8 +199,8 @@ def mutant(cache, _out, base):
     s = session.Session("mutant", base, cache=cache).prepare(["patched"])
     overlay, _ = tree.overlay(s.base, s.source, cache)
     every = mutants.catalogue(tree.read_series(s.base), overlay, s.source.path)
-    mutants.walk(s, mutants.choose(every, mutants.META, 1), every, klog.load_allowed(), battery=mutants.META_BATTERY)
-    o, first = Outcome(), mutants.META_BATTERY[0][0]
+    hunt.walk(s, mutants.choose(every, mutants.META, 1), every, klog.load_allowed(), battery=hunt.META_BATTERY)
+    o, first = Outcome(), hunt.META_BATTERY[0][0]
     for r in s.results:
         killer = r.held.get("killed_by", "")
         o.add(r.verdict == "clean" and killer.startswith(first), f"{r.cell.name}: {r.skip or killer or 'nobody noticed'}")

@@ -15,7 +15,7 @@ import re
 import time
 from dataclasses import dataclass, field
 
-from . import agent, cellrun, errors, kept, results, run, ways
+from . import agent, cellrun, errors, kept, options, results, run, ways
 
 KIND = "sweep"
 PHASES = ("probe", "work", "close", "remove")
@@ -64,14 +64,12 @@ class Point:
 def parse(text, states):
     """Points of a comma list of names; a wrong one is a UsageError."""
     out = []
-    for name in (t.strip() for t in text.split(",") if t.strip()):
+    for name in options.words("TESTS", text, "STATE@PHASE@KIND@N"):
         parts = name.split("@")
         if len(parts) != 4 or parts[0] not in states or parts[1] not in PHASES or parts[2] not in KINDS or \
                 not re.fullmatch("[1-9][0-9]{0,8}", parts[3]):
             raise errors.UsageError(f"TESTS {name} is no point: want STATE@{'|'.join(PHASES)}@{'|'.join(KINDS)}@N")
         out.append(Point(parts[0], parts[1], parts[2], int(parts[3])))
-    if not out:
-        raise errors.UsageError("TESTS is empty; want STATE@PHASE@KIND@N")
     return out
 
 

@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""A kernel with many mutants in it, each behind a switch (switches.py): which fit in, the build, and who reaches them."""
+"""A kernel with many mutants in it, each behind a switch (switches.py): which fit in, the build, who reaches them."""
 
 import hashlib
 import json
 import re
 import time
-from dataclasses import replace
 
-from . import (agent, boot, buildtree, cellrun, errors, guest_kunit, kconfig, kernel, kunit, matrix, sources, switches,
-               ui)
+from . import agent, boot, buildtree, cellrun, errors, guest_kunit, kconfig, kernel, sources, switches, ui
 from .memo import Memo
 
 FORMAT = 1
@@ -43,8 +41,7 @@ def place(series, every, levels):
         if overlay is None:
             continue
         changed = [p for p in series if overlay.get(p) != series[p]]
-        if any(series[p] is None or overlay.get(p) is None for p in changed) or \
-                not all(p.startswith(switches.PRIVATE) and p.endswith((".c", ".h")) and "/tests/" not in p for p in changed):
+        if not all(switchable(p) and series[p] is not None and overlay.get(p) is not None for p in changed):
             levels[mutant] = len(switches.LEVELS)
         while levels.setdefault(mutant, 0) < len(switches.LEVELS):
             found = [switches.regions(p, parsed(p, series[p]), parsed(p, overlay[p]), levels[mutant]) for p in changed]
@@ -54,6 +51,11 @@ def place(series, every, levels):
             levels[mutant] += 1
     # No switch for what makes no difference: the driver's code is the same without it.
     return {m: r for m, r in out.items() if r}
+
+
+def switchable(path):
+    """Whether switches go into a file: code of the driver, which they are declared for."""
+    return path.startswith(switches.PRIVATE) and path.endswith((".c", ".h")) and "/tests/" not in path
 
 
 def blame(said, owners, numbers, regions, texts):
@@ -72,14 +74,17 @@ def blame(said, owners, numbers, regions, texts):
             continue
         # What the series' own text misses was declared in a block that has come to be around it.
         words = set(NAME.findall(m[3]))
-        mine = {by_number[n]: n for n in _around(owners[path], texts[path], at)}
-        guilty = {u for u in mine if any(words & set(re.findall(r"\w+", " ".join(r.new))) for r in regions[u])
-                  and not all(r.whole for r in regions[u])}
-        out |= guilty or set(mine)
+        mine = {by_number[n] for n in _around(texts[path], at)}
+        out |= {u for u in mine if _speaks_of(regions[u], words)} or mine
     return out
 
 
-def _around(owner, text, at):
+def _speaks_of(regions, words):
+    """Whether the text of a mutant has one of the words, and could still be grown."""
+    return not all(r.whole for r in regions) and any(words & set(re.findall(r"\w+", " ".join(r.new))) for r in regions)
+
+
+def _around(text, at):
     """Numbers of the switches in the function that line at is in."""
     lines = text.split(b"\n")
     first = max((n for n in range(at + 1) if lines[n].rstrip() == b"{"), default=0)
@@ -90,12 +95,11 @@ def _around(owner, text, at):
 def make(session, series, every):
     """A Switched of all mutants of every (mutant -> overlay or None) that fit into one kernel."""
     cache = session.cache
-    key = hashlib.sha256(json.dumps([FORMAT, sorted(m.name for m in every), buildtree.hashes(series)]).encode()).hexdigest()[:16]
-    state = f"switches-{session.base.name}-{key}"
+    inputs = json.dumps([FORMAT, sorted(m.name for m in every), buildtree.hashes(series)])
+    state = f"switches-{session.base.name}-{hashlib.sha256(inputs.encode()).hexdigest()[:16]}"
     known = cache.read_state(state) or {}
     levels = {m: known[m.name] for m in every if m.name in known}
-    if (switches.MAKEFILE not in series) and not (session.source.path / switches.MAKEFILE).exists():
-        raise errors.InfraError("the driver has no Makefile")
+    makefile = series.get(switches.MAKEFILE) or (session.source.path / switches.MAKEFILE).read_bytes()
     for _ in range(ROUNDS):
         regions = place(series, every, levels)
         numbers = {m: n for n, m in enumerate(regions, 1)}
@@ -106,7 +110,6 @@ def make(session, series, every):
             continue
         by_number = {numbers[m]: r for m, r in regions.items()}
         overlay, owners = switches.overlay_of(series, by_number)
-        makefile = series.get(switches.MAKEFILE) or (session.source.path / switches.MAKEFILE).read_bytes()
         overlay[switches.MAKEFILE] = makefile + b"\nxe-y += xe_mutant.o\n"
         said = [] if known.get("settled") else _compile(session, overlay, sorted(p for p in owners if p.endswith(".c")))
         guilty = blame(said, owners, numbers, regions, overlay)
@@ -185,7 +188,7 @@ class Reach:
                         raise errors.InfraError(f"the series with switches is not clean: {cell.name}: "
                                                 f"{res.findings[0].summary if res.findings else res.verdict}")
                     # rmmod has taken the counters with it: whoever is in doubt is asked.
-                    met = everything(self.switched) if cell.way == "rmmod" else bits(vm.agent)
+                    met = set(self.switched.numbers.values()) if cell.way == "rmmod" else bits(vm.agent)
                     self.learn(cell.name, () if res.verdict == "skip" else met, res.seconds)
                     if res.broken:
                         break
@@ -195,39 +198,18 @@ class Reach:
         if any(n.startswith(SUITE) for n in self.known):
             return
         note("who reaches what: KUnit")
-        learned = []
-        with suites(machine, out / "reach-kunit") as vm:
-            for suite in sorted(run_suite(self.s, vm, "").suites):
+        base, cache, learned = self.s.base, self.s.cache, []
+        with guest_kunit.guest_of(machine, out / "reach-kunit") as vm:
+            for suite in sorted(guest_kunit.run_suite(base, vm, "", cache).suites):
                 vm.agent.write(f"{PARAMETERS}/met", "0")
                 began = time.monotonic()
-                found = run_suite(self.s, vm, suite)
+                found = guest_kunit.run_suite(base, vm, suite, cache)
                 if trouble(found):
                     raise errors.InfraError(f"the series with switches fails KUnit: {trouble(found)}")
                 learned.append((SUITE + suite, bits(vm.agent), time.monotonic() - began))
         for one in learned:
             self.learn(*one)
 
-
-def suites(machine, out):
-    """A guest without a GPU that runs KUnit; use as a context manager."""
-    return boot.Boot(replace(machine, kernel_args=(*machine.kernel_args, *kunit.GUEST_ARGS)), out, gpu=False)
-
-
-def run_suite(session, vm, suite):
-    """Runs one suite of the driver's on a guest of suites() ("": all of them); a kunit.Outcome."""
-    guest = vm.agent
-    guest.run(["modprobe", "-r", guest_kunit.MODULES[session.base.name][0]], guest_kunit.LOAD_TIME)
-    guest.write("/sys/module/kunit/parameters/filter_glob", suite or "*")
-    begin = guest.mark(f"xe-unplug: kunit {suite}: begin")
-    child = guest.run(["modprobe", guest_kunit.MODULES[session.base.name][0]], guest_kunit.LOAD_TIME)
-    if child.status:
-        raise errors.InfraError(f"modprobe in the guest: {' '.join(child.err) or child.status}")
-    end = guest.mark(f"xe-unplug: kunit {suite}: end")
-    text = "\n".join(r.text for r in guest.slice(begin + 1, end)) + "\n"
-    found = kunit.Outcome("x86")
-    found.add(kunit.parse_ktap(session.base, text, session.cache))
-    found.hear(text, session.base.name)
-    return found
 
 
 def trouble(found):
@@ -236,10 +218,6 @@ def trouble(found):
         return f"failed {found.failed[0]}" if found.failed else f"kernel log: {found.splats[0]}"
     return None if found.suites else "nothing ran"
 
-
-def everything(switched):
-    """All numbers."""
-    return set(switched.numbers.values())
 
 
 def bits(guest):
@@ -260,7 +238,4 @@ def arguments(number):
     return (f"xe.mutant={number}",)
 
 
-def cells_for(known, battery):
-    """All cells that any file's mutants may be asked."""
-    first = [matrix.Cell(s, way, "close-after") for _, states in known for s in states for way in ("unbind", "surprise")]
-    return list(dict.fromkeys([*(matrix.Cell(*b) for b in battery), *first]))
+

@@ -110,11 +110,16 @@ def _blank(m):
     return s[0] + s[0] if s[0] in "\"'" else re.sub(r"[^\n]", " ", s)
 
 
-def changes(a, b):
-    """(i1, i2, j1, j2) of the lines that differ."""
+def same_ends(a, b):
+    """(head, tail): so many lines at the beginning, and behind those at the end, two lists have in common."""
     head = next((n for n, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
     most = min(len(a), len(b)) - head
-    tail = next((n for n in range(most) if a[-1 - n] != b[-1 - n]), most)
+    return head, next((n for n in range(most) if a[-1 - n] != b[-1 - n]), most)
+
+
+def changes(a, b):
+    """(i1, i2, j1, j2) of the lines that differ."""
+    head, tail = same_ends(a, b)
     codes = difflib.SequenceMatcher(None, a[head:len(a) - tail], b[head:len(b) - tail], autojunk=False).get_opcodes()
     return [(i1 + head, i2 + head, j1 + head, j2 + head) for tag, i1, i2, j1, j2 in codes if tag != "equal"]
 

@@ -7,7 +7,7 @@ import random
 import re
 from statistics import median
 
-from .. import boot, errors, live, procs, session, ui
+from .. import boot, errors, kunit, live, procs, session, ui
 from . import Figures, expect
 
 NAME = "driver"
@@ -65,7 +65,7 @@ def gate(s, out):
     with procs.guard(), boot.Boot(machine, out / "gate") as vm:
         vm.load_xe()
         first = vm.agent.mark("xe-unplug: gate: begin")
-        vm.agent.write(live.FILTER, f"{live.TIMES}.*")
+        vm.agent.write(kunit.GLOB, f"{live.TIMES}.*")
         vm.agent.run(["modprobe", live.MODULE], 300)
         lines = [r.text for r in vm.agent.slice(first, vm.agent.mark("xe-unplug: gate: end"))]
     found = [tuple(map(int, m.groups())) for m in map(_GATE.search, lines) if m]

@@ -15,13 +15,13 @@ def add_arguments(parser):
 def run(args):
     from rich.table import Table
 
-    from .. import base, matrix, results, table, ui
+    from .. import base, results, table, ui
     from ..bench import driver, gpu, removal
 
     parts = {p.NAME: p for p in (gpu, driver, removal)}
     default = list(parts) if base.load(args.base).patches() else ["gpu"]
     gpus = options.read(args).gpu
-    chosen = matrix.select("TESTS", args.tests, parts, default)
+    chosen = options.select("TESTS", args.tests, parts, default)
     out = results.new_run_dir(f"bench-{args.base}")
     found = {name: parts[name].measure(args.base, gpus, out) for name in chosen}
     (out / "bench.json").write_text(json.dumps({n: f.data for n, f in found.items()}, indent=1) + "\n")

@@ -4,7 +4,7 @@
 import time
 
 from .. import base as bases
-from .. import check, matrix, options, paths, setup, slices
+from .. import check, options, paths, setup, slices
 
 HELP = "git am, checkpatch --strict, kernel-doc, coccinelle, W=1, sparse, per-patch build"
 
@@ -16,7 +16,7 @@ def add_arguments(parser):
 
 
 def run(args):
-    steps = matrix.select("TESTS", args.tests, check.STEPS, check.USUAL)
+    steps = options.select("TESTS", args.tests, check.STEPS, check.USUAL)
     end = slices.until(args.limit)
     cache = paths.Cache()
     results = {}

@@ -16,9 +16,9 @@ def run(args):
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    from .. import base, cover, matrix, results, table, ui
+    from .. import base, cover, results, table, ui
 
-    parts = matrix.select("TESTS", args.tests, cover.PARTS, cover.PARTS)
+    parts = options.select("TESTS", args.tests, cover.PARTS, cover.PARTS)
     if not base.load(args.base).patches():
         ui.say(f"{args.base} has no series")
         return errors.SKIPPED

@@ -33,11 +33,11 @@ def run(args):
     if not s.sides:
         return errors.SKIPPED
     tests = igt.repeated(igt.choose(s.root, text, igt.DEFAULT, igt.own_folders(s)), o.repeat)
-    digest, lists = kept.model_digest(), (klog.load_allowed(), igt.load_skips(), igt.load_excuses())
-    s.versions["virtual GPU"] = digest
+    model, lists = kept.digest(kept.MODEL), (klog.load_allowed(), igt.load_skips(), igt.load_excuses())
+    s.versions["virtual GPU"] = model
     package = s.versions.get("igt-gpu-tools-tests", "")
     worker = type("Worker", (igt.Worker,), {"alone": igt.ALONE if o.repeat == 1 else (), "cpus": o.cpus})
-    stores = walk.run(s, [(iommu, tests)], worker, lists, digest, package)
+    stores = walk.run(s, [(iommu, tests)], worker, lists, model, package)
     status = show.verdict(s)
     every = igt.choose(s.root, "", igt.DEFAULT)
     for name in s.sides:

@@ -4,7 +4,7 @@
 import json
 
 from .. import base as bases
-from .. import errors, kunit, matrix, options, paths, setup, ui
+from .. import errors, kunit, options, paths, setup, ui
 
 HELP = "KUnit suites on UML and in the x86 guest"
 
@@ -15,7 +15,7 @@ def add_arguments(parser):
 
 
 def run(args):
-    side = matrix.choice("SIDE", args.side, options.SIDES, "patched")
+    side = options.choice("SIDE", args.side, options.SIDES, "patched")
     cache = paths.Cache()
     good = True
     for base in bases.load_list(args.base):

@@ -24,15 +24,15 @@ def run(args):
     from ..states import STATES
     from ..ways import CORE, WAYS
 
-    states = matrix.select("STATE", args.state, STATES, STATES)
-    ways = matrix.select("WAY", args.way, WAYS, CORE)
-    orders = matrix.select("ORDER", args.order, ORDERS, ["close-after"])
-    sides = matrix.select("SIDE", args.side, options.SIDES, options.SIDES)
-    iommus = matrix.select("IOMMU", args.iommu, ("on", "off"), ("on",))
-    kernels = matrix.select("KERNEL", args.kernel, session.VARIANTS, ("plain",))
-    gpus = list(dict.fromkeys(matrix.gpus(g.strip() or ",", session.GPUS) for g in (args.gpu or "lnl").split(",")))
+    states = options.select("STATE", args.state, STATES, STATES)
+    ways = options.select("WAY", args.way, WAYS, CORE)
+    orders = options.select("ORDER", args.order, ORDERS, ["close-after"])
+    sides = options.select("SIDE", args.side, options.SIDES, options.SIDES)
+    iommus = options.select("IOMMU", args.iommu, options.IOMMUS, ("on",))
+    kernels = options.select("KERNEL", args.kernel, session.VARIANTS, ("plain",))
+    gpus = list(dict.fromkeys(options.gpus(g, session.GPUS) for g in options.words("GPU", args.gpu or options.USUAL_GPU, "names")))
     names = [b.name for b in bases.load_list(args.base)]
-    cells = matrix.cells(states, ways, orders, matrix.count("REPEAT", args.repeat))
+    cells = matrix.cells(states, ways, orders, options.count("REPEAT", args.repeat))
     if not cells:
         raise errors.UsageError("nothing to run: munmap orders need a STATE with memory to unmap")
     if args.table:

@@ -15,7 +15,7 @@ def add_arguments(parser):
 
 
 def run(args):
-    from .. import klog, mutants, session, show, slices, tree, ui
+    from .. import hunt, klog, mutants, session, show, slices, tree, ui
 
     o = options.read(args, points=POINTS)
     part = slices.Slices(args, mutants.KIND)
@@ -26,25 +26,25 @@ def run(args):
         return errors.SKIPPED
     every = mutants.catalogue(tree.read_series(s.base), series, s.source.path)
     idents = {m: mutants.identity(series, every[m]) for m in every}
-    past = mutants.Past(s.cache, s.base.name, s.sides["patched"].kernel.key)
+    past = hunt.Past(s.cache, s.base.name, s.sides["patched"].kernel.key)
     if args.list:
         known = past.known()
         for m in every:
             verdict, text = known.get(idents[m], ("", "" if idents[m] else "cannot be taken out alone"))
             print(f"{m.name:50} {({'clean': 'killed', 'dirty': 'SURVIVES'}).get(verdict, verdict):9} {text}")
-        print(mutants.standing(every, idents, known))
+        print(hunt.standing(every, idents, known))
         return errors.OK
     known = past.known(part.resume) if part.resume else {}
     left = [m for m in every if idents[m] and idents[m] not in known]
     # By content: at random, and the same ones after a change elsewhere in the series.
     wanted = mutants.choose(every if args.tests else left, args.tests, o.points, idents)
     if not wanted:
-        ui.say(f"{mutants.standing(every, idents, past.known())}; --list shows what became of them")
+        ui.say(f"{hunt.standing(every, idents, past.known())}; --list shows what became of them")
         return errors.OK
-    mutants.walk(s, wanted, every, klog.load_allowed(), idents=idents, late=part.late)
+    hunt.walk(s, wanted, every, klog.load_allowed(), idents=idents, late=part.late)
     part.missed(len(wanted) - len(s.results), len(wanted))
     for r in s.results:
         word = {"clean": "killed by", "dirty": "SURVIVES", "skip": "not run:"}.get(r.verdict, r.verdict)
         print(f"{r.cell.name:50} {word} {r.held.get('killed_by') or r.skip or ''}")
-    s.note(f"clean means killed; {mutants.standing(every, idents, past.known())}")
+    s.note(f"clean means killed; {hunt.standing(every, idents, past.known())}")
     return part.status(show.verdict(s))

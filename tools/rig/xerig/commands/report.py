@@ -14,9 +14,9 @@ def add_arguments(parser):
 
 
 def run(args):
-    from .. import html, matrix
+    from .. import html, options
 
-    last, runs = matrix.count("--last", args.last, LAST), []
+    last, runs = options.count("--last", args.last, LAST), []
     for path in sorted(paths.OUT.glob("*/results.json"), key=lambda p: p.stat().st_mtime, reverse=True):
         if path.parent.is_symlink():
             continue

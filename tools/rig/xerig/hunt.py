@@ -1,0 +1,397 @@
+# SPDX-License-Identifier: MIT
+"""Who notices a mutant (mutants.py): cells and KUnit suites are run on it until something goes red.
+
+Many mutants share a kernel in which each is behind a switch (switched.py), and only tests that come by the switch
+are asked. What does not fit in there has a kernel of its own, and a fixed list of tests.
+"""
+
+import contextlib
+import hashlib
+import itertools
+import re
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from . import agent, boot, cellrun, errors, expect, guest_kunit, kept, kernel, matrix, oracles, procs, results
+from . import switched, tree, ui
+from .memo import Memo
+from .mutants import KIND, Mutant
+from .result import Result
+
+IOMMU = "on"
+BROKEN = (errors.InfraError, agent.GuestGone, agent.GuestTimeout, agent.GuestOops, agent.AgentError)
+# Which states know most of a file, by its name (the first that fits); asked first, since the first red one ends a
+# mutant.
+KNOWS = (
+    (r"user_fence", ("user-fence",)),
+    (r"hmm|userptr|svm", ("userptr", "userptr-munmapped", "fault-svm")),
+    (r"xe_vm|xe_pt|preempt", ("preempt-vm", "userptr", "hang-fault", "bo-bound")),
+    (r"dma_buf", ("dmabuf-closed", "dmabuf-open", "dmabuf-imported", "dmabuf-second")),
+    (r"xe_bo|ttm|migrate|vram|xe_map|xe_sa", ("many-bos", "bo-mmap", "dmabuf-closed", "queue-idle")),
+    (r"guc|queue|sched|fence|sync|lrc|engine|exec", ("queue-endless", "queue-queued", "syncobj-waiter", "queue-idle")),
+    (r"pagefault|tlb", ("fault-userptr", "fault-svm")),
+    (r"oa|eu_stall", ("oa-stream",)),
+    (r"debugfs|force_wake", ("debugfs-forcewake", "idle-fd")),
+    (r"device|unplug|module|xe_pm|irq|mmio|ggtt|query", ("queue-endless", "ioctl-stuck", "fd-passed", "idle-fd")),
+    (r"dma", ("userptr", "many-bos")),
+)
+ASKED = ("unbind", "surprise")
+MANY = 8  # so many are worth a kernel with switches
+LONG = 4.0  # seconds: cells that take longer are asked last
+CELLS = 14  # of those that reach a mutant, so many are asked at most
+# Then everybody, cheap first.
+BATTERY = (("userptr", "unbind", "munmap-after"), ("bo-bound", "remove", "close-after"),
+           ("queue-endless", "unbind", "close-after"), ("dmabuf-closed", "unbind", "close-after"),
+           ("queue-idle", "surprise", "close-after"), ("user-fence", "unbind", "close-after"),
+           ("bo-mmap", "unbind", "close-after-reprobe"), ("userptr", "surprise", "kill"),
+           ("syncobj-waiter", "unbind", "close-after"), ("idle-fd", "remove", "close-after-reprobe"),
+           ("preempt-vm", "unbind", "close-after"), ("queue-queued", "remove", "kill"), ("many-bos", "unbind", "kill"),
+           ("ioctl-stuck", "unbind", "close-after"), ("fd-passed", "remove", "close-after"),
+           ("debugfs-forcewake", "unbind", "close-after"), ("dmabuf-imported", "unbind", "close-after"),
+           ("oa-stream", "unbind", "close-after"), ("fault-userptr", "unbind", "close-after"),
+           ("hang-fault", "unbind", "close-after"), ("queue-idle", "pull", "close-after"),
+           ("idle-fd", "reset-remove", "close-after"), ("userptr", "rmmod", "close-after"))
+# What only a GPU with memory of its own can tell.
+LOCAL = (("vram-dmabuf", "unbind", "close-after"), ("vram-bound", "unbind", "close-after"),
+         ("vram-mmap", "surprise", "close-after"), ("dmabuf-second", "unbind", "close-after"))
+META_BATTERY = (("user-fence", "unbind", "close-after"),)
+
+
+def battery_for(paths, battery=BATTERY):
+    """Cells in the order in which they are likely to notice a change of these files: (before KUnit, after it)."""
+    fits = ([known for pattern, known in KNOWS if re.search(pattern, Path(path).stem)][:1] for path in paths)
+    states = [s for found in fits for known in found for s in known]
+    first = [matrix.Cell(s, way, "close-after") for s in dict.fromkeys(states) for way in ASKED]
+    return first, [c for c in _cells(battery) if c not in first]
+
+
+def _cells(rows):
+    return [matrix.Cell(*row) for row in rows]
+
+
+class Hunt:
+    """Runs built mutants one after the other."""
+
+    def __init__(self, session, rules, note, out, battery=BATTERY, local=LOCAL):
+        """note(text) shows what is being done; out: folder for logs; local: the battery of LOCAL's GPU."""
+        self.s, self.rules, self.note, self.out = session, rules, note, out
+        self.battery, self.local = battery, local
+        self.lists = expect.load(session.base.name, "patched")
+        self.facts = session.facts("patched", IOMMU)
+        self.series = session.sides["patched"].kernel
+        self.healthy = session.machine("patched", IOMMU)  # a machine without the mutant that is being run
+        self.lucky = {}  # path -> Counter of the tests that killed a mutant of it
+
+    def _judged(self, mutant, ask):
+        """A Result: clean means killed, dirty that nothing noticed. ask() -> (who did or None, who was asked in words)."""
+        res = Result(mutant, {**self.facts, **mutant.facts()})
+        try:
+            killer, asked = ask()
+        except errors.InfraError as e:
+            res.verdict = "infra"
+            res.findings = [oracles.Finding("rig", f"infra: {e}")]
+            return res
+        if killer:
+            res.held = {"killed_by": killer}
+        else:
+            res.verdict = "dirty"
+            res.findings = [oracles.Finding("rig", asked)]
+        return res
+
+    # -- a kernel with switches --------------------------------------------
+
+    def switched(self, mutant, made, reach, path):
+        """As run(), of a mutant of file path in a kernel with switches: only who reaches it is asked."""
+        return self._judged(mutant, lambda: self._reached(mutant, made, reach, path))
+
+    def _reached(self, mutant, made, reach, path):
+        number, lucky = made.numbers[mutant], self.lucky.setdefault(path, Counter())
+        self.healthy = self.s.machine_of(made.kernel, IOMMU)
+        machine = replace(self.healthy, kernel_args=(*self.healthy.kernel_args, *switched.arguments(number)))
+        tests = self.tests(path, reach, number, lucky)
+        # What needs no other guest runs together.
+        for kind, mine in itertools.groupby(tests, self.kind):
+            if kind == "KUnit":
+                killer = self._ask_suites(mutant, machine, list(mine))
+            else:
+                facts = {**self.facts, "gpu": kind}
+                killer = self._ask_cells(mutant, replace(machine, personality=kind), facts, list(mine))
+            if killer:
+                lucky[killer.split(":")[0]] += 1
+                return killer, ""
+        return None, f"survives {len(tests)} tests that reach it" if tests else "no test reaches it"
+
+    def known_cells(self):
+        """All cells that any file's mutants may be asked, but those of LOCAL's GPU."""
+        first = [matrix.Cell(s, way, "close-after") for _, states in KNOWS for s in states for way in ASKED]
+        return list(dict.fromkeys([*_cells(self.battery), *first]))
+
+    def tests(self, path, reach, number, lucky):
+        """Cells that reach a switch, and names of KUnit suites that do, in the order in which they are asked: who killed
+        neighbours, who knows the file, who is quick. The suites are one guest's."""
+        first, _ = battery_for([path], self.battery)
+        every = list(dict.fromkeys([*first, *self.known_cells(), *_cells(self.local)]))
+        names = set(reach.who(number, [c.name for c in every]))
+        cells = [c for c in every if c.name in names]
+        cells.sort(key=lambda c: (-lucky[c.name], reach.seconds(c.name) > LONG, c not in first, reach.seconds(c.name)))
+        cells = cells[:CELLS]
+        suites = reach.who(number, reach.suites())
+        suites.sort(key=lambda n: (-lucky[n], reach.seconds(n)))
+        best = max((lucky[c.name] for c in cells), default=0)
+        at = 0 if suites and lucky[suites[0]] > best else min(3, len(cells))
+        return [*cells[:at], *suites, *cells[at:]]
+
+    def kind(self, test):
+        """What guest a test of tests() needs: a GPU's name, or KUnit."""
+        if isinstance(test, str):
+            return "KUnit"
+        return "bmg" if test.state.startswith("vram") else self.s.gpu
+
+    def learn(self, reach, made):
+        """Who reaches what: all cells and KUnit without a mutant, which has to be clean."""
+        machine = self.s.machine_of(made.kernel, IOMMU)
+        reach.cells(machine, self.facts, self.rules, self.known_cells(), self.out, self.note)
+        local = [c for c in _cells(self.local) if self.kind(c) == "bmg"]
+        if local:
+            reach.cells(replace(machine, personality="bmg"), {**self.facts, "gpu": "bmg"}, self.rules, local,
+                        self.out, self.note)
+        reach.kunit(machine, self.out, self.note)
+
+    # -- a kernel of its own -----------------------------------------------
+
+    def run(self, mutant, built, paths):
+        """A Result: clean means killed, dirty means that nothing noticed.
+
+        built: a function that gives the mutant's kernel, or None where it cannot be taken out alone; paths: the
+        files it changes.
+        """
+        if built is None:
+            return self.skipped(mutant, "cannot be taken out alone: later parts of the series stand on it")
+        self.note(f"{mutant.name}: building")
+        try:
+            made = built()
+        except kernel.BuildError:
+            return self.skipped(mutant, "does not build")
+        if same_code(made, self.series):
+            return self.skipped(mutant, "not in the guest's configuration: the driver's code is the same")
+        return self._judged(mutant, lambda: self._everybody(mutant, made, paths))
+
+    def skipped(self, mutant, why):
+        """The Result of a mutant that is not run."""
+        return Result(mutant, {**self.facts, **mutant.facts()}, verdict="skip", skip=why)
+
+    def _everybody(self, mutant, made, paths):
+        self.healthy = self.s.machine("patched", IOMMU)
+        machine = self.s.machine_of(made, IOMMU)
+        local = replace(machine, personality="bmg")
+        first, then = battery_for(paths, self.battery)
+        asked = 0
+        for cells in (first, None, then, _cells(self.local)):
+            if cells is None:
+                killer = self._ask_kunit(mutant, machine)
+            elif cells and cells[0].state.startswith("vram"):
+                killer = self._ask_cells(mutant, local, {**self.facts, "gpu": "bmg"}, cells)
+            else:
+                killer = self._ask_cells(mutant, machine, self.facts, cells)
+            asked += len(cells or ())
+            if killer:
+                return killer, ""
+        return None, f"survives {asked} cells and the KUnit suites"
+
+    def asks(self, paths):
+        """A short name of all that a change of these files is asked."""
+        what = repr((IOMMU, battery_for(paths, self.battery), self.local))
+        return hashlib.sha256(what.encode()).hexdigest()[:8]
+
+    def start(self, paths):
+        """The series as it is must survive whatever a change of these files is asked, or a kill would prove nothing."""
+        killer, _ = self._everybody(Mutant("none", "all"), self.series, paths)
+        if killer:
+            raise errors.InfraError(f"the unmutated series is not clean, so nothing can be said of mutants: {killer}")
+
+    # -- guests: each says who noticed, or None ----------------------------
+
+    def _folder(self, mutant):
+        return self.out / re.sub(r"[^\w.@-]", ".", mutant.name)
+
+    def _ask_cells(self, mutant, machine, facts, cells):
+        left, number, failed = list(cells), 0, 0
+        while left:
+            number += 1
+            where = self._folder(mutant) / f"{facts['gpu']}-{left[0].state}-{number}"
+            try:
+                with boot.Boot(machine, where) as vm:
+                    lingering = (cellrun.sample(vm.agent).dma_mappings, 0)
+                    vm.load_xe()
+                    while left:
+                        cell = left.pop(0)
+                        self.note(f"{mutant.name}: {cell.name}")
+                        cell_run = cellrun.CellRun(vm, cell, facts, self.rules, lingering)
+                        res = cell_run.run()
+                        lingering, failed = cell_run.lingering, 0
+                        # How long remove() took is as much the machine's affair.
+                        res.findings = [f for f in res.findings if not f.summary.startswith("remove() took")]
+                        if res.verdict == "dirty" and not res.findings:
+                            res.verdict = "clean"
+                        if res.verdict != "infra" and expect.apply(self.lists, res) == "unexpected":
+                            results.save_cell(where, res)
+                            return f"{cell.name}: {res.findings[0].oracle}: {res.findings[0].summary[:160]}"
+                        if res.broken:
+                            break
+            except BROKEN as e:
+                # The unmutated series boots, see start(); but on a loaded machine any boot may fail once.
+                failed += 1
+                if failed > 1:
+                    self._sound(mutant)
+                    return f"the guest: {e}"
+        return None
+
+    def _ask_suites(self, mutant, machine, names):
+        """Some suites by name, in one guest."""
+        for attempt in (1, 2):
+            self.note(f"{mutant.name}: KUnit")
+            name = names[0]
+            try:
+                with guest_kunit.guest_of(machine, self._folder(mutant) / f"kunit-{attempt}") as vm:
+                    for name in names:
+                        suite = name.removeprefix(switched.SUITE)
+                        wrong = switched.trouble(guest_kunit.run_suite(self.s.base, vm, suite, self.s.cache))
+                        if wrong:
+                            return f"{name}: {wrong}"
+                return None
+            except BROKEN as e:
+                why = f"{name}: the guest: {e}"
+        self._sound(mutant, gpu=False)
+        return why
+
+    def _ask_kunit(self, mutant, machine):
+        """All suites."""
+        self.note(f"{mutant.name}: KUnit")
+        try:
+            found = guest_kunit.on_machine(self.s.base, machine, self._folder(mutant) / "kunit", self.s.cache)
+        except errors.InfraError as e:
+            self._sound(mutant, gpu=False)
+            return f"KUnit: {e}"
+        return None if found.ok else f"KUnit: {(found.problems() or ['nothing ran'])[0]}"
+
+    def _sound(self, mutant, gpu=True):
+        """InfraError where a guest does not come up without the mutant either: on a loaded machine that kills nobody."""
+        with boot.Boot(self.healthy, self._folder(mutant) / "sound", gpu=gpu) as vm:
+            if gpu:
+                vm.load_xe()
+
+
+def same_code(made, other):
+    """Whether two kernels have the same modules, to the byte."""
+    def modules(k):
+        return {p.name: p.read_bytes() for p in k.modules.rglob("*.ko")}
+    return modules(made) == modules(other)
+
+
+class Ahead:
+    """Builds the next mutant while one runs. Use as a context manager; every(mutant) -> overlay or None."""
+
+    def __init__(self, session, wanted, every):
+        self.s, self.every, self.left = session, every, [m for m in wanted if every[m] is not None]
+        self.coming = {}
+        self.pool = ThreadPoolExecutor(1, "build")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.pool.shutdown(wait=True, cancel_futures=True)
+
+    def take(self, mutant):
+        """A function that waits for the mutant's kernel; the one after it goes on being built. None: no overlay."""
+        if self.every[mutant] is None:
+            return None
+        while self.left and len(self.coming) < 2:
+            m = self.left.pop(0)
+            self.coming[m] = self.pool.submit(kernel.of_overlay, self.s.base, self.s.variant, self.every[m],
+                                              self.s.cache)
+        return self.coming.pop(mutant).result
+
+
+class Past:
+    """What became of mutants, over states of the series; of each by what it takes out. A mutant that the tests of an
+    earlier series killed is a kill; that one survived says nothing about tests which came later.
+
+    series: key of the series' kernel.
+    """
+
+    def __init__(self, cache, base, series):
+        self.memo, self.series = Memo(cache, f"mutants-{base}"), series
+
+    def add(self, ident, verdict, text):
+        """verdict: of run(); text: what killed it, or why it was not run."""
+        self.memo.add(ident, {"series": self.series, "verdict": verdict, "text": text})
+
+    def known(self, model="any"):
+        """identity -> [verdict, text] of what need not be run again; model: `same` series only, or `any`."""
+        return {i: [one["verdict"], one["text"]] for i, one in self.memo.known().items()
+                if one["series"] == self.series or model == "any" and one["verdict"] == "clean"}
+
+
+def walk(session, wanted, every, rules, battery=None, idents=None, late=lambda: False):
+    """Runs mutants until late(); fills session.results and writes the files of the run.
+
+    battery: in place of all cells there are; idents: mutant -> identity(), of those that are to be remembered.
+    """
+    idents = idents or {}
+    past = Past(session.cache, session.base.name, session.sides["patched"].kernel.key)
+    series, _ = tree.overlay(session.base, session.source, session.cache)
+    session.run_dir = results.new_run_dir(f"mutants-{session.base.name}")
+    session.kind = KIND
+    progress = ui.Tests(session.cache, f"mutants-{session.base.name}-{len(wanted)}", len(wanted))
+    together = switched.make(session, series, every) if len(wanted) >= MANY and not battery else None
+    alone = [m for m in wanted if not together or m not in together.numbers and m not in together.without]
+    hunt = Hunt(session, rules, progress.note, session.run_dir / "boots",
+                *((battery, ()) if battery else (BATTERY, LOCAL)))
+    changed = {m: [p for p in series if every[m].get(p) != series[p]] if every[m] else [] for m in wanted}
+    # What any of them may be asked.
+    touched = {p: None for paths in changed.values() for p in paths} if battery else series
+    with procs.guard(), contextlib.ExitStack() as stack:
+        try:
+            if together:
+                reach = switched.Reach(session, together, kept.model_and_programs())
+                hunt.learn(reach, together)
+            ahead = None
+            for m in sorted(wanted, key=lambda m: m in alone):
+                if late():
+                    break
+                if m in alone and not ahead:
+                    ahead = stack.enter_context(Ahead(session, alone, every))
+                    passed = f"unmutated-{hunt.asks(touched)}"
+                    if passed not in past.known("same"):
+                        hunt.start(touched)
+                        past.add(passed, "clean", "")
+                if m in alone:
+                    res = hunt.run(m, ahead.take(m), changed[m])
+                elif m in together.without:
+                    res = hunt.skipped(m, "takes out nothing that runs")
+                else:
+                    res = hunt.switched(m, together, reach, changed[m][0])
+                if idents.get(m) and res.verdict != "infra":
+                    past.add(idents[m], res.verdict, res.skip or res.held.get("killed_by") or "")
+                results.save_cell(session.run_dir, res)
+                session.results.append(res)
+                progress.step(res)
+        finally:
+            progress.end()
+    progress.remember()
+    session.seconds = progress.seconds()
+    session.finish()
+
+
+def standing(every, idents, known):
+    """The share killed, in words; known: of Past.known()."""
+    alone = [m for m in every if every[m] is not None]
+    verdicts = [known[idents[m]][0] for m in alone if idents[m] in known]
+    killed, survive = verdicts.count("clean"), verdicts.count("dirty")
+    told = killed + survive
+    share = f" ({100 * killed / told:.0f} %)" if told else ""
+    return (f"{len(every)} mutants, {len(alone)} of them can be taken out alone; {len(verdicts)} were run so far: "
+            f"{killed} of {told} killed{share}, {len(verdicts) - told} make no difference to the driver or do not build")
