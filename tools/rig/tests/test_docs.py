@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 """What the documents name is there, and what is there is named: commands, ways, oracles, steps, rules, tests, files."""
 
+import argparse
 import fnmatch
 import pkgutil
 import re
 
 import pytest
 
-from xerig import check, commands, oracles, paths, states, tree, ways
+from xerig import check, cli, commands, oracles, paths, states, tree, ways
 
 DOCS = (*sorted((paths.REPO / "Documentation").glob("*.rst")), paths.REPO / "README.md", paths.REPO / "tools/scenarios/README.md")
 TARGETS = re.findall(r"^([a-z-]+):.*##", (paths.REPO / "Makefile").read_text(), re.M)
@@ -69,3 +70,25 @@ def test_guarantees_name_tests_and_states_that_exist():
     prefixes = {s.split("-")[0] for s in states.STATES}
     words = {w for w in re.findall(r"(?<![\w.-])([a-z]+(?:-[a-z]+)+)(?![\w-])", text) if w.split("-")[0] in prefixes}
     assert words and not words - set(states.STATES)
+
+
+def test_rig_rst_names_every_variable_with_its_commands_and_every_other_option():
+    section = re.split(r"\n=+\n", RIG.split("\nCommands and variables\n", 1)[1].split("\n", 1)[1])[0]
+    table = re.search(r"^(=+) (=+) =+\n.*?\n=.*?\n(.*?)^=", section, re.M | re.S)
+    at, named, last = len(table[1]) + len(table[2]) + 2, {}, None
+    for line in table[3].splitlines():
+        last = line.split()[0] if line[0] != " " else last
+        named[last] = f"{named.get(last, '')} {line[at:]}".strip()
+    sub = next(a for a in cli.build_parser()._actions if isinstance(a, argparse._SubParsersAction)).choices
+    for variable in cli.VARIABLES:
+        takes = {name for name, p in sub.items() if variable in p.get_default("variables")}
+        said = named[variable]
+        but = re.fullmatch(r"all but (\w+)", said)
+        assert (sub.keys() - {but[1]} if but else set(said.split(", "))) == takes, variable
+    exported = re.search(r"^export (.*)", (paths.REPO / "Makefile").read_text(), re.M)[1].split()
+    assert sorted(named) == sorted(exported)
+    lower = {v.lower() for v in cli.VARIABLES}
+    others = {f"{name} {o}" for name, p in sub.items() for a in p._actions for o in a.option_strings
+              if o.startswith("--") and o[2:] not in {*lower, "help"}}
+    text = " ".join(section.split()).replace("`` and ``--table``", "``, ``igt --table``")
+    assert not [o for o in others if f"``{o}" not in text]

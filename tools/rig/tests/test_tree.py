@@ -160,7 +160,9 @@ def test_series_applies_with_git_am_and_is_signed(world, monkeypatch):
     folder = tree.checkout_folder(world.base)
     develop(folder)
     checkout.refresh(world.base, world.source, world.cache)
-    write(world.base.dir / "cover-letter", "drm/xe: Unplug\n\nTable:\n\n@table@\n\nEnd.\n")
+    write(world.base.dir / "cover-letter", "drm/xe: Unplug\n\nTable:\n\n@table@\n\nMade in\n@repository@\nEnd.\n")
+    origin = []
+    monkeypatch.setattr(checkout, "published", lambda: origin and origin[0] or None)
     one = {"state": "userptr", "order": "close-after", "iommu": "on", "gpu": "lnl", "splats": 2}
     run = {"base": world.base.name, "command": "make hotunplug",
            "versions": {"linux-source": "1.2.3", "series": tree.digest(world.base, world.source)}, "results": [
@@ -186,15 +188,29 @@ def test_series_applies_with_git_am_and_is_signed(world, monkeypatch):
     clone = world.tmp / "am"
     subprocess.run(["git", "clone", "-q", "--no-checkout", folder, clone], check=True)
     subprocess.run(["git", "-C", clone, "checkout", "-q", "base"], check=True)
-    subprocess.run(["git", "-C", clone, "-c", "user.name=x", "-c", "user.email=x@y", "am", "-q", *mails], check=True)
+    subprocess.run(["git", "-C", clone, "-c", "user.name=x", "-c", "user.email=x@y", "am", "-q", "--empty=drop",
+                    out / "0000-cover-letter.patch", *mails], check=True)  # as the README says
     assert git.Git(clone)("rev-parse", "HEAD^{tree}") == git.Git(folder)("rev-parse", "HEAD^{tree}")
+    assert "Made in\n(address of the repository)\n" in cover
+    origin.append("https://git.example.org/xe-unplug")
     run["versions"]["series"] = "another"
     write(paths.OUT / "1-hotunplug-x" / "results.json", json.dumps(run))
     checkout.series(world.base, world.source, world.cache)
-    assert "(no table: " in (out / "0000-cover-letter.patch").read_text()
+    cover = (out / "0000-cover-letter.patch").read_text()
+    assert "(no table: " in cover and "Made in\nhttps://git.example.org/xe-unplug\n" in cover
     monkeypatch.setattr(checkout, "identity", lambda: ("", ""))
     with pytest.raises(errors.UsageError, match="user.name"):
         checkout.series(world.base, world.source, world.cache)
+
+
+@pytest.mark.parametrize("origin, public", [
+    ("https://git.example.org/a/b.git", True), ("git://git.example.org/b", True), ("https://who:secret@git.example.org/b", False),
+    ("git@git.example.org:a/b", False), ("/srv/main", False), ("file:///srv/main", False), ("https://localhost/b", False), ("", False)])
+def test_only_an_address_for_everybody_is_mailed(tmp_path, monkeypatch, origin, public):
+    git.init(tmp_path, bare=False)
+    subprocess.run(["git", "-C", tmp_path, "config", "remote.origin.url", origin], check=True)
+    monkeypatch.setattr(paths, "REPO", tmp_path)
+    assert checkout.published() == (origin if public else None)
 
 
 @pytest.fixture

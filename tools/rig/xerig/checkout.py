@@ -15,6 +15,8 @@ SPARSE = ("drivers/gpu/drm/xe", "drivers/gpu/drm/ttm", "drivers/gpu/drm/tests", 
 
 
 TABLE = "@table@"  # in patches/BASE/cover-letter: where the before/after table goes
+REPOSITORY = "@repository@"  # and the address of this repository
+PUBLIC = re.compile(r"(?:https?|git)://(?:[\w-]+\.)+[a-z]+/\S+")  # no account, no machine of one's own
 
 
 def make(base, source, cache):
@@ -154,6 +156,13 @@ def identity():
     ask = [cmd.run(["git", "-C", paths.REPO, "config", f"user.{k}"], check=False).stdout.strip()
            for k in ("name", "email")]
     return tuple(ask)
+
+
+def published():
+    """Address from which everybody can clone what this repository was cloned from, or None."""
+    from . import cmd
+    said = cmd.run(["git", "-C", paths.REPO, "config", "remote.origin.url"], check=False).stdout.strip()
+    return said if PUBLIC.fullmatch(said) else None
 
 
 def _prove(here, base, source, cache, series, files):
@@ -323,7 +332,8 @@ def _signed(repo, tip, name, mail, tmp):
 def _cover(base, path, run):
     """Fill in the cover letter from patches/BASE/cover-letter: subject, empty line, text.
 
-    A line @table@ in it becomes the before/after table of run; without a run of this series it says so.
+    A line @table@ in it becomes the before/after table of run, @repository@ the address this repository was cloned
+    from; where there is no run of this series, or no address for everybody, it says so.
     """
     source = base.dir / "cover-letter"
     text = path.read_text(encoding="utf-8")
@@ -334,5 +344,10 @@ def _cover(base, path, run):
     if TABLE in body and run is None:
         ui.say(f"no run of this series yet: `make hotunplug BASE={base.name}` makes the cover letter's table")
     body = body.replace(TABLE, beforeafter.text(run).rstrip() if run else "(no table: the series as it stands has not been run)")
+    if REPOSITORY in body:
+        address = published()
+        if not address:
+            ui.say("the cover letter does not say where this repository is: its `origin` is no public address")
+        body = body.replace(REPOSITORY, address or "(address of the repository)")
     text = text.replace("*** SUBJECT HERE ***", subject.strip()).replace("*** BLURB HERE ***", body.strip("\n"))
     paths.write_atomic(path, text)
