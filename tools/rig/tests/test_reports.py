@@ -93,6 +93,22 @@ def test_page_is_one_file_and_safe_against_its_content(written):
     assert json.loads(body)[0]["log"].startswith("<4>") and "</script>" in json.loads(body)[0]["log"]
     assert json.loads(body)[0]["witness"] == "[    1.000005] dma_after_unmap"
     assert page.count('data-id="') == 4 and "v-dirty" in page
+    # What begins a comment and a script in a log would swallow the end of the element that holds it.
+    assert "<" not in body and "\\u003c/script>" in body
+
+
+def test_page_explains_its_words(written):
+    run, data, _ = written
+    page = html.write_run(run, data).read_text()
+    for word, text in (("userptr", "user memory bound in a VM"), ("remove", "remove of the PCI device in sysfs"),
+                       ("close-after", "Looks at what is left, closes, ends; then the driver comes back."),
+                       ("klog", "Kernel log: every warning, trace or report that the allow-list does not expect."),
+                       ("hang", "something did not come back in time")):
+        assert f"<b>{word}</b></td><td class=\"soft\">{text}</td>" in page
+    assert "bo-mmap" in page and "queue-endless" not in page and "close-after-reprobe" not in page
+    named = {**data, "kind": "mutants", "results": [{**r, "test": "0001@all@1"} for r in data["results"]]}
+    page = html.write_run(run, named).read_text()
+    assert "killed: a test noticed" in page and "user memory bound" not in page
 
 
 def test_index(written, tmp_path):

@@ -6,11 +6,21 @@ from pathlib import Path
 
 import jinja2
 
+from . import oracles
 from .oracles import witness
+from .orders import ORDERS
+from .states import STATES
+from .ways import WAYS
 
 TEMPLATES = Path(__file__).parent / "templates"
 NAMES = {"base": "unpatched", "patched": "patched"}
-VERDICTS = ("clean", "dirty", "hang", "infra", "skip")
+VERDICTS = {
+    "clean": "no oracle spoke",
+    "dirty": "at least one did",
+    "hang": "something did not come back in time",
+    "infra": "the rig itself failed: nothing is known about the driver",
+    "skip": "not run, and why is said",
+}
 ODD = ("unexpected", "must-leave")  # what a result is that is not as expected
 MANY = 300  # results
 LOG_LIMIT = 60000  # characters of a log slice in the page; the file has all
@@ -43,6 +53,23 @@ def grid(results):
     return sides, ways, rows
 
 
+def legend(results, kind):
+    """[(title, {word: what it means})] of the words on a page of these results of a kind of tests."""
+    def said(text):
+        return (text or "").strip().split("\n", 1)[0]
+
+    def used(key, known):
+        return {n: known[n] for n in known if any(r[key] == n for r in results)}
+
+    verdicts = {**VERDICTS, "clean": "killed: a test noticed", "dirty": "survives: nobody noticed"} if kind == "mutants" else VERDICTS
+    out = [("Verdicts", used("verdict", verdicts)), ("Oracles", {m.NAME: said(m.__doc__) for m in oracles.modules()})]
+    if kind == "matrix":
+        out += [("Ways out", used("way", {n: w.what for n, w in WAYS.items()})),
+                ("Orders: what the program does after that", used("order", {n: said(o.__doc__) for n, o in ORDERS.items()})),
+                ("States: what the program holds", used("state", {n: s.what for n, s in STATES.items()}))]
+    return [(title, words) for title, words in out if words]
+
+
 def as_cells(results):
     """Results of tests with names of their own in the shape of cells: a row a test, a column a side."""
     for r in results:
@@ -73,12 +100,15 @@ def write_run(run_dir, data):
                "witness": _cut("\n".join(witness.story(json.loads(e))
                                          for e in _file(run_dir, r, "witness.json").splitlines())),
                **r} for r in results]
-    text = json.dumps(detail).replace("</", "<\\/")
+    text = json.dumps(detail).replace("<", "\\u003c")  # nothing in it can end, or begin, a script
+    kind = data.get("kind", "matrix")
+    words = legend(results, kind)
     page = _environment().get_template("run.html.j2").render(
         data=data, sides=sides, ways=ways, rows=rows, detail=text, spoke=who_spoke(results, sides),
         odd=[r for r in results if r["expected"] in ODD], tested=any(r["verdict"] != "skip" for r in results),
-        verdicts=[v for v in VERDICTS if any(r["verdict"] == v for r in results)],
-        names=NAMES, kind=data.get("kind", "matrix"))
+        verdicts=[v for v in VERDICTS if any(r["verdict"] == v for r in results)], legend=words,
+        means={word: text for _, some in words for word, text in some.items()},
+        names=NAMES, kind=kind)
     out = run_dir / "report.html"
     out.write_text(page)
     return out
