@@ -9,9 +9,9 @@ export BASE STATE WAY ORDER KERNEL IOMMU GPU CPUS REPEAT SIDE TESTS POINTS RESUM
 ##@ The main job
 hotunplug: ## default state x way table, unpatched beside patched, one verdict line [BASE=6.12]
 	@$(RIG) hotunplug
-test: ## everything CI checks: unit, KUnit, static checks, meta-tests, smoke matrix
+test: ## everything CI checks: unit, KUnit, static checks, meta-tests, smoke matrix [BASE= TESTS=steps]
 	@$(RIG) test
-setup: ## host packages, root filesystem, kernel sources; idempotent
+setup: ## host packages, root filesystem, kernel sources; idempotent [BASE=]
 	@$(RIG) setup
 
 ##@ Pieces of it
@@ -39,7 +39,7 @@ vgpu: ## build the virtual GPU and run its unit tests
 	@$(MAKE) --no-print-directory -C tools/vgpu check
 shell: ## an interactive guest with the GPU [BASE= SIDE=base|patched]
 	@$(RIG) shell
-bench: ## speed of the virtual GPU and of a boot; what the series costs [BASE= TESTS=gpu,driver]
+bench: ## speed of the virtual GPU and of a boot; what the series costs: TESTS=gpu,driver,removal [BASE= GPU=]
 	@$(RIG) bench
 report: ## HTML page of the last runs
 	@$(RIG) report
@@ -63,6 +63,6 @@ help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } \
 	      /^##@/ { printf "\n%s\n", substr($$0, 5) } \
 	      /^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@printf '\nBASE=6.12|7.3  CACHE=dir  BASE_SRC=dir  V=1 shows commands\nRESUME=same LIMIT=seconds: matrix, igt, sweep, cycles, mutants go on in slices\n'
+	@printf '\nBASE=6.12|7.3  CACHE=dir  BASE_SRC=dir  V=1 shows commands; all variables: Documentation/rig.rst\nRESUME=same LIMIT=seconds: matrix, igt, sweep, cycles, mutants go on in slices\n'
 
 .PHONY: hotunplug test setup matrix igt live sweep cycles cover mutants holes kunit check vgpu shell bench report tree refresh series dkms deb help
