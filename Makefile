@@ -2,7 +2,7 @@
 # The front door. Each target is one line to tools/rig/xe-unplug; `make help` lists them.
 
 RIG := tools/rig/xe-unplug
-export BASE STATE WAY ORDER KERNEL IOMMU GPU CPUS REPEAT SIDE TESTS POINTS RESUME LIMIT JOBS ONLY RELEASE CACHE BASE_SRC V
+export BASE STATE WAY ORDER KERNEL IOMMU GPU CPUS REPEAT SIDE TESTS POINTS RESUME LIMIT JOBS ONLY RELEASE WHERE CACHE BASE_SRC V
 
 .DEFAULT_GOAL := help
 
@@ -31,7 +31,7 @@ mutants: ## each patch, hunk and call of the series taken out: does a test notic
 	@$(RIG) mutants
 holes: ## the holes of the audit: each fails unpatched as listed and is clean patched: TESTS=F2,… [BASE=7.3]
 	@$(RIG) holes
-kunit: ## KUnit suites on UML and in the x86 guest [BASE=]
+kunit: ## KUnit suites on UML and in the x86 guest [BASE= SIDE= WHERE=uml|x86]
 	@$(RIG) kunit
 check: ## checkpatch --strict, sparse, W=1, kernel-doc, coccinelle, the build of each patch: TESTS=steps|all [BASE= LIMIT=]
 	@$(RIG) check

@@ -24,8 +24,7 @@ def plain(monkeypatch):
 
 def test_makefile_and_commands_know_the_same_variables(plain):
     line = next(s for s in (paths.REPO / "Makefile").read_text().splitlines() if s.startswith("export "))
-    everywhere = {"CACHE", "BASE_SRC", "V", "JOBS"}
-    assert set(line.split()[1:]) == set(cli.VARIABLES) | everywhere
+    assert set(line.split()[1:]) == {*cli.VARIABLES, *cli.EVERYWHERE}
     sub = next(a for a in cli.build_parser()._actions if a.choices)
     assert set().union(*(p.get_default("variables") for p in sub.choices.values())) == set(cli.VARIABLES)
 

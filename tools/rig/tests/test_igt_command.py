@@ -24,6 +24,9 @@ class Session:
         self.sides, self.versions, self.notes = {}, {"xe-unplug": "abc"}, []
         self.root, self.have, self.results, self.gpu = None, {}, [], "lnl"
 
+    def set_up(self):
+        return self
+
     def prepare(self, sides):
         self.sides = {s: SimpleNamespace(kernel=SimpleNamespace(key=f"key-{s}", content=f"key-{s}"), programs=None) for s in sides}
         return self

@@ -50,8 +50,8 @@ def source(tmp_path, module=MODULE):
 
 def test_cases_come_from_the_sources_and_the_configuration(tmp_path):
     src = source(tmp_path)
-    assert [t.name for t in live.catalogue(src, "CONFIG_X=y")] == ["xe_bo.xe_ccs", "xe_bo.xe_evict"]
-    assert "xe_size.xe_size" in [t.name for t in live.catalogue(src, "CONFIG_DRM_XE_DEBUG_PAGE_SIZE=y\n")]
+    assert [t.name for t in live.catalogue(src, "CONFIG_X=y", {})] == ["xe_bo.xe_ccs", "xe_bo.xe_evict"]
+    assert "xe_size.xe_size" in [t.name for t in live.catalogue(src, "CONFIG_DRM_XE_DEBUG_PAGE_SIZE=y\n", {})]
 
 
 def test_suites_of_the_series_are_known_to_its_side_alone(tmp_path, monkeypatch):
@@ -71,11 +71,11 @@ def test_suites_of_the_series_are_known_to_its_side_alone(tmp_path, monkeypatch)
 
 def test_a_suite_without_a_table_is_said(tmp_path):
     with pytest.raises(errors.InfraError, match="xe_new_suite"):
-        live.catalogue(source(tmp_path, "kunit_test_suite(xe_new_suite);\n"), "")
+        live.catalogue(source(tmp_path, "kunit_test_suite(xe_new_suite);\n"), "", {})
 
 
 def test_names(tmp_path):
-    every = live.catalogue(source(tmp_path), "")
+    every = live.catalogue(source(tmp_path), "", {})
     assert live.choose(every, "") == every and live.choose(every, "xe_bo.*evict") == [LiveTest("xe_bo", "xe_evict")]
     for bad in ("xe_nix", ","):
         with pytest.raises(errors.UsageError):

@@ -7,13 +7,11 @@ import tempfile
 from pathlib import Path
 
 from . import base as bases
-from . import beforeafter, errors, git, patchfile, paths, recipients, tree, ui
+from . import beforeafter, cmd, errors, git, patchfile, paths, recipients, tree, ui
 
 # What a driver series edits; the rest of the kernel is in git, and one command away on disk.
 SPARSE = ("drivers/gpu/drm/xe", "drivers/gpu/drm/ttm", "drivers/gpu/drm/tests", "drivers/gpu/tests",
           "include", "Documentation/gpu/xe", "lib/kunit")
-
-
 TABLE = "@table@"  # in patches/BASE/cover-letter: where the before/after table goes
 REPOSITORY = "@repository@"  # and the address of this repository
 PUBLIC = re.compile(r"(?:https?|git)://(?:[\w-]+\.)+[a-z]+/\S+")  # no account, no machine of one's own
@@ -35,7 +33,7 @@ def make(base, source, cache):
         _new(folder, repo)
     here = git.Git(folder)
     here("update-ref", "refs/tags/base", repo("rev-parse", "base^{commit}"))
-    here("sparse-checkout", "set", "--cone", *_folders(here, repo, tip))
+    here("sparse-checkout", "set", "--cone", *_folders(repo, tip))
     here("checkout", "-q", "-f", "-B", "series", tip)
     _record(base, source, tip)
     tree.warn_strays()
@@ -64,9 +62,9 @@ def _new(folder, repo):
     partial.replace(folder)
 
 
-def _folders(here, repo, tip, usual=None):
+def _folders(repo, tip, usual=SPARSE):
     """Folders to have on disk: the usual ones and every other one the series touches."""
-    wanted = set(SPARSE if usual is None else usual)
+    wanted = set(usual)
     for path in repo("diff-tree", "-r", "--name-only", "-z", "base", tip).split("\0"):
         parent = str(Path(path).parent)
         if path and parent != "." and not any(f"{parent}/".startswith(f"{s}/") for s in wanted):
@@ -94,15 +92,15 @@ def refresh(base, source, cache):
         raise errors.UsageError(f"{_rel(folder)} has a merge on top of the base: a series is a straight line")
     if not here.ok("merge-base", "--is-ancestor", "base", "HEAD"):
         raise errors.UsageError(f"{_rel(folder)} is not on top of its base: rebase it onto the tag `base`")
-    series, files = export(here, base)
+    series, files = export(here)
     _prove(here, base, source, cache, series, files)
-    _install(base, here, series, files)
+    _install(base, series, files)
     _record(base, source, here("rev-parse", "HEAD"))
     tree.warn_strays()
     return len(series)
 
 
-def export(here, base):
+def export(here):
     """(patches, new files) of the commits base..HEAD; new files: path -> (bytes, mode) at HEAD."""
     ids = here("rev-list", "--reverse", "base..HEAD").split()
     new = _new_files(here)
@@ -152,7 +150,6 @@ def _diff(here, commit, adds):
 
 def identity():
     """(name, mail) of the user, whose own commits carry no author in the repository."""
-    from . import cmd
     ask = [cmd.run(["git", "-C", paths.REPO, "config", f"user.{k}"], check=False).stdout.strip()
            for k in ("name", "email")]
     return tuple(ask)
@@ -187,7 +184,7 @@ def _logs(text):
     return [(r.split("\0")[0], patchfile.without_adds(r.split("\0")[1]).strip("\n")) for r in rows if r]
 
 
-def _install(base, here, series, files):
+def _install(base, series, files):
     """Put patches and new files where they belong; unchanged files are not touched."""
     before = tree.added_by(base.name)
     others = {n: tree.added_by(n) for n in bases.names() if n != base.name}
@@ -201,7 +198,8 @@ def _install(base, here, series, files):
         target = tree.new_file(base, path)
         changed = _write(target, data)
         target.chmod(0o755 if mode == "100755" else 0o644)
-        sharing = [n for n, adds in others.items() if path in adds and not (bases.load(n).dir / "files" / path).exists()]
+        sharing = [n for n, adds in others.items()
+                   if path in adds and not (bases.load(n).dir / "files" / path).exists()]
         if changed and sharing and target == paths.REPO / path:
             ui.say(f"{path} is shared: the series of {', '.join(sharing)} changed with it")
     for path in before - files.keys():
@@ -220,22 +218,30 @@ def _write(path, data):
     return True
 
 
+def can_send(base, only):
+    """UsageError where series() would refuse; asked before anything is set up."""
+    if not all(identity()):
+        raise errors.UsageError("`make series` signs with your name: set git config user.name and user.email")
+    if not base.patches():
+        raise errors.UsageError(f"{base.name}: no patches yet, there is no series to write")
+    if only == "alone" and not base.alone:
+        raise errors.UsageError(f"ONLY=alone: patches/{base.name}/base names no patch that stands alone")
+    if only and only != "alone":
+        numbers(only, len(base.patches()))
+
+
 def series(base, source, cache, only=None):
     """`make series`: mailable patches, addressed, in out/series; returns (folder, number of patches, recipients' counts).
 
     only: text as chosen() takes it; those patches alone, each a mail of its own without cover letter.
     """
+    can_send(base, only)
     name, mail = identity()
-    if not (name and mail):
-        raise errors.UsageError("`make series` signs with your name: set git config user.name and user.email")
-    if not base.patches():
-        raise errors.UsageError(f"{base.name}: no patches yet, there is no series to write")
     repo, tip = tree.commits(base, source, cache)
     out = paths.OUT / "series" / base.name
     if only:
-        numbers = chosen(only, base, repo, tip)
         out = out.with_name(f"{base.name}-{re.sub(r'[^0-9a-z]+', '-', only)}")
-        tip = alone(repo, base, tip, numbers)
+        tip = alone(repo, base, tip, chosen(only, base, repo, tip))
     paths.remove(out)
     found = mails(repo, tip, out, (name, mail), cache, "--no-numbered" if only else "--cover-letter")
     if not only:
@@ -246,20 +252,24 @@ def series(base, source, cache, only=None):
 def chosen(text, base, repo, tip):
     """Numbers of patches, in order: "alone" for those patches/BASE/base says stand alone, or "1-4,7"."""
     titles = [repo("show", "-s", "--format=%s", c) for c in repo("rev-list", "--reverse", f"base..{tip}").split()]
-    if text == "alone":
-        if not base.alone:
-            raise errors.UsageError(f"ONLY=alone: patches/{base.name}/base names no patch that stands alone")
-        lost = [t for t in base.alone if t not in titles]
-        if lost:
-            raise errors.UsageError(f"patches/{base.name}/base: alone: no patch is called {lost[0]!r}")
-        return sorted(titles.index(t) + 1 for t in base.alone)
-    numbers = set()
+    if text != "alone":
+        return numbers(text, len(titles))
+    lost = [t for t in base.alone if t not in titles]
+    if lost:
+        raise errors.UsageError(f"patches/{base.name}/base: alone: no patch is called {lost[0]!r}")
+    return sorted(titles.index(t) + 1 for t in base.alone)
+
+
+def numbers(text, most):
+    """Numbers of "1-4,7", each from 1 to most."""
+    found = set()
     for part in text.split(","):
-        m = re.fullmatch(r"(\d+)(?:-(\d+))?", part.strip())
-        if not m or not 1 <= int(m[1]) <= int(m[2] or m[1]) <= len(titles):
-            raise errors.UsageError(f"ONLY={text}: want `alone`, or numbers from 1 to {len(titles)} as in 1-4,7")
-        numbers |= set(range(int(m[1]), int(m[2] or m[1]) + 1))
-    return sorted(numbers)
+        m = re.fullmatch(r"([0-9]+)(?:-([0-9]+))?", part.strip())
+        first, last = (int(m[1]), int(m[2] or m[1])) if m else (0, 0)
+        if not 1 <= first <= last <= most:
+            raise errors.UsageError(f"ONLY={text}: want `alone`, or numbers from 1 to {most} as in 1-4,7")
+        found |= set(range(first, last + 1))
+    return sorted(found)
 
 
 def alone(repo, base, tip, numbers):
@@ -306,7 +316,7 @@ def scratch(folder, repo, tip):
     _new(folder, repo)
     here = git.Git(folder)
     here("update-ref", "refs/tags/base", repo("rev-parse", "base^{commit}"))
-    here("sparse-checkout", "set", "--cone", *_folders(here, repo, tip, ()))
+    here("sparse-checkout", "set", "--cone", *_folders(repo, tip, ()))
     here("checkout", "-q", "--detach", "base")
     return here
 
@@ -343,7 +353,8 @@ def _cover(base, path, run):
         subject, body = "drm/xe: Survive hot-unplug with resources held", f"Made for Linux {base.version}."
     if TABLE in body and run is None:
         ui.say(f"no run of this series yet: `make hotunplug BASE={base.name}` makes the cover letter's table")
-    body = body.replace(TABLE, beforeafter.text(run).rstrip() if run else "(no table: the series as it stands has not been run)")
+    table = beforeafter.text(run).rstrip() if run else "(no table: the series as it stands has not been run)"
+    body = body.replace(TABLE, table)
     if REPOSITORY in body:
         address = published()
         if not address:

@@ -11,13 +11,15 @@ import errno
 import importlib
 import os
 import pkgutil
+import re
 import sys
 
 from . import commands, errors, procs
 
 # What `make` hands on to the sub-commands; each uses some of them.
 VARIABLES = ("BASE", "STATE", "WAY", "ORDER", "KERNEL", "IOMMU", "GPU", "REPEAT", "SIDE", "TESTS", "POINTS",
-             "RESUME", "LIMIT", "CPUS", "ONLY", "RELEASE")
+             "RESUME", "LIMIT", "CPUS", "ONLY", "RELEASE", "WHERE")
+EVERYWHERE = ("CACHE", "BASE_SRC", "V", "JOBS")  # those that no command has an option for
 # What the machine lacks, as opposed to what the rig does wrong.
 LACKS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
@@ -44,6 +46,12 @@ def build_parser():
     return parser
 
 
+def unheard_of(makeflags):
+    """Variables of make's command line, as it hands them on in MAKEFLAGS, that no command reads: mistyped ones."""
+    _, _, given = f" {makeflags}".partition(" -- ")
+    return [v for v in re.findall(r"(?<!\\)(?:^| )(\w+)\+?=", given) if v not in VARIABLES + EVERYWHERE]
+
+
 def _say(text):
     print(f"xe-unplug: {text}", file=sys.stderr)
 
@@ -51,7 +59,8 @@ def _say(text):
 def main(argv):
     """Runs one sub-command; returns its exit status. Main thread only."""
     args = build_parser().parse_args(argv)
-    idle = [f"{v}=" for v in VARIABLES if os.environ.get(v) and v not in args.variables]
+    given = [v for v in VARIABLES if os.environ.get(v)] + unheard_of(os.environ.get("MAKEFLAGS", ""))
+    idle = [f"{v}=" for v in given if v not in args.variables]
     if idle:
         _say(f"{args.command} has no use for {' '.join(idle)}")
     try:
@@ -66,6 +75,11 @@ def main(argv):
     except BrokenPipeError:  # of who reads our output: nobody is left to be told
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return errors.CHECK_FAILED
+    except ModuleNotFoundError as e:
+        if e.name.startswith(__package__):
+            raise
+        _say(f"Python has no module {e.name} here: `make setup` installs it")
+        return errors.USAGE
     except OSError as e:
         if e.errno not in LACKS:
             raise

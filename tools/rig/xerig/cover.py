@@ -3,9 +3,8 @@
 
 import contextlib
 import json
-from dataclasses import replace
 
-from . import agent, errors, gcov, guest_kunit, html, live, matrix, run, tree, ui
+from . import agent, errors, gcov, guest_kunit, live, matrix, run, tree, ui
 from .orders import ORDERS
 from .session import Session
 from .states import STATES
@@ -69,13 +68,13 @@ def counting(worker, counters):
 class Cover:
     """Runs the parts on a base; counts: path -> {line: count}; said: a line a part; session: the last one."""
 
-    def __init__(self, base_name, cache=None):
-        self.base_name, self.cache = base_name, cache
+    def __init__(self, base_name):
+        self.base_name = base_name
         self.counts, self.said = {}, []
         self.session = self._session("lnl")
 
     def _session(self, gpu):
-        return Session("cover", self.base_name, "cover", gpu, self.cache).prepare(["patched"])
+        return Session("cover", self.base_name, "cover", gpu).prepare(["patched"])
 
     def _take(self, counters):
         notes = self.session.sides["patched"].kernel.bzimage.parent / "gcno"
@@ -85,8 +84,8 @@ class Cover:
     def kunit(self):
         """The suites that need no GPU."""
         s, counters = self.session, []
-        machine = replace(s.machine("patched", "off"))
-        found = guest_kunit.on_machine(s.base, machine, s.run_dir / "kunit", s.cache, lambda g: counters.append(gcov.pull(g)))
+        found = guest_kunit.on_machine(s.base, s.machine("patched", "off"), s.run_dir / "kunit", s.cache,
+                                       lambda guest: counters.append(gcov.pull(guest)))
         self._take(counters)
         self.said.append(f"KUnit: {found.count('PASS')} passed, {len(found.failed)} failed")
 
@@ -124,8 +123,10 @@ def write(out, cover, found, parts, seconds):
                 "own_reached": f.share(f.own)[0], "threshold": threshold(f), "passed": passed(f),
                 "missed": f.missed()} for f in found}}
     (out / "cover.json").write_text(json.dumps(data, indent=1) + "\n")
+    from . import html  # jinja2 is not there before the set-up
     overlay, _ = tree.overlay(cover.session.base, cover.session.source, cover.session.cache)
-    html.write_cover(out, data, {f.path: source(f, overlay[f.path].decode(errors="replace").splitlines()) for f in found})
+    texts = {f.path: overlay[f.path].decode(errors="replace").splitlines() for f in found}
+    html.write_cover(out, data, {f.path: source(f, texts[f.path]) for f in found})
     ui.say(f"{out}/cover.html")
     return data
 

@@ -18,7 +18,8 @@ from .result import Result
 
 KIND = "igt"
 PROGRAMS = "/usr/libexec/igt-gpu-tools"
-OWN = "/scenarios/igt"  # our own program in IGT's style, where tools/scenarios builds one
+OWN = "/scenarios/igt"  # folder in the guest of our own program in IGT's style, which tools/scenarios builds
+OWN_PROGRAM = "xe_hotunplug_held"
 DEFAULT = ("core_hotunplug", "device_reset", "xe_create", "xe_query", "xe_mmap", "xe_exec_basic", "xe_exec_store",
            "xe_exec_threads", "xe_exec_balancer", "xe_exec_compute_mode", "xe_exec_fault_mode", "xe_exec_reset",
            "xe_exec_queue_property", "xe_exec_mix_modes", "xe_vm", "xe_evict", "xe_evict_ccs", "xe_dma_buf_sync",
@@ -31,7 +32,7 @@ SHORT = ("core_hotunplug@unplug-rescan", "core_hotunplug@hotunbind-rebind", "cor
          "xe_exec_store@basic-store", "xe_vm@munmap-style-unbind-userptr-all", "xe_prime_self_import@basic-with_one_bo")
 # These unbind, remove or unload; the others leave the device alone.
 ALONE = ("core_hotunplug", "device_reset", "xe_module_load", "xe_wedged", "xe_fault_injection", "xe_configfs",
-         "xe_survivability", "xe_hotunplug_held")
+         "xe_survivability", OWN_PROGRAM)
 MEMORY_MIB = 4608  # xe_vm binds buffers of 2 GiB, and xe gives buffers at most half of the memory
 BATCH = 40  # tests in one igt_runner: what a broken guest can take with it
 TEST_SECONDS = 240  # some make all the contexts that GuC can have
@@ -97,8 +98,8 @@ def catalogue(root, programs, folders=()):
 
 
 def choose(root, text, default, folders=()):
-    """Tests of a comma list of program[@subtest] names or patterns, default where text is empty: programs as they are
-    first named, their subtests in the order in which the program runs them, whatever the list's."""
+    """Tests of a comma list of program[@subtest] names or patterns, default (programs) where text is empty: programs as
+    they are first named, their subtests in the order in which the program runs them, whatever the list's."""
     wanted = options.words("TESTS", text, "program[@subtest], patterns allowed") if text else default
     every = catalogue(root, list(dict.fromkeys(w.split("@")[0] for w in wanted)), folders)
     chosen = set()
@@ -110,13 +111,20 @@ def choose(root, text, default, folders=()):
     return [t for t in every if t in chosen]
 
 
+def look_up(root, text):
+    """UsageError where the package has no such tests: asked before kernels are built, and so not of our own program."""
+    wanted = options.words("TESTS", text, "program[@subtest], patterns allowed")
+    packaged = [w for w in wanted if not fnmatch.fnmatchcase(OWN_PROGRAM, w.split("@")[0])]
+    choose(root, ",".join(packaged), ())
+
+
 def repeated(tests, count):
     """The whole list count times over."""
     return [replace(t, repeat=n) for n in range(count) for t in tests]
 
 
 def own_folders(session):
-    """Host folders with our own program in IGT's style, where tools/scenarios builds one."""
+    """Host folders with our own program."""
     return [side.programs / "igt" for side in session.sides.values()][:1]
 
 

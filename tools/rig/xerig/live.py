@@ -41,11 +41,11 @@ class LiveTest:
         return {"kind": KIND, "test": self.name}
 
 
-def catalogue(source, config, overlay=None):
-    """Cases of the live module, from the sources (a Path), the configuration of the kernel (text) and what the
-    series lays over the sources (path -> bytes or None)."""
+def catalogue(source, config, overlay):
+    """Cases of the live module, from the sources (a Path), the configuration of the kernel (text, None for whatever it
+    may be) and what the series lays over the sources (path -> bytes or None)."""
     files = {str(p.relative_to(source)): p.read_bytes() for p in sorted((source / TESTS).glob("*.c"))}
-    files |= {p: data for p, data in (overlay or {}).items() if p.startswith(f"{TESTS}/") and p.endswith(".c")}
+    files |= {p: data for p, data in overlay.items() if p.startswith(f"{TESTS}/") and p.endswith(".c")}
     files = {p: data.decode("utf-8", "replace") for p, data in files.items() if data is not None}
     text = "\n".join(files.values())
     module = _configured(files[f"{TESTS}/{MODULE}_mod.c"], config)
@@ -64,17 +64,26 @@ def catalogue(source, config, overlay=None):
 def _configured(text, config):
     """Text without the parts that #ifdef CONFIG_... takes out."""
     def keep(m):
-        return m[2] if re.search(rf"^{m[1]}=[ym]$", config, re.M) else ""
+        return m[2] if config is None or re.search(rf"^{m[1]}=[ym]$", config, re.M) else ""
     return re.sub(r"^#ifdef (CONFIG_\w+)\n(.*?)^#endif\n", keep, text, flags=re.S | re.M)
 
 
 def of_session(session):
     """Cases of the kernels of a prepared session, each with the sides that have it."""
+    return _of_sides(session, {name: side.kernel.config.read_text() for name, side in session.sides.items()})
+
+
+def look_up(session, sides, text):
+    """UsageError where the sides of a session that is set up can have no such cases: asked before kernels are built."""
+    choose(_of_sides(session, dict.fromkeys(sides)), text)
+
+
+def _of_sides(session, configs):
     found = {}
-    for name, side in session.sides.items():
-        overlay = tree.overlay(session.base, session.source, session.cache)[0] if name == "patched" else None
-        for test in catalogue(session.source.path, side.kernel.config.read_text(), overlay):
-            found.setdefault(test, []).append(name)
+    for side, config in configs.items():
+        overlay = tree.overlay(session.base, session.source, session.cache)[0] if side == "patched" else {}
+        for test in catalogue(session.source.path, config, overlay):
+            found.setdefault(test, []).append(side)
     return [replace(test, sides=tuple(sides)) for test, sides in found.items()]
 
 

@@ -5,10 +5,8 @@ import itertools
 from collections import Counter
 from dataclasses import dataclass
 
-from rich.table import Table
-
 from . import base as bases
-from . import cellrun, kept, klog, paths, session, slices, table
+from . import cellrun, kept, klog, paths, session, slices
 from . import kernel as kernels
 
 COLUMNS = ("base", "side", "kernel", "GPU", "vIOMMU", "cells", "clean", "known", "skipped", "not", "left")
@@ -68,6 +66,9 @@ def rows(names, variants, gpus, sides, iommus, cells, cache=None):
 
 def show(found):
     """Prints the rows and their sum; returns how many cells are left."""
+    from rich.table import Table  # not there before the set-up
+
+    from . import table
     t = Table(pad_edge=False, header_style="bold")
     for n, title in enumerate(COLUMNS):
         t.add_column(title, justify="left" if n < 5 else "right")
@@ -82,5 +83,6 @@ def show(found):
     t.add_row("all", "", "", "", "", *(str(total[n]) for n in range(6)))
     con = table.console()
     con.print(t)
-    con.print(f"{total[5]} of {total[0]} are left; the same command without --table, with RESUME=same and LIMIT=seconds, goes on")
+    con.print(f"{total[5]} of {total[0]} are left; the same command without --table, with RESUME=same and LIMIT=seconds, "
+              "goes on")
     return total[5]

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, replace
 
 from . import base as bases
-from . import beforeafter, boot, cli, cmd, expect, html, initramfs, klog, options, paths, procs, results, run
+from . import beforeafter, boot, cli, cmd, expect, initramfs, klog, options, paths, procs, results, run
 from . import kernel as kernels
 from . import setup, tree, ui, vgpu
 from .result import Result
@@ -50,12 +50,17 @@ class Session:
         self.seconds = 0.0
         self._lock = threading.Lock()
 
+    def set_up(self):
+        """Root filesystem and sources: what a user asks for is looked up there before anything is built."""
+        if self.root is None:
+            results.require_out()
+            self.root, self.source = setup.ensure_all(self.base, self.cache)
+            self.versions = {**self.root.versions, "linux-source": self.source.version}
+        return self
+
     def prepare(self, sides):
-        """Sets up, builds and makes the machines of the sides; an empty patched side is left out and noted."""
-        results.require_out()
-        root, source = setup.ensure_all(self.base, self.cache)
-        self.root, self.source = root, source
-        self.versions = {**root.versions, "linux-source": source.version}
+        """Sets up, builds and makes the machines of the sides; a patched side like the unpatched one is left out."""
+        self.set_up()
         program = vgpu.build(self.cache)
         self._agent = initramfs.build_agent(self.cache)
         for side in sides:
@@ -67,13 +72,13 @@ class Session:
                     self.note(f"{self.base.name}: the patched side is empty")
                 continue
             programs = build_scenarios(kernel, self.cache)
-            machine = boot.Machine(root.qemu_argv(), kernel.bzimage, self._initrd(kernel, programs), program,
+            machine = boot.Machine(self.root.qemu_argv(), kernel.bzimage, self._initrd(kernel, programs), program,
                                    personality=self.gpu, **GUESTS.get(self.variant, {}))
             self.sides[side] = Side(side, kernel, machine, programs)
             self.versions[f"kernel-{side}"] = f"{kernel.release} {kernel.key}"
         self.versions["xe-unplug"] = results.repository_state()
-        if tree.checkout_state(self.base, source) != "edited":
-            self.versions["series"] = tree.digest(self.base, source)
+        if tree.checkout_state(self.base, self.source) != "edited":
+            self.versions["series"] = tree.digest(self.base, self.source)
         first = next(iter(self.sides.values())).machine
         accel = boot.choose_accel(self.cache.state, first, self.cache.tmp)
         for side in self.sides.values():
@@ -134,7 +139,7 @@ class Session:
         self.results.sort(key=lambda r: (r.facts["side"], order[(r.facts["iommu"], r.cell.name)]))
         progress.remember()
         self.seconds = progress.seconds()
-        return self.finish()
+        self.finish()
 
     def _lanes(self, plan, lists, worker):
         """Lanes that run beside each other: a side each, or parts of the only side; one after the other where
@@ -176,8 +181,8 @@ class Session:
         data = results.write(self.run_dir, meta, self.results)
         if self.what == "hotunplug":
             (self.run_dir / "table.md").write_text(beforeafter.markdown(data))
+        from . import html  # jinja2 is not there before set_up()
         html.write_run(self.run_dir, data)
-        return data
 
 
 def command_line():

@@ -43,7 +43,7 @@ def ensure_all(base, cache=None):
     Returns (Rootfs, Source). Other commands call it first, so that they work on a fresh machine.
     """
     cache = cache or paths.Cache()
-    if not (rootfs.present(cache) and sources.present(base, cache) and host.done(cache)):
+    if not (sources.present(base, cache) and rootfs.present(cache) and host.done(cache)):
         announce([base], cache, host.missing())
     root, (source,) = _all([base], cache)
     if source.note and source.note not in _said:

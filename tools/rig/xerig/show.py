@@ -3,7 +3,7 @@
 
 import re
 
-from . import errors, paths, results, table, ui
+from . import errors, paths, results, ui
 
 
 def verdict(session):
@@ -12,6 +12,7 @@ def verdict(session):
     0: every side is what its expectation file says; a deviation of the unpatched side fails too,
     because then the table proves something else. 77: every test skipped itself.
     """
+    from . import table  # rich is not there before the set-up
     con = table.console()
     s = session
     where = f"{s.base.name} ({s.versions['linux-source']}), {s.variant} kernel"

@@ -46,9 +46,10 @@ def ensure(base, cache):
 
 
 def present(base, cache):
-    """Whether ensure() has nothing big to do."""
-    if os.environ.get("BASE_SRC"):
-        return True
+    """Whether ensure() has nothing big to do; UsageError where BASE_SRC is no tree of this base."""
+    own = os.environ.get("BASE_SRC")
+    if own:
+        return bool(_own_tree(base, Path(own)))
     return _finished(base, cache, _chosen(base, cache)) is not None
 
 
@@ -180,14 +181,20 @@ def tree_version(path):
     return series, f"{series}.{part['SUBLEVEL'] or 0}"
 
 
-def _own(base, cache, own):
-    """A copy of the user's tree in the cache, brought up to date file by file."""
+def _own_tree(base, own):
+    """(path, version) of the user's tree; UsageError where it is not one of this base."""
     own = own.expanduser().absolute()
     series, version = tree_version(own)
     if series != base.name:
         raise errors.UsageError(f"BASE_SRC={own} is {version}: say BASE={series}, or give a {base.name} tree")
     if not (own / "drivers/gpu/drm/xe").is_dir():
         raise errors.UsageError(f"BASE_SRC={own} has no drivers/gpu/drm/xe")
+    return own, version
+
+
+def _own(base, cache, own):
+    """A copy of the user's tree in the cache, brought up to date file by file."""
+    own, version = _own_tree(base, own)
     name = hashlib.sha256(str(own).encode()).hexdigest()[:12]
     path = cache.src / f"own-{name}"
     with cache.lock(f"source-{base.name}"):

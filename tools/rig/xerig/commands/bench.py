@@ -9,22 +9,24 @@ HELP = "speed of the virtual GPU and of a boot; what the series costs"
 
 
 def add_arguments(parser):
-    options.add(parser, "base", "gpu", "tests", gpu="virtual GPU (lnl)", tests="gpu, driver, removal (all where there is a series)")
+    options.add(parser, "base", "gpu", "tests", gpu="virtual GPU (lnl)",
+                tests="gpu, driver, removal (all where there is a series)")
 
 
 def run(args):
-    from rich.table import Table
-
-    from .. import base, results, table, ui
+    from .. import base, results, ui
     from ..bench import driver, gpu, removal
 
     parts = {p.NAME: p for p in (gpu, driver, removal)}
     default = list(parts) if base.load(args.base).patches() else ["gpu"]
-    gpus = options.read(args).gpu
+    gpu_name = options.read(args).gpu
     chosen = options.select("TESTS", args.tests, parts, default)
     out = results.new_run_dir(f"bench-{args.base}")
-    found = {name: parts[name].measure(args.base, gpus, out) for name in chosen}
+    found = {name: parts[name].measure(args.base, gpu_name, out) for name in chosen}
     (out / "bench.json").write_text(json.dumps({n: f.data for n, f in found.items()}, indent=1) + "\n")
+    from rich.table import Table  # not there before the set-up
+
+    from .. import table
     con = table.console()
     for fig in found.values():
         t = Table(pad_edge=False, header_style="bold", title=fig.title, title_justify="left")

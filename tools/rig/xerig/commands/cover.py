@@ -13,10 +13,7 @@ def add_arguments(parser):
 
 
 def run(args):
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    from .. import base, cover, results, table, ui
+    from .. import base, cover, results, ui
 
     parts = options.select("TESTS", args.tests, cover.PARTS, cover.PARTS)
     if not base.load(args.base).patches():
@@ -29,7 +26,12 @@ def run(args):
         getattr(c, part)()
     found = c.files()
     cover.write(out, c, found, parts, time.monotonic() - began)
-    t = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", title=f"lines that ran, {args.base} with the series", title_justify="left")
+    from rich.box import SIMPLE_HEAD  # not there before the set-up
+    from rich.table import Table
+
+    from .. import table
+    t = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", title_justify="left",
+              title=f"lines that ran, {args.base} with the series")
     for name in ("file", "", "lines", "ran", "%", "wanted", "of the series", "%"):
         t.add_column(name, justify="left" if name in ("file", "") else "right")
     for f in found:
@@ -45,6 +47,6 @@ def run(args):
     for text in c.said:
         con.print(text, markup=False)
     short = [f.path.rsplit("/", 1)[-1] for f in found if not cover.passed(f)]
-    con.print(f"cover {args.base}: " + (f"below the threshold: {', '.join(short)}" if short else "every threshold is reached"),
-              markup=False, soft_wrap=True)
+    said = f"below the threshold: {', '.join(short)}" if short else "every threshold is reached"
+    con.print(f"cover {args.base}: {said}", markup=False, soft_wrap=True)
     return errors.CHECK_FAILED if short else errors.OK

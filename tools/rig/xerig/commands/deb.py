@@ -8,13 +8,11 @@ HELP = "the patched modules as a package for one Debian kernel (RELEASE=) whose 
 
 
 def add_arguments(parser):
-    from ..cli import env
-    options.add(parser, "base")
-    parser.add_argument("--release", default=env("RELEASE"), help="kernel release (default: the only one that fits)")
+    options.add(parser, "base", "release")
 
 
 def run(args):
-    cache = paths.Cache()
+    base, cache = bases.load(args.base), paths.Cache()
     host.ensure(cache)
-    print(debian.modules(bases.load(args.base), args.release, cache))
+    print(debian.modules(base, args.release, cache))
     return errors.OK

@@ -12,7 +12,7 @@ def add_arguments(parser):
 
 
 def run(args):
-    cache = paths.Cache()
+    base, cache = bases.load(args.base), paths.Cache()
     host.ensure(cache)
-    print(debian.dkms(bases.load(args.base), cache))
+    print(debian.dkms(base, cache))
     return errors.OK

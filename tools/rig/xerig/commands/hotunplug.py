@@ -11,10 +11,9 @@ def add_arguments(parser):
 
 
 def run(args):
-    from .. import matrix, session
+    from .. import matrix, session, show
 
     o = options.read(args)
     s = session.Session("hotunplug", args.base, o.kernel, o.gpu).prepare(["base", "patched"])
     s.run(matrix.default())
-    from .. import show
     return show.verdict(s)

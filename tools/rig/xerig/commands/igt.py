@@ -9,11 +9,13 @@ HELP = "IGT's packaged programs under igt_runner, with our oracles on top"
 def add_arguments(parser):
     options.add(parser, "base", "tests", "sides", "kernel", "iommu", "gpu", "cpus", "repeat", "limit", "resume",
                 tests="comma list of program[@subtest], patterns allowed; `short` is what `make test` runs "
-                      "(the acceptance list of the virtual GPU)", repeat="the whole list so many times, a program in one go (1)",
-                resume="same or any: take results that were as expected from earlier runs of these kernels and packages, with "
-                       "this virtual GPU or with any")
+                      "(the acceptance list of the virtual GPU)",
+                repeat="the whole list so many times, a program in one go (1)",
+                resume="same or any: take results that were as expected from earlier runs of these kernels and packages, "
+                       "with this virtual GPU or with any")
     parser.add_argument("--list", action="store_true", help="only show the names of the tests")
-    parser.add_argument("--table", action="store_true", help="only show the counts of the whole list as far as it has run, as reStructuredText")
+    parser.add_argument("--table", action="store_true",
+                        help="only show the counts of the whole list as far as it has run, as reStructuredText")
 
 
 def run(args):
@@ -29,9 +31,10 @@ def run(args):
     if args.table:
         print(tally.table(paths.Cache()), end="")
         return errors.OK
-    s = session.Session("igt", args.base, o.kernel, gpu).prepare(o.sides)
-    if not s.sides:
-        return errors.SKIPPED
+    s = session.Session("igt", args.base, o.kernel, gpu).set_up()
+    if text:
+        igt.look_up(s.root, text)
+    s.prepare(o.sides)
     tests = igt.repeated(igt.choose(s.root, text, igt.DEFAULT, igt.own_folders(s)), o.repeat)
     model, lists = kept.digest(kept.MODEL), (klog.load_allowed(), igt.load_skips(), igt.load_excuses())
     s.versions["virtual GPU"] = model

@@ -7,32 +7,33 @@ from .. import base as bases
 from .. import errors, kunit, options, paths, setup, ui
 
 HELP = "KUnit suites on UML and in the x86 guest"
+PLACES = ("uml", "x86")
 
 
 def add_arguments(parser):
-    options.add(parser, "base", "side", base="bases, comma list or all (6.12)", side="base or patched (patched)")
-    parser.add_argument("--where", default="all", choices=("uml", "x86", "all"))
+    options.add(parser, "base", "side", "where", base="bases, comma list or all (6.12)", side="base or patched (patched)")
 
 
 def run(args):
     side = options.choice("SIDE", args.side, options.SIDES, "patched")
+    where = options.select("WHERE", args.where, PLACES, PLACES)
     cache = paths.Cache()
     good = True
     for base in bases.load_list(args.base):
         setup.ensure_all(base, cache)
-        good &= run_base(base, side, args.where, cache)
+        good &= run_base(base, side, where, cache)
     return errors.OK if good else errors.CHECK_FAILED
 
 
 def run_base(base, side, where, cache):
     """All suites of one base; prints tables, writes out/kunit/BASE.json; True if all is well."""
     outcomes = []
-    if where in ("uml", "all"):
+    if "uml" in where:
         outcome, note = kunit.run_uml(base, side, cache)
         outcomes.append(outcome)
         if note:
             ui.say(note)
-    if where in ("x86", "all"):
+    if "x86" in where:
         from .. import guest_kunit
         outcomes.append(guest_kunit.run(base, side, cache))
     for outcome in outcomes:

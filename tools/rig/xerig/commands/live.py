@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """`make live`: xe's own live KUnit on the virtual GPU, on both sides."""
 
-from .. import errors, options
+from .. import options
 
 HELP = "xe's own live KUnit on the virtual GPU"
 
@@ -15,8 +15,8 @@ def run(args):
     from .. import live, session, show
 
     o = options.read(args, sides=options.SIDES)
-    s = session.Session("live", args.base, o.kernel, o.gpu).prepare(o.sides)
-    if not s.sides:
-        return errors.SKIPPED
+    s = session.Session("live", args.base, o.kernel, o.gpu).set_up()
+    live.look_up(s, o.sides, args.tests)
+    s.prepare(o.sides)
     s.run([(o.iommu, live.choose(live.of_session(s), args.tests))], live.KIND, live.Worker)
     return show.verdict(s)

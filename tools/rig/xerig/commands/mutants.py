@@ -10,7 +10,8 @@ POINTS = 5
 def add_arguments(parser):
     options.add(parser, "base", "tests", "points", "gpu", "limit", "resume", points=f"how many, or all ({POINTS})",
                 tests="names or patterns: PATCH@FILE@HUNK, PATCH@all@1, FILE@CALL@N",
-                resume="same or any: leave out what was run with this state of the series, or what any state's tests killed")
+                resume="same or any: leave out what was run with this state of the series, or what any state's tests "
+                       "killed")
     parser.add_argument("--list", action="store_true", help="only show the mutants, and what is known of them")
 
 
@@ -19,12 +20,15 @@ def run(args):
 
     o = options.read(args, points=POINTS)
     part = slices.Slices(args, mutants.KIND)
-    s = session.Session("mutants", args.base, "plain", o.gpu).prepare(["patched"])
+    s = session.Session("mutants", args.base, "plain", o.gpu).set_up()
     series, _ = tree.overlay(s.base, s.source, s.cache)
     if not series:
         ui.say(f"{s.base.name} has no series")
         return errors.SKIPPED
     every = mutants.catalogue(tree.read_series(s.base), series, s.source.path)
+    if args.tests:
+        mutants.choose(every, args.tests, o.points)  # a wrong name is told before a kernel is built
+    s.prepare(["patched"])
     idents = {m: mutants.identity(series, every[m]) for m in every}
     past = hunt.Past(s.cache, s.base.name, s.sides["patched"].kernel.key)
     if args.list:

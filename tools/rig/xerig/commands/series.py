@@ -8,14 +8,13 @@ HELP = "mailable series with cover letter and recipients in out/series/BASE"
 
 
 def add_arguments(parser):
-    from ..cli import env
-    options.add(parser, "base")
-    parser.add_argument("--only", default=env("ONLY"), help="alone: the fixes that need nothing else; or numbers as in 1-4,7")
+    options.add(parser, "base", "only")
 
 
 def run(args):
     cache = paths.Cache()
     base = bases.load(args.base)
+    checkout.can_send(base, args.only)
     _, source = setup.ensure_all(base, cache)
     folder, count, (lists, people) = checkout.series(base, source, cache, args.only)
     print(f"{folder}: {'' if args.only else 'cover letter and '}{count} patches, To {lists} lists, Cc {people} people "

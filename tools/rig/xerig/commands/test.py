@@ -1,62 +1,51 @@
 # SPDX-License-Identifier: MIT
 """`make test`: everything CI checks. The last line is "N passed, N failed, N skipped"."""
 
-import functools
-
 from .. import errors, options
 
 HELP = "everything CI checks"
+# What a user calls it, and the function of xerig.steps; the cheap first, builds before what needs them. Steps of a group
+# go base by base.
+ALONE = {"vgpu": "vgpu_units", "rig": "rig_units"}
+GROUPS = ({"programs": "guest_programs"},
+          {"smoke": "smoke", "meta": "meta_tests", "igt": "igt_short", "live": "live", "sweep": "sweep"},
+          {"check": "static_checks", "mutant": "mutant", "kunit-x86": "kunit_guest", "kunit-uml": "kunit_uml"})
+NAMES = (*ALONE, *(name for group in GROUPS for name in group))
 
 
 def add_arguments(parser):
-    options.add(parser, "base", "tests", defaults={"base": "all"}, base="kernel bases, comma list (all)", tests="comma list of steps to run (all)")
+    options.add(parser, "base", "tests", defaults={"base": "all"}, base="kernel bases, comma list (all)",
+                tests=f"steps to run, of {', '.join(NAMES)} (all)")
 
 
-def plan(bases, steps):
-    """(name, callable(cache, out)) in order: the cheap first, builds before what needs them."""
-    rows = [("vgpu", steps.vgpu_units), ("rig", steps.rig_units)]
-    for b in bases:
-        rows.append((f"programs {b}", functools.partial(steps.guest_programs, base=b)))
-    for b in bases:
-        rows.append((f"smoke {b}", functools.partial(steps.smoke, base=b)))
-        rows.append((f"meta {b}", functools.partial(steps.meta_tests, base=b)))
-        rows.append((f"igt {b}", functools.partial(steps.igt_short, base=b)))
-        rows.append((f"live {b}", functools.partial(steps.live, base=b)))
-        rows.append((f"sweep {b}", functools.partial(steps.sweep, base=b)))
-    for b in bases:
-        rows.append((f"check {b}", functools.partial(steps.static_checks, base=b)))
-        rows.append((f"mutant {b}", functools.partial(steps.mutant, base=b)))
-        rows.append((f"kunit-x86 {b}", functools.partial(steps.kunit_guest, base=b)))
-        rows.append((f"kunit-uml {b}", functools.partial(steps.kunit_uml, base=b)))
-    return rows
+def plan(bases, wanted):
+    """(title, name of the function, its arguments besides cache and out) in order; bases and wanted steps by name."""
+    rows = [(name, function, ()) for name, function in ALONE.items() if name in wanted]
+    return rows + [(f"{name} {b}", function, (b,)) for group in GROUPS for b in bases
+                   for name, function in group.items() if name in wanted]
 
 
 def run(args):
     from .. import base as bases
     from .. import paths, setup, ui
 
-    cache = paths.Cache()
+    wanted = options.select("TESTS", args.tests, NAMES, NAMES)
+    options.jobs()  # read by the steps; a wrong one would be told after minutes
     chosen = bases.load_list(args.base)
+    cache = paths.Cache()
     for b in chosen:
         setup.ensure_all(b, cache)
-    from .. import results, steps, table
-    from rich.table import Table
 
-    rows = plan([b.name for b in chosen], steps)
-    if args.tests:
-        known = {name.split()[0] for name, _ in rows}
-        wanted = [w.strip() for w in args.tests.split(",")]
-        for w in wanted:
-            if w not in known:
-                raise errors.UsageError(f"TESTS {w} is unknown; known: {', '.join(sorted(known))}")
-        rows = [r for r in rows if r[0].split()[0] in wanted]
+    from rich.table import Table  # not there before the set-up
+
+    from .. import results, steps, table
     out = results.new_run_dir("test")
     before = cache.read_state("test-times")
     done = []
-    for name, fn in rows:
+    for name, function, more in plan([b.name for b in chosen], wanted):
         last = f" (last time {ui.duration(before[name])})" if name in before else ""
         ui.say(f"== {name}{last}")
-        o = steps.timed(fn, cache, out)
+        o = steps.timed(getattr(steps, function), cache, out, *more)
         done.append((name, o))
         ui.say(f"== {name}: {o.passed} passed, {o.failed} failed, {o.skipped} skipped, {ui.duration(o.seconds)}")
         for line in o.lines[:10]:
