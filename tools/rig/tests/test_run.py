@@ -383,7 +383,7 @@ def worker(monkeypatch, outcomes, cells, boots_fail=0):
     made, results = [], []
 
     class FakeBoot:
-        boot_seconds = 1.0
+        boot_seconds, probe_seconds = 1.0, 0.5
 
         def __init__(self, machine, where):
             made.append(where.name)
@@ -402,7 +402,7 @@ def worker(monkeypatch, outcomes, cells, boots_fail=0):
             pass
 
         def load_xe(self):
-            return 0.5
+            pass
 
     class FakeCellRun:
         lingering = (3, 0)
@@ -417,7 +417,7 @@ def worker(monkeypatch, outcomes, cells, boots_fail=0):
 
     monkeypatch.setattr(run.boot, "Boot", FakeBoot)
     monkeypatch.setattr(run, "CellRun", FakeCellRun)
-    monkeypatch.setattr(run, "sample", lambda a: SimpleNamespace(dma_mappings=3))
+    monkeypatch.setattr(cellrun, "sample", lambda a: SimpleNamespace(dma_mappings=3))
 
     def go(tmp):
         job = run.Job(FACTS, None, cells, tmp, "base")

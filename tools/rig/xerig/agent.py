@@ -10,6 +10,8 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from . import errors
+
 # The kernel goes on after these, but locks may be held for ever and later results prove nothing.
 FATAL = re.compile(
     r"^(BUG: (?!KASAN|KFENCE)|Oops|kernel BUG at|general protection fault|Kernel panic|"
@@ -19,7 +21,13 @@ FATAL = re.compile(
 TRACE_TIME = 0.7
 
 
-class AgentError(Exception):
+class GuestError(errors.RigError):
+    """What the guest was asked for did not come to pass: one of those below."""
+
+    status = errors.CHECK_FAILED
+
+
+class AgentError(GuestError):
     """The operation failed in the guest with an errno."""
 
     def __init__(self, op, reply):
@@ -27,15 +35,15 @@ class AgentError(Exception):
         super().__init__(f"{op}: {reply.get('error', 'failed')}")
 
 
-class GuestTimeout(Exception):
+class GuestTimeout(GuestError):
     """No answer in time; the guest may be stuck."""
 
 
-class GuestGone(Exception):
+class GuestGone(GuestError):
     """The connection ended: QEMU or the guest's init is gone."""
 
 
-class GuestOops(Exception):
+class GuestOops(GuestError):
     """The kernel log says that the guest's kernel is broken."""
 
 
@@ -213,11 +221,11 @@ class Agent:
                 return child.out[child.taken - 1]
             return None
 
-    def wait_exit(self, pid, timeout, watch=True):
+    def wait_exit(self, pid, timeout):
         """Waits for the child's end and returns the child."""
         with self._cond:
             child = self._child(pid)
-            self._wait(lambda: child.ended, timeout, f"end of process {pid}", watch)
+            self._wait(lambda: child.ended, timeout, f"end of process {pid}")
             return child
 
     def run(self, argv, timeout, env=()):

@@ -92,12 +92,12 @@ def failure(output, doing):
 class Apt:
     """apt on suites of the machine's mirror, state in folder."""
 
-    def __init__(self, folder, suites, etc=Path("/etc/apt")):
+    def __init__(self, folder, suites):
         self.folder = Path(folder)
         for sub in ("lists/partial", "cache/archives/partial"):
             (self.folder / sub).mkdir(parents=True, exist_ok=True)
         sources = self.folder / "sources.list"
-        sources.write_text("".join(source_line(s, etc=etc) + "\n" for s in suites), encoding="utf-8")
+        sources.write_text("".join(source_line(s) + "\n" for s in suites), encoding="utf-8")
         self.options = []
         for key, value in (("Dir::Etc::SourceList", sources), ("Dir::Etc::SourceParts", "-"),
                            ("Dir::Etc::Preferences", "-"), ("Dir::Etc::PreferencesParts", "-"),

@@ -15,6 +15,7 @@ from pathlib import Path
 from . import agent, errors, klog, procs, qmp, vgpu
 
 BOOT_TIME = 60.0  # seconds until the agent must have spoken; a loaded machine needs ten
+PROBE_TIME = 60.0
 BDF = "0000:01:00.0"  # of the GPU that is unplugged, and the only one mostly
 DRIVER = "/sys/bus/pci/drivers/xe"
 # No HuC and GSC on the virtual GPU; empty names are how xe is told (rig-facts).
@@ -119,7 +120,8 @@ def qemu_argv(m, gpu_sockets, serial, agent_fd=None, qmp_fd=None):
 
 
 class Boot:
-    """A running guest: .agent, .gpus, .gpu (the first, None without one), .console (path). Use as a context manager."""
+    """A running guest: .agent, .gpus, .gpu (the first, None without one), .console (path); .boot_seconds, and
+    .probe_seconds once load_xe() was called. Use as a context manager."""
 
     def __init__(self, machine, log_dir, gpu=True):
         self.machine = machine
@@ -127,7 +129,7 @@ class Boot:
         self.console = log_dir / "console.log"
         self.agent = self._qemu = self._qmp = self._monitor = None
         self.gpus = []
-        self.boot_seconds = None
+        self.boot_seconds = self.probe_seconds = None
         self._dir = runtime_dir()
         log_dir.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
@@ -161,6 +163,7 @@ class Boot:
 
     @property
     def gpu(self):
+        """The virtual GPU that is unplugged, or None."""
         return self.gpus[0] if self.gpus else None
 
     def _why_dead(self):
@@ -203,32 +206,28 @@ class Boot:
         """Plugs the GPU into its slot again; the guest's pciehp finds it."""
         self.qmp.command("device_add", **gpu_device(0, self.gpu.socket_path))
 
-    def load_others(self, timeout=60.0):
+    def load_others(self):
         """Binds xe to all GPUs but the first, so that what they hold can be told from what it leaves behind."""
         if len(self.gpus) < 2:
             return
         self.agent.write("/sys/bus/pci/drivers_autoprobe", "0")
-        self.agent.run(["modprobe", "xe"], timeout)
+        self.agent.run(["modprobe", "xe"], PROBE_TIME)
         for number in range(1, len(self.gpus)):
-            self.agent.write(f"{DRIVER}/bind", bdf(number), timeout)
+            self.agent.write(f"{DRIVER}/bind", bdf(number), PROBE_TIME)
             if self.render_node(number) is None:
                 raise errors.InfraError(f"xe did not probe virtual GPU {number + 1}: " + self._last_words())
         self.agent.write("/sys/bus/pci/drivers_autoprobe", "1")
 
-    def load_xe(self, timeout=60.0):
-        """Binds xe to the first GPU: modprobe, unless load_others() did that; returns its seconds in the guest.
-
-        Raises InfraError when no render node comes.
-        """
+    def load_xe(self):
+        """Binds xe to the first GPU: modprobe, unless load_others() did that. InfraError when no render node comes."""
         began = time.monotonic()
         if len(self.gpus) < 2:
-            self.agent.run(["modprobe", "xe"], timeout)
+            self.agent.run(["modprobe", "xe"], PROBE_TIME)
         else:
-            self.agent.write(f"{DRIVER}/bind", BDF, timeout)
-        seconds = time.monotonic() - began
+            self.agent.write(f"{DRIVER}/bind", BDF, PROBE_TIME)
+        self.probe_seconds = time.monotonic() - began
         if self.render_node() is None:
             raise errors.InfraError("xe did not probe the virtual GPU: " + self._last_words())
-        return seconds
 
     def _last_words(self):
         with_xe = [r.text for r in self.agent.records if r.level <= 4 and "xe" in r.text]

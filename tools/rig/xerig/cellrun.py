@@ -7,7 +7,7 @@ import re
 import threading
 import time
 
-from . import agent, errors, klog, oracles, paths, vgpu, ways
+from . import agent, boot, errors, klog, oracles, paths, vgpu, ways
 from .oracles import dma_debug, memory
 from .orders import BESIDE, ORDERS
 from .result import Result
@@ -37,6 +37,16 @@ def sample(guest):
         return oracles.Sample(int(info["MemFree"]), int(info["MemAvailable"]), int(texts[1]) - int(texts[2]))
     except (agent.AgentError, ValueError, KeyError) as e:
         raise errors.InfraError(f"the guest's counters of memory and DMA mappings cannot be read: {e}") from None
+
+
+@contextlib.contextmanager
+def booted(machine, log_dir):
+    """A guest with xe bound to its GPUs: (boot.Boot, what lingers without the first GPU's driver)."""
+    with boot.Boot(machine, log_dir) as vm:
+        vm.load_others()
+        lingering = (sample(vm.agent).dma_mappings, 0)
+        vm.load_xe()
+        yield vm, lingering
 
 
 class CellRun:
@@ -365,4 +375,5 @@ class CellRun:
         worst = {e.kind for e in ev.entries} & {"lockdep", "panic", "hung"}
         # Where the driver came back first, what the cell leaked for good cannot be counted out of the next one.
         unknown = self._left and bool(res.leaked) and "reprobe" in self.cell.order
-        res.broken = bool(unknown or ev.wrong or ev.kernel_died or ev.stuck or ev.infra or ev.reprobe or worst or self._dumped)
+        res.broken = bool(unknown or ev.wrong or ev.kernel_died or ev.stuck or ev.infra or ev.reprobe or worst or
+                          self._dumped)

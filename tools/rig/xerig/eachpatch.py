@@ -176,7 +176,7 @@ class Guest:
 
     def findings(self, built, name):
         """What is worse than on the unpatched side with kernel built; name: of the folder for its logs."""
-        from . import agent, boot, cellrun, errors, expect, matrix, procs, results
+        from . import agent, cellrun, errors, expect, matrix, procs, results
         machine = self.session.machine_of(built, "on")
         left, found, boots = [matrix.Cell(*c) for c in CELLS], [], 0
         with procs.guard():
@@ -184,9 +184,7 @@ class Guest:
                 boots += 1
                 where = self.out / name / f"boot-{boots}"
                 try:
-                    with boot.Boot(machine, where) as vm:
-                        lingering = (cellrun.sample(vm.agent).dma_mappings, 0)
-                        vm.load_xe()
+                    with cellrun.booted(machine, where) as (vm, lingering):
                         while left:
                             cell_run = cellrun.CellRun(vm, left.pop(0), self.facts, self.rules, lingering)
                             res, lingering = cell_run.run(), cell_run.lingering
@@ -195,6 +193,6 @@ class Guest:
                                 found += [f"{res.cell.name}: {f.oracle}: {f.summary[:160]}" for f in res.findings]
                             if res.broken:
                                 break
-                except (errors.InfraError, agent.GuestGone, agent.GuestTimeout, agent.GuestOops) as e:
+                except (errors.InfraError, agent.GuestError) as e:
                     return [*found, f"the guest: {e}"]
         return found

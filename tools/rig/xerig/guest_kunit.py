@@ -32,7 +32,7 @@ def on_machine(base, machine, out, cache, after=None):
             texts += [load(vm.agent, name, name) for name in MODULES[base.name]]
             if after:
                 after(vm.agent)
-        except (agent.GuestTimeout, agent.GuestGone, agent.GuestOops) as e:
+        except agent.GuestError as e:
             raise errors.InfraError(f"the guest broke during KUnit: {e} (log: {out}/console.log)") from None
     (out / "kernel.log").write_text("".join(texts))
     outcome = heard(base, texts, cache)

@@ -17,10 +17,10 @@ OS_RELEASE = Path("/etc/os-release")
 DPKG_STATUS = Path("/var/lib/dpkg/status")
 
 
-def wanted(path=None):
+def wanted():
     """(package, why) of the data file, in order."""
     rows = []
-    for line in (path or LIST).read_text(encoding="utf-8").splitlines():
+    for line in LIST.read_text(encoding="utf-8").splitlines():
         if line.strip() and not line.startswith("#"):
             name, why = line.split(None, 1)
             rows.append((name, why))
@@ -38,10 +38,10 @@ def missing():
     return [n for n in names if n not in have]
 
 
-def distribution(path=None):
+def distribution():
     """(id, version, pretty name) of the machine."""
     try:
-        text = (path or OS_RELEASE).read_text(encoding="utf-8")
+        text = OS_RELEASE.read_text(encoding="utf-8")
     except OSError:
         return "", "", "an unknown system"
     field = dict(re.findall(r'^([A-Z_]+)="?([^"\n]*)"?$', text, re.M))

@@ -21,7 +21,7 @@ from .mutants import KIND, Mutant
 from .result import Result
 
 IOMMU = "on"
-BROKEN = (errors.InfraError, agent.GuestGone, agent.GuestTimeout, agent.GuestOops, agent.AgentError)
+BROKEN = (errors.InfraError, agent.GuestError)
 # Which states know most of a file, by its name (the first that fits); asked first, since the first red one ends a
 # mutant.
 KNOWS = (
@@ -222,9 +222,7 @@ class Hunt:
             number += 1
             where = self._folder(mutant) / f"{facts['gpu']}-{left[0].state}-{number}"
             try:
-                with boot.Boot(machine, where) as vm:
-                    lingering = (cellrun.sample(vm.agent).dma_mappings, 0)
-                    vm.load_xe()
+                with cellrun.booted(machine, where) as (vm, lingering):
                     while left:
                         cell = left.pop(0)
                         self.note(f"{mutant.name}: {cell.name}")

@@ -78,7 +78,7 @@ class IgtTest:
         return {"kind": KIND, "test": self.igt_name}
 
 
-def catalogue(root, programs, folders=()):
+def catalogue(root, programs, folders):
     """Tests of the programs (names or patterns) in IGT's own order, asked of the programs themselves.
 
     root: a rootfs.Rootfs; folders: host folders with further programs. A name nothing matches is a UsageError.
@@ -153,14 +153,14 @@ def halves(tests, count):
     return [sorted(p, key=order.get) for p in parts]
 
 
-def load_skips(path=SKIPS):
+def load_skips():
     """Reasons for which a test may skip itself, in the format of klog-allow.txt."""
-    return klog.load_allowed(path)
+    return klog.load_allowed(SKIPS)
 
 
-def load_excuses(path=EXCUSES):
+def load_excuses():
     """Events of the witness that a test provokes on purpose, in the same format."""
-    return klog.load_allowed(path)
+    return klog.load_allowed(EXCUSES)
 
 
 def slices(records, tests):
@@ -357,7 +357,7 @@ class Worker(run.Worker):
                     if len(ran) < len(batch) or any(r.broken for r in ran) or vm.agent.closed() or \
                             vm.render_node() is None:
                         break
-        except (errors.InfraError, agent.GuestGone, agent.GuestTimeout, agent.GuestOops, agent.AgentError) as e:
+        except (errors.InfraError, agent.GuestError) as e:
             self._check()
             why = str(e)
         return done, why

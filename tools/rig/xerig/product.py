@@ -45,9 +45,9 @@ class Row:
         return self.cells - self.clean - self.known - self.skipped
 
 
-def rows(names, variants, gpus, sides, iommus, cells, cache=None):
+def rows(names, variants, gpus, sides, iommus, cells):
     """A Row for each configuration, of results of the kernels as they would be built now."""
-    cache = cache or paths.Cache()
+    cache = paths.Cache()
     lists = klog.load_allowed(), klog.load_allowed(cellrun.SKIPS), ()
     content = kept.Content()
     for name, variant, gpu, side in itertools.product(names, variants, gpus, sides):

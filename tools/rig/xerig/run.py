@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 
 from . import agent, boot, errors, oracles, procs
-from .cellrun import CellRun, sample
+from .cellrun import CellRun, booted
 from .result import Result
 
 
@@ -114,7 +114,7 @@ class Worker(threading.Thread):
                         raise Stop
                     if res.broken:
                         break
-        except (errors.InfraError, agent.GuestGone, agent.GuestTimeout, agent.GuestOops, agent.AgentError) as e:
+        except (errors.InfraError, agent.GuestError) as e:
             self._check()
             return done, str(e)
         return done, None
@@ -130,15 +130,12 @@ class Worker(threading.Thread):
         name = f"boot-{self.attempts}"
         where = self.job.log_dir / name
         self.note(f"{self.job.label}: booting")
-        with boot.Boot(self.job.machine, where) as vm:
-            vm.load_others()
-            lingering = (sample(vm.agent).dma_mappings, 0)
-            probe = vm.load_xe()
+        with booted(self.job.machine, where) as (vm, lingering):
             with contextlib.suppress(agent.AgentError):
                 # Or the first test's leak would hide behind the caches that booting has filled.
                 vm.agent.write("/proc/sys/vm/drop_caches", "3")
             self.boots.setdefault(self.job.label, []).append(
-                {"name": name, "seconds": vm.boot_seconds, "probe_seconds": probe})
+                {"name": name, "seconds": vm.boot_seconds, "probe_seconds": vm.probe_seconds})
             try:
                 yield vm, name, lingering
             finally:

@@ -37,12 +37,11 @@ def announce(bases, cache, packages):
     return need
 
 
-def ensure_all(base, cache=None):
+def ensure_all(base, cache):
     """What `make setup BASE=` does, silent and cheap (a few stats) when it was done before.
 
     Returns (Rootfs, Source). Other commands call it first, so that they work on a fresh machine.
     """
-    cache = cache or paths.Cache()
     if not (sources.present(base, cache) and rootfs.present(cache) and host.done(cache)):
         announce([base], cache, host.missing())
     root, (source,) = _all([base], cache)

@@ -15,7 +15,7 @@ import re
 import time
 from dataclasses import dataclass, field
 
-from . import agent, cellrun, errors, kept, options, results, run, ways
+from . import agent, cellrun, errors, kept, options, procs, results, run, ways
 
 KIND = "sweep"
 PHASES = ("probe", "work", "close", "remove")
@@ -328,11 +328,7 @@ def recording(session, side, iommu, state, rules, known):
 
 def record(session, side, iommu, state, rules, where):
     """The recording of a side: phase -> events. Fails where the undisturbed workload is not clean of splats."""
-    from . import boot, procs
-    with procs.guard(), boot.Boot(session.machine(side, iommu), where) as vm:
-        vm.load_others()
-        lingering = (cellrun.sample(vm.agent).dma_mappings, 0)
-        vm.load_xe()
+    with procs.guard(), cellrun.booted(session.machine(side, iommu), where) as (vm, lingering):
         recorder = Recorder(vm, state, session.facts(side, iommu), rules, lingering)
         res = recorder.run()
     missing = [p for p in PHASES if not recorder.recorded.get(p)]

@@ -6,7 +6,7 @@ import json
 import re
 import time
 
-from . import agent, boot, buildtree, cellrun, errors, guest_kunit, kconfig, kernel, sources, switches, ui
+from . import agent, buildtree, cellrun, errors, guest_kunit, kconfig, kernel, sources, switches, ui
 from .memo import Memo
 
 FORMAT = 1
@@ -171,9 +171,7 @@ class Reach:
         one that a loaded machine spoils is left out for this time."""
         left, spoilt = [c for c in wanted if c.name not in self.known], 0
         while left:
-            with boot.Boot(machine, out / f"reach-{facts['gpu']}-{len(left)}") as vm:
-                lingering = (cellrun.sample(vm.agent).dma_mappings, 0)
-                vm.load_xe()
+            with cellrun.booted(machine, out / f"reach-{facts['gpu']}-{len(left)}") as (vm, lingering):
                 while left:
                     cell = left.pop(0)
                     note(f"who reaches what: {cell.name}")

@@ -6,6 +6,7 @@ from rich.console import Console, Group
 from rich.markup import escape
 from rich.table import Table
 
+MOST = 12  # results that are told one by one
 COLOURS = {"clean": "green", "dirty": "red", "hang": "magenta", "infra": "yellow", "skip": "dim"}
 
 
@@ -33,10 +34,10 @@ def _oracles(res):
     return "" if res is None else "[dim]" + " ".join(SHORT.get(n, n) for n in res.oracles()) + "[/]"
 
 
-def _number(value, bad=True):
+def _number(value):
     if value is None:
         return "[dim]-[/]"
-    return f"[red]{value}[/]" if value and bad else str(value)
+    return f"[red]{value}[/]" if value else str(value)
 
 
 def _ms(res):
@@ -104,15 +105,15 @@ def _part(title, rows, sides):
     return table
 
 
-def findings(results, con, most=12):
+def findings(results, con):
     """What was not expected, one line each, with the command that repeats it."""
     from .results import repeat_command
     bad = [r for r in results if r.expected in ("unexpected", "must-leave")]
-    for res in bad[:most]:
+    for res in bad[:MOST]:
         con.print(f"[bold]{res.facts['side']} {escape(res.cell.name)}[/] iommu={res.facts['iommu']}: "
                   f"{res.verdict}{', must leave the list' if res.expected == 'must-leave' else ''}")
         for f in res.findings[:4]:
             con.print(f"    {f.oracle}: {f.summary[:200]}", markup=False)
         con.print(f"    {repeat_command(res)}", markup=False)
-    if len(bad) > most:
-        con.print(f"... and {len(bad) - most} more, see the report")
+    if len(bad) > MOST:
+        con.print(f"... and {len(bad) - MOST} more, see the report")

@@ -269,9 +269,9 @@ def checkout_state(base, source):
     return "clean" if record["digest"] == digest(base, source) else "stale"
 
 
-def strays(base_names=None):
+def strays():
     """New kernel files in the repository that no patch of any base adds."""
-    named = set().union(*(added_by(n) for n in base_names or bases.names()), set())
+    named = set().union(*(added_by(n) for n in bases.names()), set())
     found = []
     for top in NEW_FILE_FOLDERS:
         for file in sorted((paths.REPO / top).rglob("*")):

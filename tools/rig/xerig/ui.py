@@ -67,8 +67,8 @@ class Progress(Line):
     label: what is done; total: expected count or 0; last: seconds it took last time or 0.
     """
 
-    def __init__(self, label, total=0, last=0, interval=30):
-        super().__init__(interval, 0.2)
+    def __init__(self, label, total=0, last=0):
+        super().__init__(30, 0.2)
         self.label, self.total, self.last = label, total, last
         self.count = 0
         if not self.tty:
@@ -108,13 +108,15 @@ class Tests(Line):
         self.count += 1
         self.bad += res.verdict not in ("clean", "skip")
         if verbose():
-            say(f"{res.facts['side']:8} {res.cell.name:45} {res.verdict:6} {res.seconds:5.1f} s  {' '.join(res.oracles())}")
+            spoke = " ".join(res.oracles())
+            say(f"{res.facts['side']:8} {res.cell.name:45} {res.verdict:6} {res.seconds:5.1f} s  {spoke}")
         self.note(self.doing)
 
     def note(self, text):
         """What is being done now."""
         self.doing = text
-        self.show(f"{self.count}/{self.total} tests, {self.bad} not clean, {duration(self.seconds())}{self.last}: {text}")
+        took = duration(self.seconds())
+        self.show(f"{self.count}/{self.total} tests, {self.bad} not clean, {took}{self.last}: {text}")
 
     def remember(self):
         """Keeps the duration for the next time."""

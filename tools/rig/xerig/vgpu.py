@@ -8,6 +8,7 @@ import time
 
 from . import cmd, errors, paths, procs
 
+START_TIME = 5.0  # seconds until both sockets must be there
 SOURCE = paths.REPO / "tools" / "vgpu"
 
 
@@ -40,7 +41,7 @@ def witnessed(gpu, since):
 class Vgpu:
     """One running virtual GPU. Not thread-safe: one user."""
 
-    def __init__(self, program, run_dir, log_path, personality="lnl", tail=""):
+    def __init__(self, program, run_dir, log_path, personality, tail):
         """tail: what tells the sockets of several in one run_dir apart."""
         self.socket_path = run_dir / f"gpu{tail}"
         self.control_path = run_dir / f"ctl{tail}"
@@ -56,8 +57,8 @@ class Vgpu:
             self.stop()
             raise
 
-    def _connect(self, timeout=5.0):
-        end = time.monotonic() + timeout
+    def _connect(self):
+        end = time.monotonic() + START_TIME
         while True:
             if not self.process.running():
                 raise VgpuError(f"the virtual GPU ended at start: {self._log_tail()}")

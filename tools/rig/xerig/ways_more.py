@@ -17,7 +17,7 @@ DEBUG = "/sys/kernel/debug"
 PROBE_POINTS = ("xe_device_probe_early", "xe_ggtt_init_early", "xe_guc_ct_init", "guc_wait_ucode", "xe_wa_gt_init")
 
 
-def _wait(boot, done, timeout, what):
+def _wait(done, timeout, what):
     """Polls done() in short steps; returns the seconds it took, raises GuestTimeout."""
     began = time.monotonic()
     while not done():
@@ -47,11 +47,11 @@ class Slot(Way):
         for _ in range(PLUGS):
             start = len(boot.agent.records)
             boot.plug()
-            _wait(boot, lambda: boot.render_node() is not None, BACK_TIME, "driver after the GPU was plugged in")
+            _wait(lambda: boot.render_node() is not None, BACK_TIME, "driver after the GPU was plugged in")
             time.sleep(HEARD_TIME)
             if not any("will power off" in r.text for r in boot.agent.slice(start)):
                 return
-            _wait(boot, lambda: not boot.plugged(), GONE_TIME, "pciehp after the button that came with the card")
+            _wait(lambda: not boot.plugged(), GONE_TIME, "pciehp after the button that came with the card")
 
 
 class Pciehp(Slot):
@@ -67,9 +67,9 @@ class Pciehp(Slot):
         def acting():
             return any("Powering off due to button press" in r.text for r in guest.slice(start))
 
-        _wait(boot, lambda: acting() or not _device_there(boot), GONE_TIME, "pciehp after the button")
-        seconds = _wait(boot, lambda: not _device_there(boot), LEAVE_TIME, "remove() through pciehp")
-        _wait(boot, lambda: not boot.plugged(), GONE_TIME, "QEMU's end of the GPU")
+        _wait(lambda: acting() or not _device_there(boot), GONE_TIME, "pciehp after the button")
+        seconds = _wait(lambda: not _device_there(boot), LEAVE_TIME, "remove() through pciehp")
+        _wait(lambda: not boot.plugged(), GONE_TIME, "QEMU's end of the GPU")
         return int(seconds * 1e9)
 
 
@@ -93,7 +93,7 @@ class Pull(Slot):
         # interrupts (bit 5) are off. Then power is on again, or pciehp would believe it had done that itself, and
         # presence changes interrupt (bit 3), which pciehp asks for only where a slot has no attention button.
         self._write(guest, config, at, control & ~0x0020 | 0x0700, control | 0x0028)
-        seconds = _wait(boot, lambda: not _device_there(boot), LEAVE_TIME, "remove() of a pulled device")
+        seconds = _wait(lambda: not _device_there(boot), LEAVE_TIME, "remove() of a pulled device")
         # pciehp switches the empty slot off a second later; a card plugged in before would go with that.
         now = [0]
 
@@ -101,7 +101,7 @@ class Pull(Slot):
             now[0] = int.from_bytes(config_space(guest, config)[at:at + 2], "little")
             return now[0] & 0x0700 == 0x0700
 
-        _wait(boot, off, GONE_TIME, "pciehp's end of the slot's power")
+        _wait(off, GONE_TIME, "pciehp's end of the slot's power")
         self._write(guest, config, at, now[0] & ~0x0008)
         return int(seconds * 1e9)
 
@@ -252,7 +252,7 @@ class Wedged(Unbind):
         inject(guest, fault)
         try:
             guest.call("read", LEAVE_TIME, path=reset)
-            _wait(boot, lambda: any(self.SAID in r.text for r in guest.slice(since)), LEAVE_TIME, "a wedged device")
+            _wait(lambda: any(self.SAID in r.text for r in guest.slice(since)), LEAVE_TIME, "a wedged device")
         finally:
             guest.write(f"{fault}/probability", "0")
 
