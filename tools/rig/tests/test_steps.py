@@ -6,6 +6,10 @@ from types import SimpleNamespace
 import pytest
 
 from xerig import errors, steps
+from xerig.matrix import Cell
+from xerig.result import Result
+
+CELL = Cell("idle-fd", "unbind", "close-after")
 
 
 @pytest.fixture
@@ -49,7 +53,7 @@ def test_tests_that_all_skip_themselves_are_no_success(monkeypatch, verdicts, co
             return self
 
         def run(self, *_a):
-            self.results = [SimpleNamespace(verdict=v, expected="expected") for v in verdicts]
+            self.results = [Result(CELL, {}, verdict=v, expected="expected") for v in verdicts]
 
     monkeypatch.setattr(steps.session, "Session", Session)
     o = steps._tests("6.12", "live", "live", None, lambda _s: [])

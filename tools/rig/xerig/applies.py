@@ -39,7 +39,8 @@ class Row:
             return f"{self.version:20} {self.suite:20} {self.why}"
         parts = [f"{self.count(h)} {h}" for h in (EXACT, FUZZ, MERGE, CONFLICT, LATER) if self.count(h)]
         rest = [f"{n} {h}" for n, _, h in self.done if h not in (EXACT, LATER)]
-        return f"{self.version:20} {self.suite:20} {', '.join(parts)}" + (f" (patches: {', '.join(rest)})" if rest else "")
+        tail = f" (patches: {', '.join(rest)})" if rest else ""
+        return f"{self.version:20} {self.suite:20} {', '.join(parts)}{tail}"
 
 
 def offered(base, cache):

@@ -60,7 +60,8 @@ def text(data):
     width = [max(map(len, column)) for column in zip(head, *body)]
     lines = ["  ".join(c.ljust(w) for c, w in zip(r, width)).rstrip() for r in [head, *body]]
     ways = [w for w in WAYS if any(r["way"] == w for r in data["results"])]
+    source, gpu = data["versions"]["linux-source"], data["results"][0]["gpu"]
     return "\n".join([
-        f"{data['versions']['linux-source']}, virtual {data['results'][0]['gpu']}, translating IOMMU; {'/'.join(ways)}.",
+        f"{source}, virtual {gpu}, translating IOMMU; {'/'.join(ways)}.",
         "leaks: DMA mappings alive when remove() has returned; splats: WARNs, oopses",
         f"and the like. Made by `{data['command']}`.", "", *lines]) + "\n"

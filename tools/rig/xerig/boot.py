@@ -173,8 +173,8 @@ class Boot:
         return klog.death(self.console_lines())
 
     def held_up(self):
-        """Seconds that QEMU's threads, and the virtual GPUs' that serve it, were ready and the host ran others: their sum,
-        so rather too much than too little. 0 where the host does not tell."""
+        """Seconds that QEMU's threads, and the virtual GPUs' that serve it, were ready and the host ran others: their
+        sum, so rather too much than too little. 0 where the host does not tell."""
         waited = 0
         folders = [Path(f"/proc/{g.process.pid}/task/{g.process.pid}") for g in self.gpus]
         with contextlib.suppress(OSError):

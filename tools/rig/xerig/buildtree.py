@@ -54,7 +54,7 @@ class BuildTree:
         return folder
 
     def seed(self, name, other):
-        """A new object folder begins as a copy of another whose kernel is built: make redoes what the options change."""
+        """A new object folder begins as a copy of another whose kernel is built: make redoes what options change."""
         if (self.folder / name).exists() or not (self.folder / other / "vmlinux").exists():
             return
         partial = self.folder / f"{name}.partial"

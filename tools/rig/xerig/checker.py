@@ -18,7 +18,8 @@ def argv(source, cache):
     # It needs libraries as new as itself: those of the guest's root, as QEMU does.
     newer = [*rootfs.ensure(cache).program_argv(), f"{_testing(cache)}/usr/bin/sparse"]
     if not _valid(source, newer):
-        raise errors.UsageError(f"Linux {source.version} takes neither this machine's sparse nor that of Debian {rootfs.SUITE}")
+        raise errors.UsageError(f"Linux {source.version} takes neither this machine's sparse nor that of Debian "
+                                f"{rootfs.SUITE}")
     return newer
 
 

@@ -231,7 +231,7 @@ def can_send(base, only):
 
 
 def series(base, source, cache, only=None):
-    """`make series`: mailable patches, addressed, in out/series; returns (folder, number of patches, recipients' counts).
+    """`make series`: mailable patches, addressed, in out/series; returns (folder, number of patches, (lists, people)).
 
     only: text as chosen() takes it; those patches alone, each a mail of its own without cover letter.
     """

@@ -27,7 +27,8 @@ def run(argv, *, cwd=None, env=None, data=None, check=True, text=True):
 
 
 def make(what, folder, *words, env=None):
-    """make in a folder of this repository; an InfraError says that what cannot be built, and the compiler's first complaint."""
+    """make in a folder of this repository; an InfraError says that `what` cannot be built, and the compiler's first
+    complaint."""
     r = run(["make", "-s", "-j2", "-C", folder, *words], env=env, check=False)
     if r.returncode:
         # The last line is make's, which only says that it gave up.

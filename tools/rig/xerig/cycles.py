@@ -120,8 +120,9 @@ class CycleRun(cellrun.CellRun):
         for name, pid in self._pids.items():
             child = self.guest.wait_exit(pid, cellrun.EXIT_TIME)
             if (child.status, child.signal) != ((None, 9) if killed else (0, None)):
-                said = [line for line in child.out if line.startswith("fail")]
-                self.ev.replies.append((name, (said or [f"fail ended with status {child.status}, signal {child.signal}"])[0], 0))
+                said = next((line for line in child.out if line.startswith("fail")),
+                            f"fail ended with status {child.status}, signal {child.signal}")
+                self.ev.replies.append((name, said, 0))
         self.pid, self.ev.killed = pid, killed
         self.wait_exit()
 

@@ -83,7 +83,7 @@ def version_of(source):
 
 def dkms(base, cache):
     """The DKMS package of a base in out/packages; returns its path."""
-    source, overlay, _ = outoftree.load(base, cache)
+    source, overlay = outoftree.load(base, cache)
     version, release = version_of(source), outoftree.point_release(source.version)
     name = f"{NAME}-{base.name}"
     with _root(cache) as root:
@@ -105,8 +105,8 @@ def dkms(base, cache):
 
 
 def modules(base, release, cache):
-    """The package of modules built for an installed kernel release, None for the only one that fits; returns its path."""
-    source, overlay, _ = outoftree.load(base, cache)
+    """The package of modules built for a kernel release (None: the only one here that fits); returns its path."""
+    source, overlay = outoftree.load(base, cache)
     release = release or only_release(source.version)
     if not outoftree.fits(release, source.version):
         raise errors.UsageError(f"RELEASE {release} is not Linux {outoftree.point_release(source.version)}: "
@@ -134,17 +134,17 @@ def modules(base, release, cache):
             {"postinst": script, "postrm": script}, source)
 
 
-def only_release(version, usr_src=None):
+def only_release(version, usr_src=Path("/usr/src")):
     """The kernel release of the machine's headers that fits a version; UsageError unless there is exactly one."""
-    folder = usr_src or Path("/usr/src")
-    found = sorted(p.name.removeprefix("linux-headers-") for p in folder.glob("linux-headers-*"))
+    found = sorted(p.name.removeprefix("linux-headers-") for p in usr_src.glob("linux-headers-*"))
     found = [r for r in found if outoftree.fits(r, version) and not r.endswith("-common") and
-             (folder / f"linux-headers-{r}/Makefile").exists()]
+             (usr_src / f"linux-headers-{r}/Makefile").exists()]
     if len(found) != 1:
         point = outoftree.point_release(version)
-        raise errors.UsageError(f"several headers of Linux {point} here: say RELEASE={'|'.join(found)}" if found else
-                                f"no headers of Linux {point} here: apt install linux-headers-amd64, or give the source "
-                                "of your kernel with BASE_SRC=")
+        if found:
+            raise errors.UsageError(f"several headers of Linux {point} here: say RELEASE={'|'.join(found)}")
+        raise errors.UsageError(f"no headers of Linux {point} here: apt install linux-headers-amd64, or give the "
+                                "source of your kernel with BASE_SRC=")
     return found[0]
 
 
@@ -192,8 +192,8 @@ def _pack(root, cache, control, scripts, source):
     rest = {k: v for k, v in control.items() if k not in first}
     debian = root / "DEBIAN"
     debian.mkdir()
-    (debian / "control").write_text("".join(f"{k}: {v}\n" for k, v in {**first, "Priority": "optional", **rest}.items()),
-                                    encoding="utf-8")
+    fields = {**first, "Priority": "optional", **rest}
+    (debian / "control").write_text("".join(f"{k}: {v}\n" for k, v in fields.items()), encoding="utf-8")
     for script, text in scripts.items():
         (debian / script).write_text(text, encoding="utf-8")
     for path in root.rglob("*"):

@@ -112,8 +112,8 @@ class Walk:
 
     def _asked_after(self, files):
         """What the patched side asks for, without options of the series that these files do not bring yet."""
-        known = {f"CONFIG_{n.decode()}" for p, data in files.items() if data and p.rsplit("/", 1)[-1].startswith("Kconfig")
-                 for n in re.findall(rb"^config (\w+)", data, re.M)}
+        kconfigs = [data for p, data in files.items() if data and p.rsplit("/", 1)[-1].startswith("Kconfig")]
+        known = {f"CONFIG_{n.decode()}" for data in kconfigs for n in re.findall(rb"^config (\w+)", data, re.M)}
         return {k: v for k, v in self.asked["patched"].items() if k in self.asked["base"] or k in known}
 
     def _build(self, step, product=False):
@@ -127,7 +127,8 @@ class Walk:
             return done, lint.findings("\n".join(said)) + self._left_out(step, objects)
 
     def _left_out(self, step, objects):
-        """New warnings in files the patch changes and the guest kernel leaves out, compiled alone; the caller holds the lock."""
+        """New warnings in files the patch changes and the guest kernel leaves out, compiled alone. The caller holds
+        the lock."""
         files = [f for f in lint.compiled(step.changed)
                  if step.files.get(f) is not None and not (objects / f[:-2]).with_suffix(".o").exists()]
         if not files:

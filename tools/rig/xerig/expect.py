@@ -22,7 +22,8 @@ VERBS = ("fail", "flake", "skip")
 
 @dataclass
 class Line:
-    """One expectation; judged: cells it was applied to that had a verdict, spoken: those of them where its oracles spoke."""
+    """One expectation. judged: cells it was applied to that had a verdict; spoken: those of them where its oracles
+    spoke."""
 
     verb: str
     pattern: str
@@ -126,4 +127,5 @@ def idle(lines):
     Other lines make their cells expected all the same, so nothing else tells that these have to leave. One cell
     proves nothing: it may have died of something else before.
     """
-    return [e.where for e in lines if e.verb == "fail" and e.judged > 1 and not e.spoken and not e.pattern.startswith("*")]
+    return [e.where for e in lines
+            if e.verb == "fail" and e.judged > 1 and not e.spoken and not e.pattern.startswith("*")]

@@ -19,13 +19,15 @@ from .ways import WAYS
 FOLDER = expect.FOLDER
 USUAL = {"gpu": "lnl", "iommu": "on", "kernel": "plain", "args": "", "repeat": "1"}
 MOST_LINES = 70  # of a kept log
+_REGISTERS = re.compile(r"(R[A-Z0-9]{1,2}:|[CDEFG]S: |CR2: |PKRU: |Code: |Modules linked in|Hardware name)")
 
 _LINE = re.compile(r"(\S+)\s+(\S+)\s+((?:\w+=\S+\s+)*)(\S+)\s+/((?:[^/\\]|\\.)+)/\s+(.*\S)")
 
 
 @dataclass(frozen=True)
 class Hole:
-    """One test. settings: gpu, iommu, kernel, args (one, for the kernel's command line), and repeat for what shows itself by chance: once in that many is enough."""
+    """One test. settings: gpu, iommu, kernel, args (one, for the kernel's command line), and repeat for what shows
+    itself by chance: once in that many is enough."""
 
     name: str  # F2, or F2.1 where the hole has several
     cell: matrix.Cell | None
@@ -159,7 +161,7 @@ def excerpt(hole, results):
         if text not in lines:
             lines.append(text)
     body = [re.sub(r"^(<\d>)?\[[^]]*\]\s*", "", t) for t in finding.detail.splitlines()]
-    body = [t for t in body if not re.match(r"(R[A-Z0-9]{1,2}:|[CDEFG]S: |CR2: |PKRU: |Code: |Modules linked in|Hardware name)", t)]
+    body = [t for t in body if not _REGISTERS.match(t)]
     return "\n".join([*lines, *(["", *body[:MOST_LINES]] if body else [])]) + "\n"
 
 

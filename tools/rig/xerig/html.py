@@ -9,6 +9,7 @@ import jinja2
 from . import oracles
 from .oracles import witness
 from .orders import ORDERS
+from .result import ODD
 from .states import STATES
 from .ways import WAYS
 
@@ -21,7 +22,7 @@ VERDICTS = {
     "infra": "the rig itself failed: nothing is known about the driver",
     "skip": "not run, and why is said",
 }
-ODD = ("unexpected", "must-leave")  # what a result is that is not as expected
+OF_MUTANTS = {"clean": "killed: a test noticed", "dirty": "survives: nobody noticed"}
 MANY = 300  # results
 LOG_LIMIT = 60000  # characters of a log slice in the page; the file has all
 
@@ -61,11 +62,12 @@ def legend(results, kind):
     def used(key, known):
         return {n: known[n] for n in known if any(r[key] == n for r in results)}
 
-    verdicts = {**VERDICTS, "clean": "killed: a test noticed", "dirty": "survives: nobody noticed"} if kind == "mutants" else VERDICTS
+    verdicts = {**VERDICTS, **OF_MUTANTS} if kind == "mutants" else VERDICTS
     out = [("Verdicts", used("verdict", verdicts)), ("Oracles", {m.NAME: said(m.__doc__) for m in oracles.modules()})]
     if kind == "matrix":
+        orders = {n: said(o.__doc__) for n, o in ORDERS.items()}
         out += [("Ways out", used("way", {n: w.what for n, w in WAYS.items()})),
-                ("Orders: what the program does after that", used("order", {n: said(o.__doc__) for n, o in ORDERS.items()})),
+                ("Orders: what the program does after that", used("order", orders)),
                 ("States: what the program holds", used("state", {n: s.what for n, s in STATES.items()}))]
     return [(title, words) for title, words in out if words]
 
@@ -96,10 +98,12 @@ def write_run(run_dir, data):
     sides, ways, rows = grid(results)
     # Thousands of clean tests would make a page of their logs alone.
     whole = len(results) < MANY
-    detail = [{"log": _cut(_file(run_dir, r, "klog.txt")) if whole or r["verdict"] not in ("clean", "skip") else "(in the file)",
-               "witness": _cut("\n".join(witness.story(json.loads(e))
-                                         for e in _file(run_dir, r, "witness.json").splitlines())),
-               **r} for r in results]
+    detail = []
+    for r in results:
+        told = whole or r["verdict"] not in ("clean", "skip")
+        events = map(json.loads, _file(run_dir, r, "witness.json").splitlines())
+        detail.append({"log": _cut(_file(run_dir, r, "klog.txt")) if told else "(in the file)",
+                       "witness": _cut("\n".join(map(witness.story, events))), **r})
     text = json.dumps(detail).replace("<", "\\u003c")  # nothing in it can end, or begin, a script
     kind = data.get("kind", "matrix")
     words = legend(results, kind)

@@ -85,7 +85,8 @@ class Hunt:
         self.lucky = {}  # path -> Counter of the tests that killed a mutant of it
 
     def _judged(self, mutant, ask):
-        """A Result: clean means killed, dirty that nothing noticed. ask() -> (who did or None, who was asked in words)."""
+        """A Result: clean means killed, dirty that nothing noticed. ask() -> (who did or None, who was asked, in
+        words)."""
         res = Result(mutant, {**self.facts, **mutant.facts()})
         try:
             killer, asked = ask()
@@ -129,8 +130,8 @@ class Hunt:
         return list(dict.fromkeys([*_cells(self.battery), *first]))
 
     def tests(self, path, reach, number, lucky):
-        """Cells that reach a switch, and names of KUnit suites that do, in the order in which they are asked: who killed
-        neighbours, who knows the file, who is quick. The suites are one guest's."""
+        """Cells that reach a switch, and names of KUnit suites that do, in the order in which they are asked: who
+        killed neighbours, who knows the file, who is quick. The suites are one guest's."""
         first, _ = battery_for([path], self.battery)
         every = list(dict.fromkeys([*first, *self.known_cells(), *_cells(self.local)]))
         names = set(reach.who(number, [c.name for c in every]))
@@ -275,7 +276,7 @@ class Hunt:
         return None if found.ok else f"KUnit: {(found.problems() or ['nothing ran'])[0]}"
 
     def _sound(self, mutant, gpu=True):
-        """InfraError where a guest does not come up without the mutant either: on a loaded machine that kills nobody."""
+        """InfraError where a guest does not come up without the mutant either: a loaded machine kills nobody."""
         with boot.Boot(self.healthy, self._folder(mutant) / "sound", gpu=gpu) as vm:
             if gpu:
                 vm.load_xe()
@@ -392,4 +393,5 @@ def standing(every, idents, known):
     told = killed + survive
     share = f" ({100 * killed / told:.0f} %)" if told else ""
     return (f"{len(every)} mutants, {len(alone)} of them can be taken out alone; {len(verdicts)} were run so far: "
-            f"{killed} of {told} killed{share}, {len(verdicts) - told} make no difference to the driver or do not build")
+            f"{killed} of {told} killed{share}, {len(verdicts) - told} make no difference to the driver or do not "
+            "build")

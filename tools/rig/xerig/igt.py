@@ -53,6 +53,9 @@ _EXEC = re.compile(r"^\[IGT\] (\S+): executing")
 _END = re.compile(r"^\[IGT\] (\S+): (?:finished subtest (\S+), (\w+)|exiting, ret=(\d+))")
 # The line in which a subtest says how it ended, or what the runner's cut has left of the line's end.
 _SKIPS = re.compile(r"(?:.*: *)?(?:S?K?I?P|[A-Z]{0,7} *\(?[\d.]+s\))")
+# What every test says.
+_COMMON = ("IGT-Version", "Using IGT_SRANDOM", "Starting subtest", "Opened device", "Test requirement not met",
+           "Subtest ")
 _WORDS = {"SUCCESS": "pass", "0": "pass", "SKIP": "skip", "77": "skip", "FAIL": "fail", "98": "fail"}
 
 
@@ -106,7 +109,8 @@ def choose(root, text, default, folders=()):
     for w in wanted:
         hits = [t for t in every if fnmatch.fnmatchcase(t.name if "@" in w else t.program, w)]
         if not hits:
-            raise errors.UsageError(f"TESTS {w} is unknown: `xe-unplug igt --list --tests {w.split('@')[0]}` shows names")
+            program = w.split("@")[0]
+            raise errors.UsageError(f"TESTS {w} is unknown: `xe-unplug igt --list --tests {program}` shows names")
         chosen.update(hits)
     return [t for t in every if t in chosen]
 
@@ -188,8 +192,8 @@ def why_skipped(text):
     m = re.findall(r"Test requirement: (.*)", text)
     if m:
         return m[-1].strip()
-    lines = [s.strip() for s in text.splitlines() if s.strip() and not _SKIPS.fullmatch(s.strip()) and not s.startswith(
-        ("IGT-Version", "Using IGT_SRANDOM", "Starting subtest", "Opened device", "Test requirement not met", "Subtest "))]
+    lines = [s.strip() for s in text.splitlines()
+             if s.strip() and not _SKIPS.fullmatch(s.strip()) and not s.startswith(_COMMON)]
     return lines[-1] if lines else NO_REASON
 
 
@@ -273,7 +277,8 @@ def told(test, seen, records, entries):
     if result == "abort" and any(e.allowed and e.level <= 4 for e in entries):
         result = (from_log(records, test) or {"result": result})["result"]  # what taints the kernel may be allowed
     if result == "warn" and "WARNING: " not in seen["text"]:
-        result = "pass"  # several subtests share a stderr, and the runner takes a cut line of one for a word of the next
+        # Several subtests share a stderr, and the runner takes a cut line of one for a word of the next.
+        result = "pass"
     return result
 
 
@@ -367,14 +372,16 @@ class Worker(run.Worker):
         guest, gpu = vm.agent, vm.gpu
         first = guest.mark(f"xe-unplug: igt {batch[0].program}: begin")
         since = gpu.command("witness", since=1 << 62)["next"]
-        folder = PROGRAMS if not vm.agent.run(["sh", "-c", f"test -x {PROGRAMS}/{batch[0].program}"], 10).status else OWN
+        packaged = guest.run(["sh", "-c", f"test -x {PROGRAMS}/{batch[0].program}"], 10).status == 0
+        folder = PROGRAMS if packaged else OWN
         listed = "".join(f"igt@{t.igt_name}\n" for t in batch)
         guest.run(["sh", "-c", "printf %s \"$0\" > /tmp/list", listed], 10)
         began = time.monotonic()
         died, text = None, ""
-        pid = guest.spawn(["/usr/bin/igt_runner", "--test-list", "/tmp/list", "--abort-on-monitored-error=taint,lockdep",
-                           "--per-test-timeout", str(TEST_SECONDS), "--inactivity-timeout", str(TEST_SECONDS),
-                           "--multiple-mode", "--overwrite", "--disk-usage-limit", "64M", folder, "/tmp/results"])
+        pid = guest.spawn(["/usr/bin/igt_runner", "--test-list", "/tmp/list",
+                           "--abort-on-monitored-error=taint,lockdep", "--per-test-timeout", str(TEST_SECONDS),
+                           "--inactivity-timeout", str(TEST_SECONDS), "--multiple-mode", "--overwrite",
+                           "--disk-usage-limit", "64M", folder, "/tmp/results"])
         try:
             self._follow(vm, pid, first, TEST_SECONDS * len(batch) + 60)
             text = guest.read("/tmp/results/results.json", 30)
@@ -455,8 +462,8 @@ class Worker(run.Worker):
         for n, t in enumerate(ran):
             near = beside(ran, seen, n)
             mine = [e for e in events if e.get("mark") == t.igt_name or (e.get("mark") not in logs and t is ran[0])]
-            out.append(judge(t, self.job.facts, seen.get(t.igt_name), logs.get(t.igt_name, []), mine, self.rules, self.skips,
-                             died if t is ran[-1] else None, self.excuses, near))
+            out.append(judge(t, self.job.facts, seen.get(t.igt_name), logs.get(t.igt_name, []), mine, self.rules,
+                             self.skips, died if t is ran[-1] else None, self.excuses, near))
         if len(out) == 1:
             out[0].seconds = seconds
         return out

@@ -34,7 +34,7 @@ def status_of(res):
         return "skipped"
     if res.verdict in ("infra", "hang") and res.expected == "unexpected":
         return "error"
-    return "failed" if res.expected in ("unexpected", "must-leave") else "passed"
+    return "failed" if res.odd else "passed"
 
 
 def write(path, name, results):

@@ -384,7 +384,8 @@ def _headers(make, objects, partial, overlay):
 
 def _prune(cache, base, name, keep, most):
     """Forget the kernels of a base and name that were not used for longest; none that a run has now."""
-    found = sorted(cache.kernels.glob(f"{base.name}-{name}-*/kernel.json"), key=lambda p: p.stat().st_mtime, reverse=True)
+    found = cache.kernels.glob(f"{base.name}-{name}-*/kernel.json")
+    found = sorted(found, key=lambda p: p.stat().st_mtime, reverse=True)
     for old in found[most:]:
         if old.parent == keep:
             continue

@@ -44,7 +44,8 @@ _INSIDE = re.compile(
     r"Call Trace|PGD |#PF: |Oops|Tainted|Workqueue: |Sched_ext|stack backtrace|but |and |the existing|other info|"
     r"\d+ locks? held|irq event stamp|(hard|soft)irqs last|Mapped at:|DMA-API: Mapped at|Read of size|Write of size|"
     r"Allocated by|Freed by|Last potentially|The buggy address|Memory state|page: |flags: |raw: |page dumped|>|"
-    r"Kernel Offset|task:|[a-z_0-9.]+\+0x|note: |Showing all locks|-> |which |(ff|00)[0-9a-f]{2,}|WARNING: |Second to last)")
+    r"Kernel Offset|task:|[a-z_0-9.]+\+0x|note: |Showing all locks|-> |which |(ff|00)[0-9a-f]{2,}|WARNING: |"
+    r"Second to last)")
 _PENDING = re.compile(r"pending DMA allocations.*\[count=(\d+)\]")
 
 

@@ -19,11 +19,10 @@ CLANG = COMPILERS["clang"][1]   # the newest that Debian 12 and 13 both have; 7.
 HEADERS = "*.h"  # stands for all headers where results are kept by file
 MACROS = paths.REPO / "tools" / "check" / "macros.h"
 INCLUDED = re.compile(rb'^#include "([\w./-]+\.c)"', re.M)
-PLACE = re.compile(r"^(?:\./|\.\./|/\S*?/src/)?((?:drivers|include|kernel|lib|Documentation)/[\w./-]+):\d+(?::\d+)?(?:-\d+)?:\s*")
-
-
+FILE = r"((?:drivers|include|kernel|lib|Documentation)/[\w./-]+)"
+PLACE = re.compile(rf"^(?:\./|\.\./|/\S*?/src/)?{FILE}:\d+(?::\d+)?(?:-\d+)?:\s*")
 # kernel-doc since it is a Python program.
-DOC = re.compile(r"^(?:Warning|Error): ((?:drivers|include|kernel|lib|Documentation)/[\w./-]+):\d+ ")
+DOC = re.compile(rf"^(?:Warning|Error): {FILE}:\d+ ")
 
 
 def normal(line):
@@ -103,8 +102,9 @@ class Linter:
             self.built.built(overlay, self.name)
             kept.write_text(json.dumps(known), encoding="utf-8")
         mine = {f for f in files if f.endswith(".h")}
+        of_headers = known.get(HEADERS, {})
         return {tool: sorted([s for f in names for s in known[f][tool]] +
-                             [s for s in known.get(HEADERS, {}).get(tool, ()) if _file(s) in mine]) for tool in self.tools}
+                             [s for s in of_headers.get(tool, ()) if _file(s) in mine]) for tool in self.tools}
 
     def _compile(self, files, side, included):
         # What is a part of another file is compiled with that.
@@ -117,7 +117,8 @@ class Linter:
         if "sparse" in self.tools:
             check = " ".join(map(str, checker.argv(self.source, self.cache)))
             # C=2 asks sparse about files that need no compiling too.
-            sparse = make(f"{self.base.name} {side}: sparse, {len(files)} files", targets, ["W=1", "C=2", f"CHECK={check}"])
+            sparse = make(f"{self.base.name} {side}: sparse, {len(files)} files", targets,
+                          ["W=1", "C=2", f"CHECK={check}"])
             if any(checker.REFUSED in s for s in sparse):
                 raise errors.InfraError(f"{self.base.name}: kbuild did not run sparse: {check} {checker.REFUSED}")
             gcc = collections.Counter(said["w1"])
@@ -160,7 +161,8 @@ def prove_kernel_doc(source, folder):
     file.write_text("/**\n * undocumented() - One of two arguments is not\n * @a: the one that is\n */\n"
                     "int undocumented(int a, int b)\n{\n\treturn a + b;\n}\n", encoding="utf-8")
     if not kernel_doc(source, folder, [str(file.relative_to(folder))]):
-        raise errors.InfraError(f"kernel-doc of Linux {source.version} says nothing of a bad comment, or what it says is not understood")
+        raise errors.InfraError(f"kernel-doc of Linux {source.version} says nothing of a bad comment, or what it says "
+                                "is not understood")
 
 
 def coccinelle(folder, rules, env):
@@ -168,8 +170,8 @@ def coccinelle(folder, rules, env):
     found = {}
     for rule in rules:
         options = re.search(r"^// Options: (.*)$", rule.read_text(encoding="utf-8"), re.M)
-        r = cmd.run(["spatch", "--very-quiet", "-D", "report", "--no-show-diff", "--macro-file", MACROS, "--sp-file", rule,
-                     *(options[1].split() if options else []), "--dir", "drivers/gpu/drm/xe"],
+        r = cmd.run(["spatch", "--very-quiet", "-D", "report", "--no-show-diff", "--macro-file", MACROS,
+                     "--sp-file", rule, *(options[1].split() if options else []), "--dir", "drivers/gpu/drm/xe"],
                     cwd=folder, env=env, check=False)
         if r.returncode:
             raise errors.InfraError(f"coccinelle rule {rule.name}: {cmd.last_line(r)}")
@@ -183,7 +185,8 @@ def blind(folder, files, env):
     if not here:
         return []
     # Tables of 7.3 take it through more stack than there usually is.
-    r = cmd.run(["prlimit", "--stack=unlimited", "spatch", "--macro-file", MACROS, "--parse-c", *here], cwd=folder, env=env, check=False)
+    r = cmd.run(["prlimit", "--stack=unlimited", "spatch", "--macro-file", MACROS, "--parse-c", *here],
+                cwd=folder, env=env, check=False)
     if r.returncode:
         raise errors.InfraError(f"coccinelle cannot parse the driver: {cmd.last_line(r)}")
     return unparsed(r.stdout + r.stderr)

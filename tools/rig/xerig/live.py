@@ -161,7 +161,8 @@ class LiveRun:
         res = self.result
         ev.entries = klog.entries(records)
         # KUnit reports a failed expectation in the log as well; that is the case's own word.
-        ev.bad_entries = [e for e in klog.judge(ev.entries, self.rules, res.facts) if not e.title.lstrip().startswith("# ")]
+        ev.bad_entries = [e for e in klog.judge(ev.entries, self.rules, res.facts)
+                          if not e.title.lstrip().startswith("# ")]
         try:
             ev.witness = vgpu.witnessed(self.vm.gpu, since)
         except errors.InfraError as e:
@@ -174,7 +175,8 @@ class LiveRun:
             res.skipped(why or "no reason given", self.skips)
         elif status != "pass" and not res.findings or status == "fail":
             said = next((s.strip() for s in lines if "EXPECTATION FAILED" in s or "ASSERTION FAILED" in s), None)
-            res.findings.append(oracles.Finding("program", said or ("failed" if status else "no result"), "\n".join(lines[-80:])))
+            said = said or ("failed" if status else "no result")
+            res.findings.append(oracles.Finding("program", said, "\n".join(lines[-80:])))
         res.splats = sum(e.kind in klog.SPLATS for e in ev.bad_entries)
         res.verdict = "infra" if ev.infra else "hang" if ev.stuck else "dirty" if res.findings else \
             "skip" if res.skip else "clean"

@@ -9,8 +9,9 @@ change the interfaces between DRM and its drivers, so everything made of it says
 import re
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
-from . import errors, sources
+from . import errors, sources, tree
 
 DRM = "drivers/gpu/drm"
 # What of i915 the display code of xe is made of; the rest of it is another driver.
@@ -143,20 +144,18 @@ def fits(release, version):
     return re.fullmatch(re.escape(point_release(version)) + r"(?:[^0-9.].*)?", release) is not None
 
 
-def headers(release, usr_src=None):
+def headers(release, usr_src=Path("/usr/src")):
     """Folder of the kernel headers of a release, or None."""
-    from pathlib import Path
-    for folder in (Path("/lib/modules") / release / "build", (usr_src or Path("/usr/src")) / f"linux-headers-{release}"):
+    for folder in (Path("/lib/modules") / release / "build", usr_src / f"linux-headers-{release}"):
         if (folder / "Makefile").exists():
             return folder
     return None
 
 
 def load(base, cache):
-    """(Source, overlay, digest) of the series as it is in patches/BASE."""
-    from . import tree
+    """(Source, overlay) of the series as it is in patches/BASE."""
     source = sources.ensure(base, cache)
     if not base.patches():
         raise errors.UsageError(f"{base.name}: no patches yet, there is nothing to package")
     repo, tip = tree.commits(base, source, cache)
-    return source, tree.files_at(repo, tip), tree.digest(base, source)
+    return source, tree.files_at(repo, tip)

@@ -36,7 +36,8 @@ class Cache:
             root = Path(xdg) / "xe-unplug"
         self.path = Path(root).expanduser().absolute()
         if re.search(r"[\s:,#$'\"]", str(self.path)):
-            raise errors.UsageError(f"CACHE={self.path}: make and QEMU split such a path at blanks, commas and the like")
+            raise errors.UsageError(f"CACHE={self.path}: make and QEMU split such a path at blanks, commas and the "
+                                    "like")
 
     def __getattr__(self, name):
         if name not in self.FOLDERS:

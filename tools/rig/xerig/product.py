@@ -30,7 +30,7 @@ class Row:
     def count(self, results):
         """Counts results, judged already."""
         for r in results:
-            if r.expected not in ("expected", "flake"):
+            if r.odd:
                 self.bad += 1
             elif r.verdict == "skip":
                 self.skipped += 1
@@ -83,6 +83,6 @@ def show(found):
     t.add_row("all", "", "", "", "", *(str(total[n]) for n in range(6)))
     con = table.console()
     con.print(t)
-    con.print(f"{total[5]} of {total[0]} are left; the same command without --table, with RESUME=same and LIMIT=seconds, "
-              "goes on")
+    con.print(f"{total[5]} of {total[0]} are left; the same command without --table, with RESUME=same and "
+              "LIMIT=seconds, goes on")
     return total[5]

@@ -7,6 +7,7 @@ from . import klog
 from .oracles import Finding
 
 UNLISTED = "skipped, and the list has no such reason"
+ODD = ("unexpected", "must-leave")  # what a result is that is not as expected
 
 
 @dataclass
@@ -33,6 +34,11 @@ class Result:
     broken: bool = False  # the boot proves nothing any more
     expected: str | None = None  # set by expect.apply()
     reason: str | None = None
+
+    @property
+    def odd(self):
+        """Whether this is not what the expectations say."""
+        return self.expected in ODD
 
     def skipped(self, why, known):
         """The test skipped itself: a finding where none of the known reasons (klog.Allowed) is why."""

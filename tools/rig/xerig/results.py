@@ -126,7 +126,7 @@ def summary(results, side):
     bad = [r for r in mine if r.verdict not in ("clean", "skip")]
     words = f"{clean} of {len(mine)} clean"
     if bad:
-        known = sum(r.expected in ("expected", "flake") for r in bad)
+        known = sum(not r.odd for r in bad)
         kinds = {k: sum(r.verdict == k for r in bad) for k in ("dirty", "hang", "infra")}
         words += ", " + ", ".join(f"{n} {k}" for k, n in kinds.items() if n)
         words += f" ({known} known)" if known else ""

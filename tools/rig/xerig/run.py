@@ -157,7 +157,8 @@ class Worker(threading.Thread):
         except (agent.GuestGone, agent.GuestOops):
             return
         if text.strip():
-            res.findings.append(oracles.Finding("memory", "kmemleak, since boot: " + text.strip().splitlines()[0], text))
+            first = text.strip().splitlines()[0]
+            res.findings.append(oracles.Finding("memory", f"kmemleak, since boot: {first}", text))
             res.verdict = "dirty" if res.verdict in ("clean", "skip") else res.verdict
 
 

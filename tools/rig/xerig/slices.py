@@ -31,7 +31,8 @@ class Slices:
         by (side, iommu).
 
         lists: what a result may rest on, as kept.Kept.results() wants them (None: those of cells); model: digest of
-        what results depend on besides the kernel (None: virtual GPU and guest programs, kept.Content); package: name of what else.
+        what results depend on besides the kernel (None: virtual GPU and guest programs, kept.Content); package:
+        name of what else.
         """
         model = model or kept.Content()
         lists = lists or (klog.load_allowed(), klog.load_allowed(cellrun.SKIPS), ())
@@ -42,7 +43,7 @@ class Slices:
         for (side, iommu), store in stores.items() if self.resume else ():
             wanted = [cell for i, cells in plan if i == iommu for cell in cells]
             had = known(store, session, side, iommu, wanted, lists, self.resume, self.kind)
-            mine = session.have[side, iommu] = {c: r for c, r in had.items() if r.expected in ("expected", "flake")}
+            mine = session.have[side, iommu] = {c: r for c, r in had.items() if not r.odd}
             if mine:
                 session.note(f"{side}: {len(mine)} of {len(wanted)} results are of earlier runs of this kernel")
         session.run(plan, self.kind, type("Worker", (worker,), {"until": self.until}))

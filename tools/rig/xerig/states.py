@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Held states: what a program in the guest has in its hands when the GPU leaves. One program each in tools/scenarios."""
+"""Held states: what a program in the guest has in its hands when the GPU leaves. tools/scenarios has one each."""
 
 from dataclasses import dataclass
 

@@ -167,16 +167,18 @@ def smoke(_cache, _out, base):
     s = session.Session("smoke", base).prepare(["base", "patched"])
     s.run([("on", matrix.smoke())])
     o = Outcome(*results.counts(s.results))
-    for res in s.results:
-        if res.expected in ("unexpected", "must-leave"):
-            o.lines.append(f"{res.facts['side']} {res.cell.name}: {res.verdict} {' '.join(res.oracles())} ({res.expected})")
-    o.lines += s.notes
+    o.lines = [f"{r.facts['side']} {_told(r)}" for r in s.results if r.odd] + s.notes
     return o
+
+
+def _told(res):
+    return f"{res.cell.name}: {res.verdict} {' '.join(res.oracles())} ({res.expected})"
 
 
 def igt_short(_cache, _out, base):
     """A few of IGT's tests on the patched side."""
-    return _nothing_to_run(base) or _tests(base, "igt", igt.KIND, igt.Worker, lambda s: igt.choose(s.root, "", igt.SHORT))
+    return _nothing_to_run(base) or _tests(base, "igt", igt.KIND, igt.Worker,
+                                           lambda s: igt.choose(s.root, "", igt.SHORT))
 
 
 def live(_cache, _out, base):
@@ -203,7 +205,8 @@ def mutant(cache, _out, base):
     o, first = Outcome(), hunt.META_BATTERY[0][0]
     for r in s.results:
         killer = r.held.get("killed_by", "")
-        o.add(r.verdict == "clean" and killer.startswith(first), f"{r.cell.name}: {r.skip or killer or 'nobody noticed'}")
+        good = r.verdict == "clean" and killer.startswith(first)
+        o.add(good, f"{r.cell.name}: {r.skip or killer or 'nobody noticed'}")
     return o
 
 
@@ -211,8 +214,7 @@ def _tests(base, what, kind, worker, choose):
     s = session.Session(what, base).prepare(["patched"])
     s.run([("on", choose(s))], kind, worker)
     o = Outcome(*results.counts(s.results))
-    o.lines = [f"{r.cell.name}: {r.verdict} {' '.join(r.oracles())} ({r.expected})" for r in s.results
-               if r.expected in ("unexpected", "must-leave")]
+    o.lines = [_told(r) for r in s.results if r.odd]
     if not o.passed:
         o.add(False, "no test ran")
     return o

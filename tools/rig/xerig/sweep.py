@@ -19,14 +19,15 @@ from . import agent, cellrun, errors, kept, options, procs, results, run, ways
 
 KIND = "sweep"
 PHASES = ("probe", "work", "close", "remove")
-KINDS = ("mmio", "mmio_read", "mmio_write", "ctb", "h2g", "g2h", "dma", "dma_read", "dma_write", "irq",  # tools/vgpu/front/events.c
-         "ioctl")
-# What `make test` walks: one point a phase, of each sort. In the last two of the probe jobs and a reset are on their way.
+IOCTL = "ioctl"
+KINDS = ("mmio", "mmio_read", "mmio_write", "ctb", "h2g", "g2h", "dma", "dma_read", "dma_write",
+         "irq", IOCTL)  # but for the last as in tools/vgpu/front/events.c
+# What `make test` walks: one point a phase, of each sort. In the last two of the probe jobs and a reset are on their
+# way.
 SHORT = ("userptr@probe@mmio_read@81", "userptr@probe@h2g@15", "userptr@probe@mmio_write@406", "userptr@work@h2g@3",
          "userptr@work@irq@2", "userptr@close@h2g@1", "userptr@remove@mmio_write@10")
 FIRED_TIME = 0.1  # seconds the program gets after the device has died under it
 PAGE = 1 << 20
-IOCTL = "ioctl"
 AUTOPROBE = "/sys/bus/pci/drivers_autoprobe"
 UNBIND = ways.WAYS["unbind"]
 
@@ -107,7 +108,8 @@ def progress(every, results):
         mine = [p.name for p in every if p.stage == stage]
         words.append(f"{sum(n in done for n in mine)} of {len(mine)} {what}")
     silent = sum(v == "skip" for v in done.values())
-    return f"{len(done)} of {len(every)} points walked: {', '.join(words)}" + (f"; {silent} without the event" if silent else "")
+    tail = f"; {silent} without the event" if silent else ""
+    return f"{len(done)} of {len(every)} points walked: {', '.join(words)}{tail}"
 
 
 class Phases:
@@ -334,6 +336,7 @@ def record(session, side, iommu, state, rules, where):
     missing = [p for p in PHASES if not recorder.recorded.get(p)]
     if missing or res.verdict in ("infra", "hang"):
         said = "; ".join(f.summary for f in res.findings) or "no events"
-        raise errors.InfraError(f"the workload {state} could not be recorded ({', '.join(missing) or res.verdict}): {said}")
+        why = ", ".join(missing) or res.verdict
+        raise errors.InfraError(f"the workload {state} could not be recorded ({why}): {said}")
     (where / "events.json").write_text(json.dumps(recorder.recorded))
     return recorder.recorded

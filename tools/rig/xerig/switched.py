@@ -167,8 +167,8 @@ class Reach:
         return self.known[name][1]
 
     def cells(self, machine, facts, rules, wanted, out, note):
-        """Runs cells without any mutant; InfraError where some are not clean: nothing could be said of mutants. A single
-        one that a loaded machine spoils is left out for this time."""
+        """Runs cells without any mutant; InfraError where some are not clean: nothing could be said of mutants. A
+        single one that a loaded machine spoils is left out for this time."""
         left, spoilt = [c for c in wanted if c.name not in self.known], 0
         while left:
             with cellrun.booted(machine, out / f"reach-{facts['gpu']}-{len(left)}") as (vm, lingering):

@@ -84,6 +84,10 @@ class Region:
     new: tuple
     whole: bool = False
 
+    def within(self, other):
+        """Whether another region of the file has all its lines."""
+        return other.first <= self.first and self.last <= other.last
+
 
 class File:
     """A C file by lines: as it is, without comments and literals, and where function bodies are."""
@@ -134,7 +138,8 @@ def regions(path, was, now, level):
             continue
         body = was.body(i1, i2)
         if body is None:
-            if any(c.strip() for c in now.clean[j1:j2]) or _table(was, i1) or any(x in c for c in was.clean[i1:i2] for x in "{}"):
+            braces = any(x in c for c in was.clean[i1:i2] for x in "{}")
+            if braces or any(c.strip() for c in now.clean[j1:j2]) or _table(was, i1):
                 return None
             continue
         found.setdefault(body, []).append((i1, i2, j1, j2))
@@ -257,8 +262,7 @@ def render(file, placed):
             n, r = inside[0]
             mine, rest = [], []
             for other in inside[1:]:
-                (mine if other[1].first >= r.first and other[1].last <= r.last and other[1].first < max(r.last, r.first + 1)
-                 and not (r.first == r.last) else rest).append(other)
+                (mine if other[1].first < r.last and other[1].within(r) else rest).append(other)
             put(file.lines[at:r.first], who)
             old = file.lines[r.first:r.last]
             put([f"{{ if (xe_mutant({n})) {{"], who)
@@ -283,8 +287,8 @@ def clashes(regions_of):
     for n, mine in regions_of.items():
         for r in mine:
             for m, other in by_path.get(r.path, ()):
-                if m not in out and r.first < other.last and other.first < r.last and \
-                        not (r.first >= other.first and r.last <= other.last) and not (other.first >= r.first and other.last <= r.last):
+                apart = r.first >= other.last or other.first >= r.last
+                if m not in out and not apart and not r.within(other) and not other.within(r):
                     out.add(n)
             by_path.setdefault(r.path, []).append((n, r))
     return out

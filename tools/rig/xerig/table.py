@@ -6,6 +6,8 @@ from rich.console import Console, Group
 from rich.markup import escape
 from rich.table import Table
 
+from .results import repeat_command
+
 MOST = 12  # results that are told one by one
 COLOURS = {"clean": "green", "dirty": "red", "hang": "magenta", "infra": "yellow", "skip": "dim"}
 
@@ -53,8 +55,8 @@ def matrix(results, title):
         rows = parts.setdefault((f["order"], f["iommu"]), {})
         rows.setdefault((f["state"], f["way"], res.cell.repeat), {})[f["side"]] = res
     return Group(title, *(_part(f"order {o}, vIOMMU {i}", rows, sides) for (o, i), rows in parts.items()),
-                 "[dim]who spoke: log = kernel log, dma = DMA-API debugging, iommu = IOMMU faults, gpu = the GPU's witness, "
-                 "mem = memory, prog = the program, rig = hang or infrastructure[/]")
+                 "[dim]who spoke: log = kernel log, dma = DMA-API debugging, iommu = IOMMU faults, gpu = the GPU's "
+                 "witness, mem = memory, prog = the program, rig = hang or infrastructure[/]")
 
 
 def tests(results, title, group):
@@ -75,7 +77,7 @@ def tests(results, title, group):
         for side in sides:
             mine = by_side.get(side, [])
             bad = [r for r in mine if r.verdict not in ("clean", "skip")]
-            new = "[bold red]![/]" if any(r.expected in ("unexpected", "must-leave") for r in mine) else ""
+            new = "[bold red]![/]" if any(r.odd for r in mine) else ""
             spoke = dict.fromkeys(n for r in bad for n in r.oracles())
             cells += [str(sum(r.verdict == "clean" for r in mine)), _number(len(bad)) + new,
                       f"[dim]{sum(r.verdict == 'skip' for r in mine)}[/]", _number(sum(r.leaked or 0 for r in mine)),
@@ -107,8 +109,7 @@ def _part(title, rows, sides):
 
 def findings(results, con):
     """What was not expected, one line each, with the command that repeats it."""
-    from .results import repeat_command
-    bad = [r for r in results if r.expected in ("unexpected", "must-leave")]
+    bad = [r for r in results if r.odd]
     for res in bad[:MOST]:
         con.print(f"[bold]{res.facts['side']} {escape(res.cell.name)}[/] iommu={res.facts['iommu']}: "
                   f"{res.verdict}{', must leave the list' if res.expected == 'must-leave' else ''}")

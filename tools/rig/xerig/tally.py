@@ -25,7 +25,7 @@ class Counts:
     def add(self, res):
         """One more result, judged against the expectations."""
         self.seconds += res.seconds
-        if res.expected in ("unexpected", "must-leave"):
+        if res.odd:
             self.bad += 1
         elif res.verdict == "skip":
             self.skipped += 1
@@ -66,8 +66,8 @@ def total(counts):
 def line(results, base, side, gpu, left=0):
     """One combination in words."""
     c = total(by_program(results).values())
-    words = f"igt {base} {_SIDES[side]} {gpu}: {c.passed} of {c.ran} subtests that do not skip pass ({c.share:.1f} %), " \
-            f"{c.skipped} skip, {c.known} known to fail, {c.flake} of a flake"
+    words = f"igt {base} {_SIDES[side]} {gpu}: {c.passed} of {c.ran} subtests that do not skip pass " \
+            f"({c.share:.1f} %), {c.skipped} skip, {c.known} known to fail, {c.flake} of a flake"
     words += f", {c.bad} NOT as expected" if c.bad else ""
     return words + (f"; {left} were not reached" if left else "")
 

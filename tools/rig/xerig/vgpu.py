@@ -29,7 +29,8 @@ def build(cache, *targets):
 
 
 def mark(gpu, name, record):
-    """A label for the GPU's events from now on. record: of the guest's kernel log and of just now, which tells its clock."""
+    """A label for the GPU's events from now on. record: of the guest's kernel log and of just now; it tells the guest's
+    clock."""
     gpu.command("mark", name=name, guest_us=record.us)
 
 

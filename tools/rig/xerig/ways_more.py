@@ -107,8 +107,8 @@ class Pull(Slot):
 
     @staticmethod
     def _write(guest, config, at, *words):
-        script = "; ".join(f"printf '\\{w & 0xff:03o}\\{w >> 8:03o}' | dd of={config} bs=2 seek={at // 2} count=1 conv=notrunc"
-                           for w in words)
+        dd = f"dd of={config} bs=2 seek={at // 2} count=1 conv=notrunc"
+        script = "; ".join(f"printf '\\{w & 0xff:03o}\\{w >> 8:03o}' | {dd}" for w in words)
         if guest.run(["sh", "-ec", script], 10).status:
             raise Missing("the slot control cannot be written")
 

@@ -65,6 +65,7 @@ def points_of(curve, state, way, side):
 def drawn(curve, path, base):
     """remove() over the number of BOs."""
     styles = {("many-bos", "remove"): "-", ("many-bos", "surprise"): "--", ("preempt-many", "remove"): ":"}
-    lines = [(points_of(curve, state, way, side), style, colour, f"{'unpatched' if side == 'base' else side}, {way}, {WORDS[state]}")
-             for (state, way), style in styles.items() for side, colour in (("base", "tab:red"), ("patched", "tab:green"))]
+    sides = (("base", "unpatched", "tab:red"), ("patched", "patched", "tab:green"))
+    lines = [(points_of(curve, state, way, side), style, colour, f"{name}, {way}, {WORDS[state]}")
+             for (state, way), style in styles.items() for side, name, colour in sides]
     return plot(path, lines, "BOs held", "remove() in the guest, ms", f"xe of Linux {base}: cost of unplug")

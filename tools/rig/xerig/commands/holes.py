@@ -9,7 +9,8 @@ HELP = "the audit's holes: each must fail unpatched as its line says, and be cle
 
 
 def add_arguments(parser):
-    options.add(parser, "base", "tests", defaults={"base": "7.3"}, base="kernel base (7.3)", tests="F2, or F2.1, comma list (all)")
+    options.add(parser, "base", "tests", defaults={"base": "7.3"}, base="kernel base (7.3)",
+                tests="F2, or F2.1, comma list (all)")
     parser.add_argument("--keep", action="store_true", help="write what the failures look like into tools/rig/expect")
 
 
@@ -37,8 +38,8 @@ def run(args):
                 if args.keep and not why:
                     holes.kept(args.base, h).parent.mkdir(exist_ok=True)
                     holes.kept(args.base, h).write_text(text)
-            said = f"{finding.oracle}: {finding.summary}" if finding else ""
-            print(f"{h.name:6} {h.cell.name:34} {'NOT as listed: ' + why if why else 'as listed: ' + said[:110]}", flush=True)
+            said = f"{finding.oracle}: {finding.summary}"[:110] if finding else ""
+            print(f"{h.name:6} {h.cell.name:34} {f'NOT as listed: {why}' if why else f'as listed: {said}'}", flush=True)
             bad += [h.name] if why else []
     for h in tests:
         if not h.cell:
@@ -46,6 +47,7 @@ def run(args):
     if not seen:
         ui.say("nothing of that can be run")
         return errors.SKIPPED
-    word = f"{len(bad)} NOT as listed: {' '.join(bad)}" if bad else "each fails unpatched as listed and is clean patched"
+    word = f"{len(bad)} NOT as listed: {' '.join(bad)}" if bad else \
+        "each fails unpatched as listed and is clean patched"
     print(f"verdict holes {args.base}: {seen} tests; {word}")
     return errors.CHECK_FAILED if bad else errors.OK

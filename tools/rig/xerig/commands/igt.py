@@ -11,8 +11,8 @@ def add_arguments(parser):
                 tests="comma list of program[@subtest], patterns allowed; `short` is what `make test` runs "
                       "(the acceptance list of the virtual GPU)",
                 repeat="the whole list so many times, a program in one go (1)",
-                resume="same or any: take results that were as expected from earlier runs of these kernels and packages, "
-                       "with this virtual GPU or with any")
+                resume="same or any: take results that were as expected from earlier runs of these kernels and "
+                       "packages, with this virtual GPU or with any")
     parser.add_argument("--list", action="store_true", help="only show the names of the tests")
     parser.add_argument("--table", action="store_true",
                         help="only show the counts of the whole list as far as it has run, as reStructuredText")

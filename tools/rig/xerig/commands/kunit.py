@@ -11,7 +11,8 @@ PLACES = ("uml", "x86")
 
 
 def add_arguments(parser):
-    options.add(parser, "base", "side", "where", base="bases, comma list or all (6.12)", side="base or patched (patched)")
+    options.add(parser, "base", "side", "where", base="bases, comma list or all (6.12)",
+                side="base or patched (patched)")
 
 
 def run(args):

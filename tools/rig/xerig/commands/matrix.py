@@ -10,10 +10,13 @@ HELP = "any subset of states, ways and orders, with a verdict each"
 
 def add_arguments(parser):
     options.add(parser, "base", "state", "way", "order", "sides", "kernel", "iommu", "gpu", "repeat", "limit", "resume",
-                base="kernel bases, comma list or all (6.12)", state="comma list (all)", way="comma list or all (unbind,remove,surprise)",
-                order="comma list or all (close-after)", kernel="plain, debug, or plain,debug (plain)", iommu="on, off, or on,off (on)",
-                gpu="virtual GPUs, comma list (lnl); lnl+bmg: two in one guest", repeat="how often each cell is run (1)")
-    parser.add_argument("--table", action="store_true", help="run nothing; show which cells have results, and how many are left")
+                base="kernel bases, comma list or all (6.12)", state="comma list (all)",
+                way="comma list or all (unbind,remove,surprise)", order="comma list or all (close-after)",
+                kernel="plain, debug, or plain,debug (plain)", iommu="on, off, or on,off (on)",
+                gpu="virtual GPUs, comma list (lnl); lnl+bmg: two in one guest",
+                repeat="how often each cell is run (1)")
+    parser.add_argument("--table", action="store_true",
+                        help="run nothing; show which cells have results, and how many are left")
 
 
 def run(args):
@@ -30,7 +33,8 @@ def run(args):
     sides = options.select("SIDE", args.side, options.SIDES, options.SIDES)
     iommus = options.select("IOMMU", args.iommu, options.IOMMUS, ("on",))
     kernels = options.select("KERNEL", args.kernel, session.VARIANTS, ("plain",))
-    gpus = list(dict.fromkeys(options.gpus(g, session.GPUS) for g in options.words("GPU", args.gpu or options.USUAL_GPU, "names")))
+    gpus = options.words("GPU", args.gpu or options.USUAL_GPU, f"some of {', '.join(session.GPUS)}")
+    gpus = list(dict.fromkeys(options.gpus(g, session.GPUS) for g in gpus))
     names = [b.name for b in bases.load_list(args.base)]
     cells = matrix.cells(states, ways, orders, options.count("REPEAT", args.repeat))
     if not cells:

@@ -4,8 +4,8 @@
 from .. import errors, options
 
 HELP = "everything CI checks"
-# What a user calls it, and the function of xerig.steps; the cheap first, builds before what needs them. Steps of a group
-# go base by base.
+# What a user calls it, and the function of xerig.steps; the cheap first, builds before what needs them. Steps of a
+# group go base by base.
 ALONE = {"vgpu": "vgpu_units", "rig": "rig_units"}
 GROUPS = ({"programs": "guest_programs"},
           {"smoke": "smoke", "meta": "meta_tests", "igt": "igt_short", "live": "live", "sweep": "sweep"},

@@ -28,8 +28,9 @@ def noise_kib(ev):
 def check(ev):
     out = []
     before, after = ev.samples.get("before"), ev.samples.get("after")
-    if before and after and before.free_kib - after.free_kib > noise_kib(ev):
-        out.append(Finding(NAME, f"{before.free_kib - after.free_kib} KiB less free than before, all closed and bound again"))
+    lost = before.free_kib - after.free_kib if before and after else 0
+    if lost > noise_kib(ev):
+        out.append(Finding(NAME, f"{lost} KiB less free than before, all closed and bound again"))
     removed, closed = ev.samples.get("removed"), ev.samples.get("closed")
     bo_kib = ev.held.get("bo_bytes", 0) // 1024
     # Shared buffers survive an orderly removal by contract; the rest belongs to nobody any more. What only
@@ -42,5 +43,6 @@ def check(ev):
         held = ev.samples.get("held")
         returned = removed.free_kib - held.free_kib if held else 0
         if kept > noise_kib(ev) and returned < bo_kib * RETURNED // 100 - noise_kib(ev):
-            out.append(Finding(NAME, f"{kept} KiB of {bo_kib} KiB in buffers not freed by remove(), but by the last close"))
+            out.append(Finding(NAME, f"{kept} KiB of {bo_kib} KiB in buffers not freed by remove(), but by the last "
+                               "close"))
     return out

@@ -20,7 +20,8 @@ def accesses(before, shift=0):
 
 
 def story(event):
-    """An event for people, a line; before it what the device saw, where it is known. Times are the guest's, if known."""
+    """An event for people, a line; before it what the device saw, where that is known. Times are the guest's, if
+    known."""
     shift = event["guest_us"] - event["time_us"] if "guest_us" in event else 0
     lines = accesses(event.get("before", ()), shift)
     who = f" by {event['engine']}" if event.get("engine") else ""
