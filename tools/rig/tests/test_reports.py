@@ -179,6 +179,15 @@ def test_command_line_of_qemu():
     assert "vfio-user-pci" not in " ".join(boot.qemu_argv(m, [], "file:log"))
 
 
+def test_only_an_emulated_processor_is_without_fast_strings():
+    m = boot.Machine(["qemu"], Path("bz"), Path("ird"), Path("vgpu"))
+    argv = boot.qemu_argv(m, [], "file:log")
+    assert "erms=off" in argv[argv.index("-cpu") + 1].split(",")
+    m.accel = "kvm,kernel-irqchip=split"
+    argv = boot.qemu_argv(m, [], "file:log")
+    assert argv[argv.index("-cpu") + 1] == "max"
+
+
 def test_each_gpu_has_a_slot_of_its_own():
     argv = boot.qemu_argv(boot.Machine(["qemu"], Path("bz"), Path("ird"), Path("vgpu")), ["/run/a", "/run/b"], "file:log")
     line = " ".join(argv)

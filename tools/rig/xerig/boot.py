@@ -20,6 +20,9 @@ BDF = "0000:01:00.0"  # of the GPU that is unplugged, and the only one mostly
 DRIVER = "/sys/bus/pci/drivers/xe"
 # No HuC and GSC on the virtual GPU; empty names are how xe is told (rig-facts).
 XE_OPTIONS = ("xe.force_probe=*", "xe.huc_firmware_path=", "xe.gsc_firmware_path=")
+# Without hardware help a string instruction moves an element at a time: bytes, where the guest takes these features for
+# the sign that nothing is quicker.
+TCG_CPU = "max,erms=off,fsrm=off,fsrs=off,fsrc=off,fzrm=off"
 
 
 @dataclass
@@ -94,7 +97,8 @@ def qemu_argv(m, gpu_sockets, serial, agent_fd=None, qmp_fd=None):
     if m.shares:
         cmdline.append("XE_UNPLUG_9P=" + ",".join(f"{t}:{g}{':ro' if ro else ''}" for t, _, g, ro in m.shares))
     argv = [*map(str, m.qemu), "-machine", "q35,memory-backend=mem0,sata=off,smbus=off",
-            "-accel", m.accel, "-cpu", "max", "-smp", str(m.cpus), "-m", f"{m.memory_mib}M",
+            "-accel", m.accel, "-cpu", TCG_CPU if m.accel.startswith("tcg") else "max",
+            "-smp", str(m.cpus), "-m", f"{m.memory_mib}M",
             "-object", f"memory-backend-memfd,id=mem0,size={m.memory_mib}M,share=on",
             "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
             "-kernel", str(m.bzimage), "-initrd", str(m.initrd), "-append", " ".join(cmdline),
