@@ -1,60 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /* Instructions of the execution units: their bits, what they compute, what they may not touch. */
-#include <math.h>
-#include <stdlib.h>
-
-#include "harness.h"
-
-#include "eu_alu.h"
-#include "eu_asm.h"
-
-static struct eu_thread *thread(void)
-{
-	struct eu_thread *t = calloc(1, sizeof(*t));
-
-	assert_non_null(t);
-	eu_thread_init(t, NULL, 0, ~0u, EU_REGS_SMALL);
-	return t;
-}
-
-/* Executes one instruction; false if the core refuses it. */
-static bool run(struct eu_thread *t, const uint32_t *dw, uint32_t chosen)
-{
-	struct eu_inst in;
-
-	if (!eu_decode(dw, &in) || in.form < FORM_ALU1 || in.form > FORM_ALU3)
-		return false;
-	return eu_alu(t, &in, in.channels == 32 ? ~0u : (1u << in.channels) - 1, chosen);
-}
-
-static uint32_t as_bits(float f)
-{
-	uint32_t u;
-
-	memcpy(&u, &f, sizeof(u));
-	return u;
-}
+#include "eu_unit.h"
 
 static void region_and_stride(void **state)
 {
-	struct eu_thread *t = thread();
+	struct eu_thread *t = unit_thread();
 	uint32_t dw[4];
 
 	for (uint32_t i = 0; i < 16; i++)
 		eu_reg(t, 5)[i] = 100 + i;
 	asm1(dw, OP_MOV, W | X(4), D(6, 0), T_UD, V(5, 0), T_UD);
-	assert_true(run(t, dw, 0));
+	assert_true(unit_exec(t, dw, 0));
 	assert_memory_equal(eu_reg(t, 6), eu_reg(t, 5), 64);
 	/* each second word of the source, into each second dword */
 	asm1(dw, OP_MOV, W | X(3), D_STRIDE2(7, 0), T_UD, S(5, 0) | 2u << 20, T_UW);
-	assert_true(run(t, dw, 0));
+	assert_true(unit_exec(t, dw, 0));
 	for (uint32_t i = 0; i < 8; i++) {
 		assert_int_equal(eu_reg(t, 7)[2 * i], 100 + i);
 		assert_int_equal(eu_reg(t, 7)[2 * i + 1], 0);
 	}
 	/* <8;4,1>: two rows of four, eight apart */
 	asm1(dw, OP_MOV, W | X(3), D(8, 0), T_UD, S(5, 0) | 1 | 2u << 17 | 4u << 20, T_UD);
-	assert_true(run(t, dw, 0));
+	assert_true(unit_exec(t, dw, 0));
 	assert_int_equal(eu_reg(t, 8)[3], 103);
 	assert_int_equal(eu_reg(t, 8)[4], 108);
 	free(t);
@@ -62,14 +29,14 @@ static void region_and_stride(void **state)
 
 static void region_indirect(void **state)
 {
-	struct eu_thread *t = thread();
+	struct eu_thread *t = unit_thread();
 	uint32_t dw[4];
 
 	eu_reg(t, 9)[3] = 0x1234;
 	t->addr[2] = 9 * 64;
 	/* the offset of twelve bytes begins a bit below that of a register */
 	asm1(dw, OP_MOV, W1, D(10, 0), T_UD, 2u << 12 | 12u >> 1 << 3 | 1u << 16, T_UD);
-	assert_true(run(t, dw, 0));
+	assert_true(unit_exec(t, dw, 0));
 	assert_int_equal(eu_reg(t, 10)[0], 0x1234);
 	free(t);
 }
@@ -96,41 +63,41 @@ static void arithmetic(void **state)
 		{ OP_ADDC, T_UD, 0xffffffff, 1, 0 },
 		{ OP_SUBB, T_UD, 1, 2, 0xffffffff },
 	};
-	struct eu_thread *t = thread();
+	struct eu_thread *t = unit_thread();
 	uint32_t dw[4], f[2];
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		eu_reg(t, 1)[0] = table[i].a;
 		asm2i(dw, table[i].op, W1, D(2, 0), table[i].type, S(1, 0), table[i].b, 0);
-		assert_true(run(t, dw, 0));
+		assert_true(unit_exec(t, dw, 0));
 		if (eu_reg(t, 2)[0] != table[i].want)
 			fail_msg("row %zu: 0x%x", i, eu_reg(t, 2)[0]);
 	}
 	/* f: 1.5 * -2.25 + 10 */
-	eu_reg(t, 1)[0] = as_bits(10);
-	eu_reg(t, 3)[0] = as_bits(1.5);
-	eu_reg(t, 4)[0] = as_bits(-2.25);
+	eu_reg(t, 1)[0] = float_bits(10);
+	eu_reg(t, 3)[0] = float_bits(1.5);
+	eu_reg(t, 4)[0] = float_bits(-2.25);
 	asm3(dw, OP_MAD, W1, D(2, 0), T_F, S(1, 0), S(3, 0), S(4, 0), false);
-	assert_true(run(t, dw, 0));
-	assert_int_equal(eu_reg(t, 2)[0], as_bits(6.625));
+	assert_true(unit_exec(t, dw, 0));
+	assert_int_equal(eu_reg(t, 2)[0], float_bits(6.625));
 	/* half precision there and back, with rounding to even */
-	eu_reg(t, 1)[0] = as_bits(1.0f + 1.0f / 2048);
+	eu_reg(t, 1)[0] = float_bits(1.0f + 1.0f / 2048);
 	asm1(dw, OP_MOV, W1, D(2, 0), T_HF, S(1, 0), T_F);
-	assert_true(run(t, dw, 0));
+	assert_true(unit_exec(t, dw, 0));
 	assert_int_equal(eu_reg(t, 2)[0] & 0xffff, 0x3c00);
 	eu_reg(t, 2)[0] = 0x0001;
 	asm1(dw, OP_MOV, W1, D(3, 0), T_F, S(2, 0), T_HF);
-	assert_true(run(t, dw, 0));
-	assert_int_equal(eu_reg(t, 3)[0], as_bits(0x1p-24f));
+	assert_true(unit_exec(t, dw, 0));
+	assert_int_equal(eu_reg(t, 3)[0], float_bits(0x1p-24f));
 	asm1(dw, OP_MOV, W1, D(5, 0), T_HF, S(3, 0), T_F);
-	assert_true(run(t, dw, 0));
+	assert_true(unit_exec(t, dw, 0));
 	assert_int_equal(eu_reg(t, 5)[0] & 0xffff, 1);
 	/* to integers: towards zero, and no further than they reach */
-	f[0] = as_bits(-2.75);
-	f[1] = as_bits(3e10);
+	f[0] = float_bits(-2.75);
+	f[1] = float_bits(3e10);
 	memcpy(eu_reg(t, 1), f, sizeof(f));
 	asm1(dw, OP_MOV, W | X(1), D(2, 0), T_D, V(1, 0), T_F);
-	assert_true(run(t, dw, 0));
+	assert_true(unit_exec(t, dw, 0));
 	assert_int_equal(eu_reg(t, 2)[0], (uint32_t)-2);
 	assert_int_equal(eu_reg(t, 2)[1], 0x7fffffff);
 	free(t);
@@ -139,37 +106,37 @@ static void arithmetic(void **state)
 /* mul of the lower words and macl make the lower half of a product, as compilers do it. */
 static void product_in_two(void **state)
 {
-	struct eu_thread *t = thread();
+	struct eu_thread *t = unit_thread();
 	uint32_t dw[4];
 
 	eu_reg(t, 1)[0] = 0x12345678;
 	eu_reg(t, 2)[0] = 0x9abcdef0;
 	asm2(dw, OP_MUL, W1, ARF(D(ACC(0), 0)), T_D, S(1, 0), S(2, 0), 0);
 	dw[2] = (dw[2] & 0xffffff) | T_UW << 24;
-	assert_true(run(t, dw, 0));
+	assert_true(unit_exec(t, dw, 0));
 	asm2(dw, OP_MACL, W1, D(3, 0), T_D, S(1, 0), S(2, 0), 0);
-	assert_true(run(t, dw, 0));
+	assert_true(unit_exec(t, dw, 0));
 	assert_int_equal(eu_reg(t, 3)[0], 0x12345678u * 0x9abcdef0u);
 	free(t);
 }
 
 static void compare_and_select(void **state)
 {
-	struct eu_thread *t = thread();
+	struct eu_thread *t = unit_thread();
 	uint32_t dw[4];
 
 	for (uint32_t i = 0; i < 16; i++)
 		eu_reg(t, 1)[i] = i;
 	asm2i(dw, OP_CMP, X(4) | F(1), NULL_REG, T_UD, V(1, 0), 7, C_GT);
-	assert_true(run(t, dw, 0));
+	assert_true(unit_exec(t, dw, 0));
 	assert_int_equal(t->flag[0], 0xff000000); /* the upper half of f0 */
 	asm2i(dw, OP_SEL, X(4) | F(1) | P, D(2, 0), T_UD, V(1, 0), 99, 0);
-	assert_true(run(t, dw, 0xff00));
+	assert_true(unit_exec(t, dw, 0xff00));
 	assert_int_equal(eu_reg(t, 2)[7], 99);
 	assert_int_equal(eu_reg(t, 2)[8], 8);
 	/* sel.l is the minimum and sets no flag */
 	asm2i(dw, OP_SEL, X(4), D(2, 0), T_D, V(1, 0), 5, C_LT);
-	assert_true(run(t, dw, 0));
+	assert_true(unit_exec(t, dw, 0));
 	assert_int_equal(eu_reg(t, 2)[4], 4);
 	assert_int_equal(eu_reg(t, 2)[15], 5);
 	assert_int_equal(t->flag[0], 0xff000000);
@@ -242,93 +209,93 @@ static void no_such_size_or_type(void **state)
 
 static void registers_end(void **state)
 {
-	struct eu_thread *t = thread();
+	struct eu_thread *t = unit_thread();
 	uint32_t dw[4];
 
 	asm1(dw, OP_MOV, W | X(4), D(127, 0), T_UD, V(127, 0), T_UD);
-	assert_true(run(t, dw, 0));
+	assert_true(unit_exec(t, dw, 0));
 	asm1(dw, OP_MOV, W | X(4), D(127, 4), T_UD, V(1, 0), T_UD);
-	assert_false(run(t, dw, 0));
+	assert_false(unit_exec(t, dw, 0));
 	asm1(dw, OP_MOV, W | X(5), D(127, 0), T_UD, V(1, 0), T_UD);
-	assert_false(run(t, dw, 0));
+	assert_false(unit_exec(t, dw, 0));
 	asm1(dw, OP_MOV, W | X(5), D(1, 0), T_UQ, V(125, 0), T_UQ);
-	assert_false(run(t, dw, 0));
+	assert_false(unit_exec(t, dw, 0));
 	asm1(dw, OP_MOV, W1, D(255, 62), T_UD, S(1, 0), T_UD);
-	assert_false(run(t, dw, 0));
+	assert_false(unit_exec(t, dw, 0));
 	asm2(dw, OP_ADD, W1, D(1, 0), T_UD, S(1, 0), S(128, 0), 0);
-	assert_false(run(t, dw, 0));
+	assert_false(unit_exec(t, dw, 0));
 	asm3(dw, OP_MAD, W1, D(1, 0), T_F, S(1, 0), S(2, 0), S(255, 60), false);
-	assert_false(run(t, dw, 0));
+	assert_false(unit_exec(t, dw, 0));
 	/* with 256 of them the same goes a step further */
 	t->regs = EU_REGS;
 	asm2(dw, OP_ADD, W1, D(1, 0), T_UD, S(1, 0), S(255, 60), 0);
-	assert_true(run(t, dw, 0));
+	assert_true(unit_exec(t, dw, 0));
 	asm1(dw, OP_MOV, W | X(5), D(1, 0), T_UD, V(255, 0), T_UD);
-	assert_false(run(t, dw, 0));
+	assert_false(unit_exec(t, dw, 0));
 	free(t);
 }
 
 static void nothing_is_stored_halfway(void **state)
 {
-	struct eu_thread *t = thread();
+	struct eu_thread *t = unit_thread();
 	uint32_t dw[4];
 
 	asm1i(dw, OP_MOV, W | X(5), D(127, 0), T_UD, 7);
-	assert_false(run(t, dw, 0));
+	assert_false(unit_exec(t, dw, 0));
 	assert_int_equal(eu_reg(t, 127)[0], 0);
 	free(t);
 }
 
 static void addresses_out_of_range(void **state)
 {
-	struct eu_thread *t = thread();
+	struct eu_thread *t = unit_thread();
 	uint32_t dw[4];
 
 	for (uint32_t addr = 128 * 64 - 3; addr < 0x10000; addr += 997) {
 		t->addr[0] = (uint16_t)addr;
 		asm1(dw, OP_MOV, W1, D(10, 0), T_UD, 1u << 16, T_UD);
-		assert_false(run(t, dw, 0));
+		assert_false(unit_exec(t, dw, 0));
 	}
 	t->addr[0] = 0; /* before the first register */
 	asm1(dw, OP_MOV, W1, D(10, 0), T_UD, 1u << 16 | 0x1ffu << 3, T_UD);
-	assert_false(run(t, dw, 0));
+	assert_false(unit_exec(t, dw, 0));
 	/* a destination, too */
 	t->addr[0] = 0xfff0;
 	asm1(dw, OP_MOV, W1, 0, T_UD, S(1, 0), T_UD);
 	dw[1] |= 8;
-	assert_false(run(t, dw, 0));
+	assert_false(unit_exec(t, dw, 0));
 	free(t);
 }
 
 static void architecture_registers_end(void **state)
 {
-	struct eu_thread *t = thread();
+	struct eu_thread *t = unit_thread();
 	uint32_t dw[4];
 
 	for (uint32_t reg = 0; reg < 256; reg++)
 		for (uint32_t byte = 0; byte < 64; byte += 6) {
 			/* none of these may touch anything else; the sanitizer looks */
 			asm1(dw, OP_MOV, W | X(5), ARF(D(reg, byte)), T_UD, V(1, 0), T_UD);
-			run(t, dw, 0);
+			unit_exec(t, dw, 0);
 			asm1(dw, OP_MOV, W | X(5), D(1, 0), T_UQ, ARF(V(reg, byte)), T_UQ);
-			run(t, dw, 0);
+			unit_exec(t, dw, 0);
 		}
 	asm1(dw, OP_MOV, W1, ARF(D(FLAG(3), 4)), T_UD, S(1, 0), T_UD);
-	assert_false(run(t, dw, 0));
+	assert_false(unit_exec(t, dw, 0));
 	asm1(dw, OP_MOV, W1, ARF(D(FLAG(4), 0)), T_UD, S(1, 0), T_UD);
-	assert_false(run(t, dw, 0));
+	assert_false(unit_exec(t, dw, 0));
 	asm1(dw, OP_MOV, W1, ARF(D(ADDR, 32)), T_UD, S(1, 0), T_UD);
-	assert_false(run(t, dw, 0));
+	assert_false(unit_exec(t, dw, 0));
 	asm1(dw, OP_MOV, W | X(5), ARF(D(ACC(7), 0)), T_UD, V(1, 0), T_UD);
-	assert_false(run(t, dw, 0));
+	assert_false(unit_exec(t, dw, 0));
 	asm1(dw, OP_MOV, W1, ARF(D(0xa0, 0)), T_UD, S(1, 0), T_UD); /* the instruction pointer */
-	assert_false(run(t, dw, 0));
+	assert_false(unit_exec(t, dw, 0));
 	free(t);
 }
 
 static void divisions_by_nothing(void **state)
 {
-	struct eu_thread *t = thread();
+	struct eu_thread *t = unit_thread();
 	uint32_t dw[4];
 
 	for (uint32_t fn = 0; fn < 16; fn++)
@@ -339,22 +306,22 @@ static void divisions_by_nothing(void **state)
 			eu_reg(t, 1)[1] = 0x80000000;
 			for (uint32_t b = 0; b < 2; b++) {
 				asm2i(dw, OP_MATH, W1, D(2, 0), type, S(1, 0), 0 - b, fn);
-				run(t, dw, 0);
+				unit_exec(t, dw, 0);
 			}
 		}
 	eu_reg(t, 1)[0] = 7;
 	asm2i(dw, OP_MATH, W1, D(2, 0), T_D, S(1, 0), 0, 12);
-	assert_true(run(t, dw, 0));
+	assert_true(unit_exec(t, dw, 0));
 	assert_int_equal(eu_reg(t, 2)[0], 0xffffffff);
 	asm2i(dw, OP_MATH, W1, D(2, 0), T_D, S(1, 0), 1, 14); /* a macro's */
-	assert_false(run(t, dw, 0));
+	assert_false(unit_exec(t, dw, 0));
 	free(t);
 }
 
 /* Any bits at all: nothing may be touched that is not there. The sanitizers look. */
 static void anything(void **state)
 {
-	struct eu_thread *t = thread();
+	struct eu_thread *t = unit_thread();
 	uint32_t dw[4];
 
 	srand(7);
@@ -364,7 +331,7 @@ static void anything(void **state)
 		/* mostly something that is known */
 		if (i % 4)
 			dw[0] = (dw[0] & ~0x7fu) | (0x40 + (uint32_t)rand() % 0x3c);
-		run(t, dw, dw[3]);
+		unit_exec(t, dw, dw[3]);
 		if (i % 1024 == 0)
 			t->addr[rand() % 16] = (uint16_t)rand();
 	}
