@@ -308,54 +308,52 @@ int mem_copy(struct vgpu_hw *h, const struct dma_origin *who, struct mem_space s
 	return err;
 }
 
-int mem_read32(struct vgpu_hw *h, const struct dma_origin *who, struct mem_space sp, uint64_t addr,
-	       uint32_t *val)
+/* A word that is in one span: 4 bytes are read or written, 8 are written. */
+static enum dma_status word_at(struct vgpu_hw *h, const struct dma_origin *who, const struct span *s,
+			       bool write, void *val)
+{
+	if (!write)
+		return s->vram ? vram_read32(h, s->addr, val, who) :
+				 vgpu_dma_read32(h->g, s->addr, val, who);
+	if (s->len == 4)
+		return s->vram ? vram_write32(h, s->addr, *(uint32_t *)val, who) :
+				 vgpu_dma_write32(h->g, s->addr, *(uint32_t *)val, who);
+	return s->vram ? vram_write64(h, s->addr, *(uint64_t *)val, who) :
+			 vgpu_dma_write64(h->g, s->addr, *(uint64_t *)val, who);
+}
+
+static int word(struct vgpu_hw *h, const struct dma_origin *who, struct mem_space sp, uint64_t addr,
+		size_t len, bool write, void *val)
 {
 	struct span s;
 	int err;
 
-	*val = 0;
-	if (addr & 3)
-		return mem_read(h, who, sp, addr, val, sizeof(*val));
+	if (addr & (len - 1))
+		return write ? mem_write(h, who, sp, addr, val, len) :
+			       mem_read(h, who, sp, addr, val, len);
 	pthread_rwlock_rdlock(&h->xlat);
-	err = translate(h, who, sp, addr, 4, false, false, &s, NULL);
-	if (!err && !s.null && (s.vram ? vram_read32(h, s.addr, val, who) :
-					    vgpu_dma_read32(h->g, s.addr, val, who)) != DMA_OK)
+	err = translate(h, who, sp, addr, len, write, false, &s, NULL);
+	if (!err && !s.null && word_at(h, who, &s, write, val) != DMA_OK)
 		err = -EIO;
 	pthread_rwlock_unlock(&h->xlat);
 	return err;
+}
+
+int mem_read32(struct vgpu_hw *h, const struct dma_origin *who, struct mem_space sp, uint64_t addr,
+	       uint32_t *val)
+{
+	*val = 0;
+	return word(h, who, sp, addr, sizeof(*val), false, val);
 }
 
 int mem_write32(struct vgpu_hw *h, const struct dma_origin *who, struct mem_space sp, uint64_t addr,
 		uint32_t val)
 {
-	struct span s;
-	int err;
-
-	if (addr & 3)
-		return mem_write(h, who, sp, addr, &val, sizeof(val));
-	pthread_rwlock_rdlock(&h->xlat);
-	err = translate(h, who, sp, addr, 4, true, false, &s, NULL);
-	if (!err && !s.null && (s.vram ? vram_write32(h, s.addr, val, who) :
-					    vgpu_dma_write32(h->g, s.addr, val, who)) != DMA_OK)
-		err = -EIO;
-	pthread_rwlock_unlock(&h->xlat);
-	return err;
+	return word(h, who, sp, addr, sizeof(val), true, &val);
 }
 
 int mem_write64(struct vgpu_hw *h, const struct dma_origin *who, struct mem_space sp, uint64_t addr,
 		uint64_t val)
 {
-	struct span s;
-	int err;
-
-	if (addr & 7)
-		return mem_write(h, who, sp, addr, &val, sizeof(val));
-	pthread_rwlock_rdlock(&h->xlat);
-	err = translate(h, who, sp, addr, 8, true, false, &s, NULL);
-	if (!err && !s.null && (s.vram ? vram_write64(h, s.addr, val, who) :
-					    vgpu_dma_write64(h->g, s.addr, val, who)) != DMA_OK)
-		err = -EIO;
-	pthread_rwlock_unlock(&h->xlat);
-	return err;
+	return word(h, who, sp, addr, sizeof(val), true, &val);
 }

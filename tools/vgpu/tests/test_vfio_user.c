@@ -244,7 +244,6 @@ static void dead_device_still_speaks(void **state)
 	assert_int_equal(f->h->g->hw->n, 0);
 }
 
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

@@ -319,7 +319,6 @@ static void mutilated_messages(void **state)
 	assert_int_equal(harness_open_fds(), before);
 }
 
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

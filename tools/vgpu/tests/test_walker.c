@@ -25,7 +25,6 @@ static void groups(void **state)
 	assert_int_equal(harness_witness_total(h), 0);
 }
 
-
 /* The ids of 2 x 16 channels in a group of 16 x 4: emitted as words, x fastest. */
 static void local_ids(void **state)
 {
