@@ -189,7 +189,7 @@ def test_a_suite_of_the_series_that_vanishes_or_skips_itself_is_missed(world):
 
 
 @pytest.mark.parametrize("build", ["drivers/gpu/drm/xe/xe_dma.c:3:1: error: expected ';'", "CONFIG_X is not in .config"])
-def test_kunit_build_error_shows_the_cause(series, capsys, build, monkeypatch):
+def test_kunit_build_error_shows_the_cause(series, capsys, build):
     from xerig import kernel
     write(series.kernel / "tools/testing/kunit/kunit.py",
           f"import sys\nprint('Building KUnit Kernel ...')\nprint({build!r}, file=sys.stderr)\nsys.exit(1)\n")

@@ -18,7 +18,7 @@ from test_procs import RIG, gone
 @pytest.fixture
 def plain(monkeypatch):
     """An environment without the variables of make."""
-    for name in cli.VARIABLES:
+    for name in (*cli.VARIABLES, "MAKEFLAGS"):
         monkeypatch.delenv(name, raising=False)
 
 

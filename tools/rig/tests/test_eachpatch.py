@@ -7,7 +7,7 @@ import pytest
 
 from sbkit import commit, write
 from xerig import base as bases
-from xerig import check, checkout, eachpatch, kernel, lint, matrix, tree
+from xerig import check, checkout, eachpatch, kernel, lint, tree
 
 
 @pytest.fixture
@@ -130,10 +130,6 @@ def test_objects_of_a_walk_begin_anew_only_when_the_unpatched_kernel_does(tmp_pa
     write(tmp_path / "plain/asked.config", "CONFIG_A=y\nCONFIG_OF_THE_SERIES=m\n")
     assert (eachpatch.folder(built, "CONFIG_A=y\n") / "kept.o").exists()
     assert not (eachpatch.folder(built, "CONFIG_B=y\n") / "kept.o").exists()
-
-
-def test_cells_of_the_walk_exist():
-    assert [matrix.Cell(*c) for c in eachpatch.CELLS]
 
 
 def test_make_test_leaves_slow_steps_out():

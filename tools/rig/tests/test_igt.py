@@ -87,7 +87,7 @@ def test_a_cut_line_of_a_result_is_no_reason():
     assert igt.why_skipped("needs (2 GPUs)") == "needs (2 GPUs)"
 
 
-def test_a_reason_that_was_cut_is_the_whole_one_of_another(monkeypatch):
+def test_a_reason_that_was_cut_is_the_whole_one_of_another():
     def skip(text):
         return {"result": "skip", "out": "Test requirement: " + text}
     seen = igt.read_results(result_file(xe_a__one=skip("has_necessary_e"), xe_a__two=skip("has_necessary_engines"),

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from sbkit import program
+from sbkit import program, write
 from xerig import cmd, errors, paths
 
 HOLDER = f"""
@@ -43,3 +43,10 @@ def test_who_comes_second_waits_and_says_so(world, capsys):
         assert time.monotonic() - began > 0.4 and folder.is_dir() and folder == world.cache.programs("agent")
     other.wait(10)
     assert f"process {other.pid}" in capsys.readouterr().err
+
+
+def test_what_one_make_was_told_is_not_for_another(world, monkeypatch):
+    monkeypatch.setenv("MAKEFLAGS", " -- WORD=wrong")
+    write(world.tmp / "Makefile", "WORD := right\nall:\n\t@echo $(WORD) > word\n")
+    cmd.make("the thing", world.tmp, env=world.cache.environ())
+    assert (world.tmp / "word").read_text() == "right\n"

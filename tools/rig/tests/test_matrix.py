@@ -3,7 +3,8 @@
 
 import pytest
 
-from xerig import errors, matrix, options, slices
+from xerig import eachpatch, errors, hunt, matrix, options, slices
+from xerig.orders import ORDERS, UNMAPS
 from xerig.states import STATES
 from xerig.ways import CORE, WAYS
 
@@ -34,10 +35,8 @@ def product(monkeypatch, ends, **args):
     class Session:
         def __init__(self, _what, base, kernel, gpu):
             made.append((base, kernel, gpu))
-            self.sides = {}
 
         def prepare(self, _sides):
-            self.sides = {} if ends[len(made) - 1] == errors.SKIPPED else {"base": 1}
             return self
 
     monkeypatch.setattr(session, "Session", Session)
@@ -105,6 +104,13 @@ def test_default_table_is_the_promised_one():
         {(s, w) for s in STATES if STATES[s].default for w in CORE}
     assert any(c.state == "userptr" and c.order == "munmap-after" for c in cells)
     assert "userptr" in {c.state for c in few}
+
+
+@pytest.mark.parametrize("rows", [eachpatch.CELLS, hunt.BATTERY, hunt.LOCAL, hunt.META_BATTERY], ids=lambda r: r[0][0])
+def test_cells_that_are_named_elsewhere_exist(rows):
+    for state, way, order in rows:
+        assert state in STATES and way in WAYS and order in ORDERS
+        assert order not in UNMAPS or STATES[state].munmap
 
 
 def test_names_are_unique_with_repeats():

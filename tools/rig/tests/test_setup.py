@@ -342,8 +342,9 @@ ABLE = os.geteuid() == 0 and subprocess.run([*rootfs.ALONE, "true"], check=False
 
 @pytest.mark.skipif(not ABLE, reason="root and mount namespaces only")
 def test_a_bootstrap_that_is_cut_off_leaves_no_mount_and_no_process(bootstrap):
+    sleep = f"sleep 77.{os.getpid()}"  # as nobody else's
     program(bootstrap.shims, "mmdebstrap", "for a; do dest=$last; last=$a; done\n"
-            f"mkdir -p $dest/sys; mount -t tmpfs t $dest/sys; echo cut-off > {bootstrap.tmp}/up; setsid sleep 77.25")
+            f"mkdir -p $dest/sys; mount -t tmpfs t $dest/sys; echo cut-off > {bootstrap.tmp}/up; setsid {sleep}")
     rig = subprocess.Popen([sys.executable, "-c", f"""
 import sys
 sys.path.insert(0, {str(paths.RIG)!r})
@@ -358,7 +359,7 @@ rootfs.ensure(paths.Cache({str(bootstrap.cache.path)!r}))"""])
     rig.wait()
     left = None
     while left != "" and time.monotonic() < end + 5:
-        left = subprocess.run(["pgrep", "-f", "sleep 77.25"], capture_output=True, text=True, check=False).stdout
+        left = subprocess.run(["pgrep", "-f", sleep], capture_output=True, text=True, check=False).stdout
         time.sleep(0.02)
     mounts = host.mounts_below(bootstrap.cache.path)
     for point in mounts:

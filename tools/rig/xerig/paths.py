@@ -62,8 +62,10 @@ class Cache:
             yield folder
 
     def environ(self):
-        """Environment for compilers: their temporary files stay off a small /tmp."""
-        return dict(os.environ, TMPDIR=str(self.tmp), LC_ALL="C.UTF-8")
+        """Environment for compilers: their temporary files stay off a small /tmp, and what the make that has started us
+        was told is not for those that we start."""
+        mine = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS")}
+        return dict(mine, TMPDIR=str(self.tmp), LC_ALL="C.UTF-8")
 
     @contextlib.contextmanager
     def lock(self, name):
