@@ -7,8 +7,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BLT_MAX_DWORDS 32 /* the longest command blt_execute() looks into */
-
 /*
  * How a blit reaches memory: addresses are those of the context that runs it. All return false
  * when the access failed; the blit ends there with BLT_FAULT. It may be executed again from its

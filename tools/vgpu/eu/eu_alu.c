@@ -393,7 +393,8 @@ static void unify(struct eu_vals *s, unsigned int n, unsigned int channels)
 	}
 }
 
-void eu_flag_set(struct eu_thread *t, const struct eu_inst *in, unsigned int i, bool on)
+/* The flag of channel @i of @in. */
+static void flag_set(struct eu_thread *t, const struct eu_inst *in, unsigned int i, bool on)
 {
 	unsigned int bit = 16 * (in->flag & 1) + in->first + i;
 
@@ -417,7 +418,7 @@ static void compare_all(struct eu_thread *t, const struct eu_inst *in, uint32_t 
 			continue;
 		yes = s[0].is_float ? compare_float(in->cond, s[0].f[i], s[1].f[i]) :
 				      compare_int(in->cond, s[0].i[i], s[1].i[i], is_unsigned);
-		eu_flag_set(t, in, i, yes);
+		flag_set(t, in, i, yes);
 		r->i[i] = yes ? -1 : 0;
 	}
 }
@@ -445,10 +446,10 @@ static void flags_of_result(struct eu_thread *t, const struct eu_inst *in, uint3
 {
 	for (unsigned int i = 0; i < in->channels; i++)
 		if (mask >> i & 1)
-			eu_flag_set(t, in, i,
-				    r->is_float ? compare_float(in->cond, r->f[i], 0) :
-						  compare_int(in->cond, eu_wrap(in->dst.type, r->i[i]),
-							      0, false));
+			flag_set(t, in, i,
+				 r->is_float ? compare_float(in->cond, r->f[i], 0) :
+					       compare_int(in->cond, eu_wrap(in->dst.type, r->i[i]),
+							   0, false));
 }
 
 bool eu_alu(struct eu_thread *t, const struct eu_inst *in, uint32_t mask, uint32_t chosen)

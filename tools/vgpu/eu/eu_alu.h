@@ -12,7 +12,5 @@
  * nothing is stored then.
  */
 bool eu_alu(struct eu_thread *t, const struct eu_inst *in, uint32_t mask, uint32_t chosen);
-/* eu_flag_set - the flag of channel @i of @in. */
-void eu_flag_set(struct eu_thread *t, const struct eu_inst *in, unsigned int i, bool on);
 
 #endif

@@ -12,7 +12,7 @@ struct scratch {
 	uint32_t dw[8];
 };
 
-bool eu_is_float(unsigned int type)
+static bool is_float(unsigned int type)
 {
 	return type >= T_VF && type <= T_DF;
 }
@@ -202,7 +202,7 @@ static void imm_value(const struct eu_operand *o, unsigned int i, bool raw, stru
 		v->f[i] = from_vf((uint8_t)(o->imm >> (8 * (i & 3))));
 		return;
 	default:
-		if (eu_is_float(o->type) && !raw)
+		if (is_float(o->type) && !raw)
 			v->f[i] = float_at((const uint8_t *)&o->imm, o->type);
 		else
 			v->i[i] = eu_wrap(o->type, (int64_t)o->imm);
@@ -236,7 +236,7 @@ bool eu_fetch(struct eu_thread *t, const struct eu_inst *in, const struct eu_ope
 	int64_t off;
 
 	memset(v, 0, sizeof(*v));
-	v->is_float = eu_is_float(o->type) && (!raw || o->type == T_VF);
+	v->is_float = is_float(o->type) && (!raw || o->type == T_VF);
 	if (o->file != FILE_IMM && !is_null(o)) {
 		p = memory(t, o, false, &len, &at, &s);
 		if (!p)
@@ -325,7 +325,7 @@ static void put_value(uint8_t *p, const struct eu_inst *in, bool raw, const stru
 	double d;
 	int64_t n;
 
-	if (eu_is_float(type) && !raw) {
+	if (is_float(type) && !raw) {
 		d = v->is_float ? v->f[i] : (double)v->i[i];
 		if (in->sat)
 			d = d > 0 ? d < 1 ? d : 1 : 0;

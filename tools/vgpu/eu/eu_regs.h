@@ -31,8 +31,6 @@ bool eu_store(struct eu_thread *t, const struct eu_inst *in, uint32_t mask, bool
 	      const struct eu_vals *v);
 /* eu_wrap - @v as it reads back from an element of @type. */
 int64_t eu_wrap(unsigned int type, int64_t v);
-/* eu_is_float - whether @type is one of the float formats. */
-bool eu_is_float(unsigned int type);
 /* eu_is_signed - whether integers of @type are signed. */
 bool eu_is_signed(unsigned int type);
 

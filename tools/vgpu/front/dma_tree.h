@@ -21,7 +21,6 @@
 #define DMA_TREE_MAX_NODES 32768u
 /* Backing files are numbered from 1; 0 is "no memory". */
 #define DMA_TREE_MAX_FILES 4096u
-#define DMA_TREE_PGOFF_BITS 48
 
 enum dma_slot { DMA_SLOT_EMPTY, DMA_SLOT_TABLE, DMA_SLOT_MAP, DMA_SLOT_TOMB };
 
