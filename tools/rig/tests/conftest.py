@@ -50,7 +50,8 @@ def series(world, monkeypatch):
     write(world.kernel / "scripts/checkpatch.pl",
           'my $f = $ARGV[-1]; print "$f:3: WARNING:SOMETHING: bad\\n" if $f =~ /0002-/;')
     write(world.kernel / "scripts/kernel-doc",
-          "#!/bin/sh\nfor f; do grep -n undocumented $f | sed \"s|^\\([0-9]*\\):.*|$f:\\1: warning: not described|\" >&2;"
+          "#!/bin/sh\nfor f; do"
+          " grep -n undocumented $f | sed \"s|^\\([0-9]*\\):.*|$f:\\1: warning: not described|\" >&2;"
           " done\nexit 0\n", 0o755)
     program(world.shims, "spatch", "echo drivers/gpu/drm/xe/xe.c:3:1-2: drmm action f calls g")
     return world

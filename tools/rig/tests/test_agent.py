@@ -46,7 +46,8 @@ def peer():
 
 
 def test_the_guest_knows_every_request_of_the_rig():
-    asked = {op for p in paths.RIG.rglob("xerig/**/*.py") for op in re.findall(r"\.(?:call|begin)\(\"(\w+)\"", p.read_text())}
+    asked = {op for p in paths.RIG.rglob("xerig/**/*.py")
+             for op in re.findall(r"\.(?:call|begin)\(\"(\w+)\"", p.read_text())}
     known = set(re.findall(r"\{ \"(\w+)\", op_", (paths.RIG / "agent" / "ops.c").read_text()))
     assert len(asked) > 5 and asked <= known
 

@@ -21,7 +21,8 @@ class Mirror:
 
     def update(self):
         if self.offers is None:
-            raise errors.UsageError("reading the package lists failed: The repository 'x' does not have a Release file.")
+            raise errors.UsageError("reading the package lists failed: The repository 'x' does not have a Release "
+                                    "file.")
 
     def versions(self, _package):
         return list(self.offers)
@@ -100,7 +101,8 @@ def test_files_of_a_version_are_fetched_once_and_again_for_more(world, monkeypat
     top = world.tmp / "deb/linux-source-6.12"
     shutil.copytree(world.kernel, top)
     (world.tmp / "deb/usr/src").mkdir(parents=True)
-    subprocess.run(["tar", "-cJf", world.tmp / "deb/usr/src/linux-source-6.12.tar.xz", "-C", top.parent, top.name], check=True)
+    archive = world.tmp / "deb/usr/src/linux-source-6.12.tar.xz"
+    subprocess.run(["tar", "-cJf", archive, "-C", top.parent, top.name], check=True)
     shutil.rmtree(top)
     write(world.tmp / "deb/DEBIAN/control", "Package: p\nVersion: 1\nArchitecture: all\nMaintainer: x <x@example.org>\n"
                                             "Description: x\n")
@@ -118,7 +120,8 @@ def test_files_of_a_version_are_fetched_once_and_again_for_more(world, monkeypat
             Source.fetched += 1
             return shutil.copy(deb, folder / "x.deb") and folder / "x.deb"
     base = bases.load("6.12")
-    for wanted in ([FILE], [FILE, "include/drm/drm.h"], ["scripts/run.sh", "no/such/file.c"], ["scripts/run.sh", "no/such/file.c"]):
+    odd = ["scripts/run.sh", "no/such/file.c"]
+    for wanted in ([FILE], [FILE, "include/drm/drm.h"], odd, odd):
         folder = kernel_files.ensure(base, "6.12.94-1", Source({}), wanted, world.cache)
     assert Source.fetched == 2 and (folder / "scripts/run.sh").exists() and (folder / FILE).exists()
     assert not list(world.cache.dl.rglob("*.deb"))

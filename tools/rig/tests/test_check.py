@@ -87,7 +87,8 @@ def test_kernel_doc_counts_new_complaints_only(series):
         "drivers/gpu/drm/xe/xe.c: warning: not described", "drivers/gpu/drm/xe/xe_dma.c: warning: not described"]
 
 
-@pytest.mark.parametrize("step, script", [("kernel-doc", "scripts/kernel-doc"), ("checkpatch", "scripts/checkpatch.pl")])
+@pytest.mark.parametrize("step, script", [
+    ("kernel-doc", "scripts/kernel-doc"), ("checkpatch", "scripts/checkpatch.pl")])
 def test_a_tool_that_breaks_is_no_pass(series, step, script):
     write(series.kernel / script, "#!/bin/sh\nexit 2\n" if step == "kernel-doc" else "die 'broken';", 0o755)
     with pytest.raises(errors.InfraError, match="did not run"):
@@ -103,7 +104,8 @@ def test_kernel_doc_that_is_not_understood_is_no_pass(series):
 def test_coccinelle_against_the_reviewed_list(series, monkeypatch):
     monkeypatch.setattr(check, "RULES", [write(series.tmp / "drmm.cocci", "// Options: --x\n")])
     assert run(series, "coccinelle")["coccinelle"].findings == ["drivers/gpu/drm/xe/xe.c: drmm action f calls g"]
-    write(series.tmp / "lists/drmm.allow", "6.12 drivers/gpu/drm/xe/xe.c: drmm action f calls g  # fine\n6.12 gone  # old\n")
+    write(series.tmp / "lists/drmm.allow",
+          "6.12 drivers/gpu/drm/xe/xe.c: drmm action f calls g  # fine\n6.12 gone  # old\n")
     assert run(series, "coccinelle")["coccinelle"].findings == ["drmm.allow: nothing says any more: gone"]
 
 
@@ -150,10 +152,13 @@ def good():
 
 def test_kunit_without_a_pass_or_with_a_splat_is_not_ok(tmp_path):
     assert not kunit.Outcome("uml").ok and good().ok
-    rules = write(tmp_path / "kunit.allow", "where=uml /^WARNING at .*virt-pci/ why\nbase=7.3 /ttm_device/ why\n/preallocated/ why\n")
-    warnings = ("CPU: 0 PID: 9 at arch/um/drivers/virt-pci.c:1005 f+0x1", "drivers/gpu/drm/ttm/ttm_device.c:192 at g+0x2, CPU#0: kunit/1",
+    rules = write(tmp_path / "kunit.allow", "where=uml /^WARNING at .*virt-pci/ why\nbase=7.3 /ttm_device/ why\n"
+                                            "/preallocated/ why\n")
+    warnings = ("CPU: 0 PID: 9 at arch/um/drivers/virt-pci.c:1005 f+0x1",
+                "drivers/gpu/drm/ttm/ttm_device.c:192 at g+0x2, CPU#0: kunit/1",
                 "CPU: 0 PID: 9 at drivers/gpu/drm/xe/xe_dma.c:7 h+0x3")
-    lines = [s for w in warnings for s in ("------------[ cut here ]------------", f"WARNING: {w}", "---[ end trace 0 ]---", "ok 1 a")]
+    lines = [s for w in warnings
+             for s in ("------------[ cut here ]------------", f"WARNING: {w}", "---[ end trace 0 ]---", "ok 1 a")]
     lines += ["DMA-API: preallocated 65536 debug entries", "BUG: KASAN: slab-use-after-free in k"]
     log = "".join(f"[    1.{n:06}] {s}\n" for n, s in enumerate(lines))
     o = good()
@@ -173,8 +178,10 @@ def test_a_line_of_kunits_list_that_nothing_says_any_more_has_to_leave(tmp_path)
 def test_a_suite_of_the_series_that_vanishes_or_skips_itself_is_missed(world):
     tests = "drivers/gpu/drm/xe/tests"
     for name in ("xe_a", "xe_b_live_test"):
-        write(world.repo / f"{tests}/{name}.c", f'static struct kunit_suite s = {{\n\t.init = i,\n\t.name = "{name}",\n}};\n')
-    write(world.base.dir / "0001-a.patch", f"Subject: [PATCH] a\n\nAdds: {tests}/xe_a.c\nAdds: {tests}/xe_b_live_test.c\n---\n")
+        write(world.repo / f"{tests}/{name}.c",
+              f'static struct kunit_suite s = {{\n\t.init = i,\n\t.name = "{name}",\n}};\n')
+    write(world.base.dir / "0001-a.patch",
+          f"Subject: [PATCH] a\n\nAdds: {tests}/xe_a.c\nAdds: {tests}/xe_b_live_test.c\n---\n")
     assert kunit.suites_of(world.base) == ["xe_a"]
     o = good()
     o.expect(["s"])
@@ -188,7 +195,8 @@ def test_a_suite_of_the_series_that_vanishes_or_skips_itself_is_missed(world):
     assert o.ok
 
 
-@pytest.mark.parametrize("build", ["drivers/gpu/drm/xe/xe_dma.c:3:1: error: expected ';'", "CONFIG_X is not in .config"])
+@pytest.mark.parametrize("build", [
+    "drivers/gpu/drm/xe/xe_dma.c:3:1: error: expected ';'", "CONFIG_X is not in .config"])
 def test_kunit_build_error_shows_the_cause(series, capsys, build):
     from xerig import kernel
     write(series.kernel / "tools/testing/kunit/kunit.py",

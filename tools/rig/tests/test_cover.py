@@ -99,7 +99,8 @@ def test_files_are_the_code_of_the_series(tmp_path):
     overlay = {f"{xe}/xe_bo.c": b"a\nb\n", f"{xe}/xe_dma.c": b"x\n", f"{xe}/xe_dma.h": b"y\n", f"{xe}/xe_map.h": b"z\n",
                f"{xe}/tests/xe_dma.c": b"t\n", "Documentation/gpu/xe/x.rst": b"d\n", f"{xe}/gone.c": None}
     found = gcov.files({f"{xe}/xe_bo.c": {1: 1, 2: 0}, f"{xe}/xe_dma.h": {1: 1}}, overlay, tmp_path)
-    assert [(f.path.rsplit("/", 1)[1], f.new) for f in found] == [("xe_bo.c", False), ("xe_dma.c", True), ("xe_dma.h", True)]
+    assert [(f.path.rsplit("/", 1)[1], f.new) for f in found] == [
+        ("xe_bo.c", False), ("xe_dma.c", True), ("xe_dma.h", True)]
     assert found[0].own == {2}
     assert kernel.counting(overlay) == ["GCOV_PROFILE_xe_bo.o=y", "GCOV_PROFILE_xe_dma.o=y"]
 

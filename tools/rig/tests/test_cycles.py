@@ -17,7 +17,8 @@ FACTS = {"base": "6.12", "side": "patched", "kernel": "plain", "iommu": "on", "g
 def test_every_way_meets_every_end_and_every_program():
     some = [Cycle(n) for n in range(1, 133)]
     assert {(c.way, c.order) for c in some} == {(w, e) for w in cycles.WAYS for e in cycles.ENDS}
-    assert {(c.way, p) for c in some for p in c.programs} == {(w, p) for w in cycles.WAYS for p in cycles.BUSY + cycles.BESIDE}
+    programs = cycles.BUSY + cycles.BESIDE
+    assert {(c.way, p) for c in some for p in c.programs} == {(w, p) for w in cycles.WAYS for p in programs}
     assert all(p in STATES for c in some for p in c.programs) and all(c.way in WAYS for c in some)
     assert all(len(set(c.programs)) == 4 for c in some)
 
@@ -25,7 +26,8 @@ def test_every_way_meets_every_end_and_every_program():
 def test_names():
     assert cycles.parse("cycle@3, cycle@12") == [Cycle(3), Cycle(12)]
     assert [c.n for c in cycles.parse("cycle@9-11,cycle@2")] == [9, 10, 11, 2]
-    for bad in ("cycle", "cycle@0", "cell@3", "cycle@x", "cycle@3-", "cycle@5-4", "cycle@1-99999999999", "cycle@\u0663"):
+    for bad in ("cycle", "cycle@0", "cell@3", "cycle@x", "cycle@3-", "cycle@5-4", "cycle@1-99999999999",
+                "cycle@\u0663"):
         with pytest.raises(errors.UsageError, match="no cycle"):
             cycles.parse(bad)
 
@@ -67,8 +69,8 @@ class Guest(FakeGuest):
 
 def machine(guest):
     gpu = FakeGpu()
-    return SimpleNamespace(agent=guest, gpu=gpu, gpus=[gpu], render_node=lambda *_a: "/dev/dri/renderD128", console_lines=list,
-                           held_up=lambda: 0)
+    return SimpleNamespace(agent=guest, gpu=gpu, gpus=[gpu], render_node=lambda *_a: "/dev/dri/renderD128",
+                           console_lines=list, held_up=lambda: 0)
 
 
 CLOSE = ["close"] * 4 + ["exit"] * 4

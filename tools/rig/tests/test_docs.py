@@ -10,7 +10,8 @@ import pytest
 
 from xerig import check, cli, commands, oracles, paths, states, tree, ways
 
-DOCS = (*sorted((paths.REPO / "Documentation").glob("*.rst")), paths.REPO / "README.md", paths.REPO / "tools/scenarios/README.md")
+DOCS = (*sorted((paths.REPO / "Documentation").glob("*.rst")), paths.REPO / "README.md",
+        paths.REPO / "tools/scenarios/README.md")
 TARGETS = re.findall(r"^([a-z-]+):.*##", (paths.REPO / "Makefile").read_text(), re.M)
 RIG = (paths.REPO / "Documentation/rig.rst").read_text()
 
@@ -51,12 +52,14 @@ def test_rig_rst_names_every_operation_of_the_agent():
 
 def test_programs_and_states_are_the_same():
     text = (paths.REPO / "tools/scenarios/Makefile").read_text()
-    assert sorted(re.search(r"^STATES := ((?:.*\\\n)*.*)$", text, re.M)[1].replace("\\\n", " ").split()) == sorted(states.STATES)
+    names = re.search(r"^STATES := ((?:.*\\\n)*.*)$", text, re.M)[1].replace("\\\n", " ").split()
+    assert sorted(names) == sorted(states.STATES)
 
 
 def test_maintainers_has_every_new_file_and_no_other():
     patterns = re.findall(r"^F:\t(\S+)$", (paths.REPO / "MAINTAINERS").read_text(), re.M)
-    files = [p.relative_to(paths.REPO).as_posix() for top in tree.NEW_FILE_FOLDERS for p in (paths.REPO / top).rglob("*") if p.is_file()]
+    files = [p.relative_to(paths.REPO).as_posix() for top in tree.NEW_FILE_FOLDERS
+             for p in (paths.REPO / top).rglob("*") if p.is_file()]
     assert not [f for f in files if not any(fnmatch.fnmatchcase(f, p) for p in patterns)]
     assert not [p for p in patterns if not fnmatch.filter(files, p)]
 

@@ -12,7 +12,8 @@ from xerig import check, checkout, eachpatch, kernel, lint, tree
 
 @pytest.fixture
 def walk(series, monkeypatch):
-    """Walk() on three patches; world.built: numbers of the patches that were built, world.says: number -> its outcome."""
+    """Walk() on three patches; world.built: numbers of the patches that were built, world.says: number -> its
+    outcome."""
     series.built, series.says = [], {}
     monkeypatch.setattr(kernel, "ensure", lambda *a: None)
 
@@ -35,7 +36,8 @@ def test_every_patch_is_built_once(walk):
 
 def test_slices_go_on_where_the_last_one_ended(walk):
     found, note = walk.walk(lambda: len(walk.built) == 2).builds()
-    assert found == ["1 states are still to be asked: run it again"] and note == "3 states of the series, 2 build now, 0 did before"
+    assert found == ["1 states are still to be asked: run it again"]
+    assert note == "3 states of the series, 2 build now, 0 did before"
     assert walk.walk().builds() == ([], "3 states of the series, 1 build now, 2 did before")
     assert walk.built == [1, 2, 3]
 
@@ -94,7 +96,8 @@ def test_boots_build_too_and_compare_with_the_unpatched_side(walk, monkeypatch):
 
 def test_guest_is_asked_once_about_the_same_modules(walk, monkeypatch):
     asked = []
-    monkeypatch.setattr(eachpatch, "Guest", lambda *a: SimpleNamespace(findings=lambda built, name: asked.append(name) or []))
+    guest = SimpleNamespace(findings=lambda built, name: asked.append(name) or [])
+    monkeypatch.setattr(eachpatch, "Guest", lambda *a: guest)
     monkeypatch.setattr(eachpatch, "content", lambda built: "same")
     assert walk.walk().boots() == ([], "3 states of the series, 3 boot now, 0 did before")
     assert asked == ["0001"]

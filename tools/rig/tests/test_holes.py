@@ -28,7 +28,8 @@ def test_all_of_the_audit():
 
 
 def test_lines():
-    one, two, none = holes.parse(f"# comment\n{LINE}\nF2 idle-fd/unbind/kill repeat=3 rig /a\\/b/ why\nF12 none no display\n", "f")
+    text = f"# comment\n{LINE}\nF2 idle-fd/unbind/kill repeat=3 rig /a\\/b/ why\nF12 none no display\n"
+    one, two, none = holes.parse(text, "f")
     assert (one.name, two.name, none.name) == ("F2.1", "F2.2", "F12")
     assert one.setting("iommu") == "off" and one.where == ("plain", "lnl", "")
     assert two.pattern.pattern == "a/b" and two.setting("repeat") == "3"

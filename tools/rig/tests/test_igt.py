@@ -42,8 +42,8 @@ def test_names_and_patterns(tmp_path):
 
 
 def test_batches_keep_programs_apart_and_what_removes_the_device_alone():
-    tests = [IgtTest("xe_vm", str(n)) for n in range(igt.BATCH + 2)] + [IgtTest("xe_mmap", "a"), IgtTest("core_hotunplug", "x"),
-                                                                    IgtTest("core_hotunplug", "y")]
+    tests = [IgtTest("xe_vm", str(n)) for n in range(igt.BATCH + 2)]
+    tests += [IgtTest("xe_mmap", "a"), IgtTest("core_hotunplug", "x"), IgtTest("core_hotunplug", "y")]
     assert [len(b) for b in igt.batches(tests)] == [igt.BATCH, 2, 1, 1, 1]
     a, b = igt.halves(tests, 2)
     assert {t.program for t in a} == {"xe_vm"} and [t.subtest for t in b] == ["a", "x", "y"]
@@ -51,9 +51,10 @@ def test_batches_keep_programs_apart_and_what_removes_the_device_alone():
 
 def test_the_log_is_cut_at_igts_own_markers():
     tests = [IgtTest("xe_vm", "a"), IgtTest("xe_vm", "b"), IgtTest("xe_huc_copy")]
-    logs = igt.slices([rec("fixture"), rec("[IGT] xe_vm: executing"), rec("[IGT] xe_vm: starting subtest a"), rec("of a"),
-                       rec("[IGT] xe_vm: finished subtest a, SUCCESS"), rec("late of a"),
-                       rec("[IGT] xe_vm: starting subtest b"), rec("[IGT] xe_huc_copy: executing"), rec("of huc")], tests)
+    said = ("fixture", "[IGT] xe_vm: executing", "[IGT] xe_vm: starting subtest a", "of a",
+            "[IGT] xe_vm: finished subtest a, SUCCESS", "late of a",
+            "[IGT] xe_vm: starting subtest b", "[IGT] xe_huc_copy: executing", "of huc")
+    logs = igt.slices([rec(s) for s in said], tests)
     assert [r.text for r in logs["xe_vm@a"]][0] == "fixture" and "late of a" in [r.text for r in logs["xe_vm@a"]]
     assert [r.text for r in logs["xe_huc_copy"]] == ["[IGT] xe_huc_copy: executing", "of huc"]
     assert len(logs["xe_vm@b"]) == 1
@@ -81,8 +82,8 @@ def test_subtests_that_lack_the_same_say_so_once():
 
 
 def test_a_cut_line_of_a_result_is_no_reason():
-    for cut in ("Subtest two:", "Subtest two: SKIP (0.000s)", "two: SKIP (0.000s)", "SKIP (0.000s)", "KIP (0.000s)", "P (12.5s)",
-                "(0.000s)", "000s)", "SKIP", "d: SUCCESS (9.996s)"):
+    for cut in ("Subtest two:", "Subtest two: SKIP (0.000s)", "two: SKIP (0.000s)", "SKIP (0.000s)", "KIP (0.000s)",
+                "P (12.5s)", "(0.000s)", "000s)", "SKIP", "d: SUCCESS (9.996s)"):
         assert igt.why_skipped(f"Starting subtest: two\n{cut}") == igt.NO_REASON, cut
     assert igt.why_skipped("needs (2 GPUs)") == "needs (2 GPUs)"
 
@@ -121,7 +122,8 @@ def test_verdicts():
 
 def test_a_taint_that_is_allowed_fails_nothing():
     allowed = [Allowed((), re.compile("overlapping mappings"), "debugging counts no further")]
-    log = [rec("DMA-API: exceeded 7 overlapping mappings of cacheline 0x1", 4), rec("[IGT] xe_vm: finished subtest a, SUCCESS")]
+    log = [rec("DMA-API: exceeded 7 overlapping mappings of cacheline 0x1", 4),
+           rec("[IGT] xe_vm: finished subtest a, SUCCESS")]
 
     def of(records, rules):
         seen = {**CLEAN, "result": "abort", "text": "x"}
@@ -134,7 +136,8 @@ def test_a_taint_that_is_allowed_fails_nothing():
 
 def test_a_leak_at_unbind_ends_the_boot():
     log = [rec("------------[ cut here ]------------", 4),
-           rec("DMA-API: pci 0000:01:00.0: device driver has pending DMA allocations while released from device [count=3]", 4),
+           rec("DMA-API: pci 0000:01:00.0: device driver has pending DMA allocations while released from device "
+               "[count=3]", 4),
            rec("---[ end trace 0 ]---", 4)]
     res = judged("abort", "", log)
     assert (res.verdict, res.oracles(), res.leaked, res.broken) == ("dirty", ["dma-debug"], 3, True)
@@ -307,7 +310,8 @@ def test_names_with_capitals_are_the_runners_small_ones(monkeypatch):
 
 
 def test_expectations_of_named_tests():
-    lines = expect.parse("fail xe_vm@a* gpu=lnl program known\nflake core_hotunplug@* rig sometimes", "igt.txt", cells=False)
+    lines = expect.parse("fail xe_vm@a* gpu=lnl program known\nflake core_hotunplug@* rig sometimes", "igt.txt",
+                         cells=False)
     res = judged("fail", "Failed assertion: x")
     assert expect.apply(lines, res) == "expected"
     assert expect.apply(lines, judged("pass")) == "must-leave"

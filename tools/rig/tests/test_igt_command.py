@@ -28,7 +28,8 @@ class Session:
         return self
 
     def prepare(self, sides):
-        self.sides = {s: SimpleNamespace(kernel=SimpleNamespace(key=f"key-{s}", content=f"key-{s}"), programs=None) for s in sides}
+        self.sides = {s: SimpleNamespace(kernel=SimpleNamespace(key=f"key-{s}", content=f"key-{s}"), programs=None)
+                      for s in sides}
         return self
 
     def facts(self, side, iommu):

@@ -37,7 +37,8 @@ def test_a_result_comes_back_as_it_was(cache):
     back = had(kept.Kept(cache, "igt-x", "m1"), A, B, C)
     assert set(back) == {A, B}
     a = back[A]
-    assert (a.verdict, a.seconds, a.leaked, a.oracles(), a.findings[0].summary) == ("dirty", 2.5, 3, ["program"], "fail: x")
+    assert (a.verdict, a.seconds, a.leaked, a.oracles()) == ("dirty", 2.5, 3, ["program"])
+    assert a.findings[0].summary == "fail: x"
     assert a.replies == [("rcs0", "pass", 0.0)] and a.facts["test"] == "xe_vm@a" and back[B].skip == "xe_has_vram(fd)"
 
 
@@ -95,7 +96,8 @@ def test_reasons_of_skips_are_judged_by_todays_list(cache):
     store.add(known)
     store.add(unknown)
     back = had(store, A, B, skips=[Allowed((), re.compile("moon"), "x")])
-    assert (back[A].verdict, back[A].oracles(), back[B].verdict, back[B].oracles()) == ("dirty", ["program"], "skip", [])
+    assert (back[A].verdict, back[A].oracles()) == ("dirty", ["program"])
+    assert (back[B].verdict, back[B].oracles()) == ("skip", [])
     assert [r.verdict for r in had(store, A, B).values()] == ["skip", "dirty"]
 
 
@@ -149,8 +151,9 @@ def judged(test, verdict, expected="expected", **more):
     return result(test, verdict, expected=expected, **more)
 
 
-MIXED = [judged(A, "clean", seconds=2), judged(B, "skip"), judged(C, "dirty"), judged(IgtTest("xe_bo", "a"), "dirty", "flake"),
-         judged(IgtTest("xe_bo", "b"), "clean", "must-leave"), judged(IgtTest("xe_bo", "c"), "clean", "flake")]
+MIXED = [judged(A, "clean", seconds=2), judged(B, "skip"), judged(C, "dirty"),
+         judged(IgtTest("xe_bo", "a"), "dirty", "flake"), judged(IgtTest("xe_bo", "b"), "clean", "must-leave"),
+         judged(IgtTest("xe_bo", "c"), "clean", "flake")]
 
 
 def test_shares_are_of_what_does_not_skip():
@@ -160,7 +163,8 @@ def test_shares_are_of_what_does_not_skip():
     assert tally.total(counts.values()).share == pytest.approx(40.0)
     assert tally.Counts(skipped=3).share == 100.0
     text = tally.line(MIXED, "6.12", "base", "lnl", 7)
-    assert "2 of 5 subtests that do not skip pass (40.0 %)" in text and "1 NOT as expected" in text and "7 were not" in text
+    assert "2 of 5 subtests that do not skip pass (40.0 %)" in text
+    assert "1 NOT as expected" in text and "7 were not" in text
 
 
 def test_a_round_with_one_finding_is_not_clean():
@@ -190,7 +194,8 @@ def test_too_few_that_pass_are_named_once_the_whole_list_has_run(cache):
     tally.remember(cache, [*half, judged(C, "skip")], "7.3", "base", "lnl", 3, "k1")
     assert tally.below(cache, "base", "lnl").startswith("igt unpatched lnl: 50.0 % ")
     assert tally.below(cache, "base", "bmg") is None and tally.below(cache, "patched", "lnl") is None
-    tally.remember(cache, [judged(IgtTest("xe_vm", str(n)), "clean") for n in range(18)], "6.12", "base", "lnl", 18, "k2")
+    many = [judged(IgtTest("xe_vm", str(n)), "clean") for n in range(18)]
+    tally.remember(cache, many, "6.12", "base", "lnl", 18, "k2")
     assert tally.below(cache, "base", "lnl") is None  # 19 of 20: the limit is of a GPU, not of a kernel
 
 

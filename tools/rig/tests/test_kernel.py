@@ -14,14 +14,16 @@ while [ "$1" != -C ]; do shift; done; S=$2
 echo "$@" >> "$O/calls"
 case "$*" in
 *allnoconfig*) for a; do case "$a" in KCONFIG_ALLCONFIG=*) cp "${a#*=}" "$O/.config";; esac; done; exit 0;;
-*modules_install*) mkdir -p "$I/lib/modules/6.12.117/kernel"; cp "$O"/drivers/gpu/drm/xe/*.o "$I/lib/modules/6.12.117/kernel";
+*modules_install*) M=$I/lib/modules/6.12.117; mkdir -p "$M/kernel"; cp "$O"/drivers/gpu/drm/xe/*.o "$M/kernel";
    ln -s "$S" "$I/lib/modules/6.12.117/build"; exit 0;;
 *headers*) mkdir -p "$O/usr/include/drm"; echo u > "$O/usr/include/drm/xe_drm.h"; exit 0;;
 esac
 for c in "$S"/drivers/gpu/drm/xe/*.c; do
    o=$O/drivers/gpu/drm/xe/$(basename "$c" .c).o
    if [ ! -e "$o" ] || [ "$c" -nt "$o" ]; then
-      if grep -q BROKEN "$c"; then echo "$c:1:2: error: unknown type name BROKEN" >&2; echo "make[3]: *** Error 1" >&2; exit 2; fi
+      if grep -q BROKEN "$c"; then
+         echo "$c:1:2: error: unknown type name BROKEN" >&2; echo "make[3]: *** Error 1" >&2; exit 2
+      fi
       mkdir -p "$O/drivers/gpu/drm/xe"
       cat "$c" > "$o"; echo "  CC [M]  $c"
       echo "deps := $c $S/include/drm/drm.h \\" > "$O/drivers/gpu/drm/xe/.$(basename "$o").cmd"
@@ -210,7 +212,8 @@ def test_conditions_of_config_lines():
 
 
 def test_option_the_kernel_drops_is_an_error(builds, monkeypatch):
-    assert kconfig.refused({"CONFIG_A": "y", "CONFIG_B": "n", "CONFIG_C": "m"}, "CONFIG_A=y\nCONFIG_C=y\n") == ["CONFIG_C=m"]
+    asked = {"CONFIG_A": "y", "CONFIG_B": "n", "CONFIG_C": "m"}
+    assert kconfig.refused(asked, "CONFIG_A=y\nCONFIG_C=y\n") == ["CONFIG_C=m"]
     program(builds.shims, "make", MAKE.replace('cp "${a#*=}" "$O/.config"', ': > "$O/.config"'))
     with pytest.raises(errors.InfraError, match="did not take CONFIG_64BIT=y"):
         builds.ensure()
@@ -239,7 +242,8 @@ def test_compiler_is_asked_once_for_what_it_has_seen(builds, monkeypatch):
     objects = built.objects("plain")
     assert "ccache" not in kernel.Make(builds.cache, built.src, objects).env["PATH"], "there is no ccache"
     write(builds.tmp / "ccache/gcc", "")
-    assert "CCACHE_DIR" not in kernel.Make(builds.cache, built.src, objects).env, "a first build fills it with nothing of use"
+    first = kernel.Make(builds.cache, built.src, objects).env
+    assert "CCACHE_DIR" not in first, "a first build fills it with nothing of use"
     write(objects / "vmlinux", "")
     env = kernel.Make(builds.cache, built.src, objects).env
     assert env["PATH"].startswith(f"{builds.tmp}/ccache:") and env["CCACHE_DIR"] == str(builds.cache.ccache)

@@ -41,7 +41,8 @@ def linter(tmp_path, monkeypatch):
 
 
 def test_a_header_of_the_series_counts_once_and_others_do_not(linter):
-    lines = [f"{C}:3:1: warning: unused", f"../{H}:5: warning: odd", f"{H}:9: warning: odd", f"{OTHER}:1: warning: theirs"]
+    lines = [f"{C}:3:1: warning: unused", f"../{H}:5: warning: odd", f"{H}:9: warning: odd",
+             f"{OTHER}:1: warning: theirs"]
     one, asked = linter(w1=lines, sparse=[*lines, f"{H}:7:2: error: bad constant"])
     said = one.compile(FILES, FILES)
     assert said == {"w1": [f"{C}: warning: unused", f"{H}: warning: odd"], "sparse": [f"{H}: error: bad constant"]}

@@ -88,7 +88,8 @@ PASS = ["    # Subtest: xe_bo", "        ok 1 0000:01:00.0", "    ok 1 xe_evict"
 @pytest.mark.parametrize("lines, want", [
     (PASS, ("pass", "")),
     (["        not ok 1 0000:01:00.0", "    not ok 1 xe_evict"], ("fail", "")),
-    (["        ok 1 0000:01:00.0 # SKIP non-flat-ccs device", "    ok 1 xe_evict # SKIP "], ("skip", "non-flat-ccs device")),
+    (["        ok 1 0000:01:00.0 # SKIP non-flat-ccs device", "    ok 1 xe_evict # SKIP "],
+     ("skip", "non-flat-ccs device")),
     (["        ok 1 0000:01:00.0 # SKIP why", "    ok 1 xe_evict"], ("skip", "why")),
     (["    ok 1 xe_evict # SKIP no devices"], ("skip", "no devices")),
     (["    # Subtest: xe_bo"], (None, "")),

@@ -23,7 +23,8 @@ with paths.Cache(sys.argv[1]).making("agent"):
 
 
 @pytest.mark.parametrize(("said", "why"), [
-    ("a.c:3:1: error: no such thing\nmake[1]: *** [Makefile:3: a.o] Error 1\nmake[1]: *** Waiting for unfinished jobs....", "a.c:3:1: error"),
+    ("a.c:3:1: error: no such thing\nmake[1]: *** [Makefile:3: a.o] Error 1\n"
+     "make[1]: *** Waiting for unfinished jobs....", "a.c:3:1: error"),
     ("/usr/bin/ld: a.o: undefined reference to `f'\ncollect2: error: ld returned 1", "undefined reference to `f'"),
     ("make: *** No rule to make target 'x'.  Stop.", "No rule to make target"),
     ("killed", "killed")])
@@ -35,7 +36,8 @@ def test_the_compilers_complaint_is_shown_and_not_that_make_gave_up(world, said,
 
 
 def test_who_comes_second_waits_and_says_so(world, capsys):
-    other = subprocess.Popen([sys.executable, "-c", HOLDER, world.cache.path, world.repo], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    other = subprocess.Popen([sys.executable, "-c", HOLDER, world.cache.path, world.repo], stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, text=True)
     assert other.stdout.readline() == "held\n"
     began = time.monotonic()
     threading.Timer(0.5, other.stdin.close).start()

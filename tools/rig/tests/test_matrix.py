@@ -40,7 +40,8 @@ def product(monkeypatch, ends, **args):
             return self
 
     monkeypatch.setattr(session, "Session", Session)
-    monkeypatch.setattr(slices.Slices, "run", lambda _self, _s, plan, _w: made.append(made.pop() + tuple(i for i, _ in plan)))
+    monkeypatch.setattr(slices.Slices, "run", lambda _self, _s, plan, _w: made.append(
+        made.pop() + tuple(i for i, _ in plan)))
     monkeypatch.setattr(show, "verdict", lambda _s: ends[len(made) - 1])
     names = ("state", "way", "order", "side", "iommu", "repeat", "kernel", "gpu", "limit", "resume")
     return command.run(SimpleNamespace(**{**dict.fromkeys(names), "base": "6.12", "table": False, **args})), made
@@ -58,8 +59,8 @@ def test_configurations_are_a_product(monkeypatch):
     monkeypatch.setattr(slices.Slices, "late", lambda _self: True)
     status, made = product(monkeypatch, [], gpu="lnl,bmg")
     assert status == errors.CHECK_FAILED and not made
-    for bad in ({"limit": "x"}, {"resume": "some"}, {"kernel": "fast"}, {"gpu": "lnl,dg2"}, {"gpu": ","}, {"base": "5.10"},
-                {"base": ","}, {"state": "all,nix"}):
+    for bad in ({"limit": "x"}, {"resume": "some"}, {"kernel": "fast"}, {"gpu": "lnl,dg2"}, {"gpu": ","},
+                {"base": "5.10"}, {"base": ","}, {"state": "all,nix"}):
         with pytest.raises(errors.UsageError):
             product(monkeypatch, [0], **bad)
 

@@ -119,7 +119,8 @@ def test_witness_events_speak(kind):
 def test_events_are_told_with_what_went_before_in_the_guests_time():
     event = {"kind": "dma_after_unmap", "time_us": 2000, "guest_us": 5002000, "iova": 4096, "len": 8, "engine": "bcs0",
              "guc_id": 3, "detail": "write of an address unmapped 7 us ago",
-             "before": [{"time_us": 1500, "kind": "mmio_write", "what": "GFX_MSTR_IRQ", "addr": 0x190010, "len": 4, "val": 1}]}
+             "before": [{"time_us": 1500, "kind": "mmio_write", "what": "GFX_MSTR_IRQ", "addr": 0x190010, "len": 4,
+                         "val": 1}]}
     assert witness.story(event).splitlines() == [
         "[    5.001500]     mmio_write 0x190010 GFX_MSTR_IRQ = 0x1",
         "[    5.002000] dma_after_unmap by bcs0, context 3 at 0x1000, 8 bytes: write of an address unmapped 7 us ago"]
@@ -128,7 +129,8 @@ def test_events_are_told_with_what_went_before_in_the_guests_time():
     assert witness.story({"kind": "ctb_protocol"}) == "ctb_protocol"
 
 
-@pytest.mark.parametrize("key, value", [("live_dma_pages", 7), ("contexts", 1), ("jobs_running", 1), ("bus_master", True)])
+@pytest.mark.parametrize("key, value", [
+    ("live_dma_pages", 7), ("contexts", 1), ("jobs_running", 1), ("bus_master", True)])
 def test_what_the_device_was_left_with_speaks(key, value):
     ev = clean()
     ev.gone[key] = value
@@ -137,8 +139,9 @@ def test_what_the_device_was_left_with_speaks(key, value):
 
 def test_leaked_contexts_tell_who_they_are_and_what_the_driver_did_last():
     ev = clean()
-    ev.gone.update(contexts=1, context_list=[{"guc_id": 7, "engine": "bcs0", "state": "idle"}], guest_shift_us=40_000_000,
-                   before=[{"time_us": 2_000_005, "kind": "h2g", "addr": 0x4503, "what": "DEREGISTER_CONTEXT", "val": 3}])
+    last = {"time_us": 2_000_005, "kind": "h2g", "addr": 0x4503, "what": "DEREGISTER_CONTEXT", "val": 3}
+    ev.gone.update(contexts=1, context_list=[{"guc_id": 7, "engine": "bcs0", "state": "idle"}],
+                   guest_shift_us=40_000_000, before=[last])
     found = witness.check(ev)
     assert found[0].detail.splitlines() == ["context 7 of bcs0: idle",
                                             "[   42.000005]     h2g 0x4503 DEREGISTER_CONTEXT = 0x3"]

@@ -68,8 +68,8 @@ with procs.guard():
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
 def test_children_die_with_the_rig_however_it_ends(sig):
     # A shell's background jobs, and so whole CI runs, may ignore SIGINT.
-    parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-                              preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                              text=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
     pid = int(parent.stdout.readline())
     os.kill(pid, 0)
     parent.send_signal(sig)

@@ -40,7 +40,8 @@ bool shared(struct xe_bo *bo) { if (bo->ttm.base.dma_buf) return true; return fa
 bool shared(struct xe_bo *bo) { if (bo->exported || bo->dma_buf) return true; return false; }
 """),
 }
-ALSO = (("devm_workqueue", "int init(struct xe_gt *gt) { gt->wq = devm_alloc_workqueue(gt->dev, \"x\", 0, 1); return 0; }",
+ALSO = (("devm_workqueue",
+         "int init(struct xe_gt *gt) { gt->wq = devm_alloc_workqueue(gt->dev, \"x\", 0, 1); return 0; }",
          "init() has a workqueue that devres destroys"),
         ("dma_calls", "void f(struct device *d) { dma_iova_unlink(d, 0, 0, 0, 0, 0); }", "f() calls dma_iova_unlink()"))
 
@@ -99,7 +100,8 @@ def test_rules_see_into_guards(says):
 def test_function_that_no_rule_sees_is_a_finding(says, tmp_path):
     says("dma_calls", "xe_a.c", "")
     file = tmp_path / "drivers/gpu/drm/xe/xe_a.c"
-    file.write_text(GUARDED.replace("scoped_guard(mutex, &lock)", "unheard_of(mutex, (struct x) {}) {").replace("\treturn 0;", "}"))
+    odd = GUARDED.replace("scoped_guard(mutex, &lock)", "unheard_of(mutex, (struct x) {}) {")
+    file.write_text(odd.replace("\treturn 0;", "}"))
     assert lint.blind(tmp_path, ["drivers/gpu/drm/xe/xe_a.c", "drivers/gpu/drm/xe/gone.c"], None) == [
         "drivers/gpu/drm/xe/xe_a.c: map() is not parsed"]
     file.write_text(GUARDED)
@@ -109,5 +111,6 @@ def test_function_that_no_rule_sees_is_a_finding(says, tmp_path):
 def test_tables_that_are_not_parsed_are_no_functions():
     said = "PARSING: a.c\nbad: static const struct x t[] = {\nBAD:!!!!! \t.a = COUNT(b),\nbad: };\nbadcount: 3\n"
     assert lint.unparsed(said) == []
-    said += "PARSING: b.c\nbad: struct xe_q *\nbad: xe_find(int a,\nbad: \tint b)\nbad: {\nBAD:!!!!! \tx (y) {\nbad: }\n"
+    said += "PARSING: b.c\nbad: struct xe_q *\nbad: xe_find(int a,\nbad: \tint b)\nbad: {\n" \
+        "BAD:!!!!! \tx (y) {\nbad: }\n"
     assert lint.unparsed(said) == ["b.c: xe_find() is not parsed"]

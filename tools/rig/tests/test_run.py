@@ -26,7 +26,8 @@ class Gpu:
 
     def command(self, cmd, **args):
         self.log.append((cmd, *args.values()))
-        return {"next": 0, "events": self.events, "live_dma_pages": 0, "contexts": 0, "jobs_running": 0, "bus_master": False}
+        return {"next": 0, "events": self.events, "live_dma_pages": 0, "contexts": 0, "jobs_running": 0,
+                "bus_master": False}
 
     def stats(self):
         return {"live_dma_pages": 0}
@@ -120,7 +121,8 @@ held_up = []  # what the boot says next
 def cell_run(cell, guest, gpu=None, others=()):
     gpus = [gpu or Gpu(), *others]
     vm = SimpleNamespace(agent=guest, gpu=gpus[0], gpus=gpus, console_lines=list,
-                         render_node=lambda n=0: f"/dev/dri/renderD{128 + n}", held_up=lambda: held_up.pop(0) if held_up else 0)
+                         render_node=lambda n=0: f"/dev/dri/renderD{128 + n}",
+                         held_up=lambda: held_up.pop(0) if held_up else 0)
     return cellrun.CellRun(vm, cell, FACTS, [], (3, 0))
 
 
@@ -156,8 +158,13 @@ def test_orders(order, steps):
 
 def test_the_command_beside_a_removal_comes_while_it_is_at_work():
     guest = Guest()
-    slow = guest.write
-    guest.write = lambda *a, **k: (time.sleep(cellrun.RACE_SPREAD * 2), slow(*a, **k))[1] if a[0].endswith("remove") else slow(*a, **k)
+    quick = guest.write
+
+    def slow(path, *args, **more):
+        if path.endswith("remove"):
+            time.sleep(cellrun.RACE_SPREAD * 2)
+        return quick(path, *args, **more)
+    guest.write = slow
     res = cell_run(Cell("userptr", "remove", "during"), guest).run()
     assert guest.steps[2:4] == ["close", "remove"] and res.verdict == "clean", res.findings
 
@@ -272,7 +279,8 @@ def test_every_limit_is_stretched_on_a_slow_guest():
 def test_surprise_kills_the_device_first_and_revives_it_before_the_driver_comes_back():
     gpu, guest = Gpu(), Guest()
     cell_run(Cell("idle-fd", "surprise", "close-after"), guest, gpu).run()
-    assert [c for c in gpu.log if c[0] in ("dead", "gone")] == [("dead", True), ("gone", True), ("gone", False), ("dead", False)]
+    assert [c for c in gpu.log if c[0] in ("dead", "gone")] == [
+        ("dead", True), ("gone", True), ("gone", False), ("dead", False)]
 
 
 def test_exit_status_0_does_not_hide_a_kernel_warning():
@@ -438,7 +446,7 @@ def test_cells_share_a_boot_until_one_breaks_it(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("kernel", ["plain", "debug"])
-def test_when_the_time_is_over_nothing_new_begins_and_the_boot_is_still_searched_for_leaks(monkeypatch, tmp_path, kernel):
+def test_when_the_time_is_over_nothing_new_begins_and_leaks_are_still_searched_for(monkeypatch, tmp_path, kernel):
     asked, searched = iter([False, False, True, True]), []
     monkeypatch.setattr(run.Worker, "_late", lambda _self: next(asked))
     monkeypatch.setattr(run.Worker, "_kmemleak", lambda _self, _vm, res: searched.append(res.cell))

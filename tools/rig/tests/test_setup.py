@@ -35,7 +35,8 @@ def deb(package, version="6.12.117"):
 @pytest.fixture
 def mirror(world, monkeypatch):
     """apt shims that offer versions of linux-source-6.12 from a folder; offer(version) adds one."""
-    monkeypatch.setattr(apt, "mirrors", lambda *a: ("http://mirror.invalid/debian", "http://mirror.invalid/debian-security"))
+    mirrors = ("http://mirror.invalid/debian", "http://mirror.invalid/debian-security")
+    monkeypatch.setattr(apt, "mirrors", lambda *a: mirrors)
     store = world.tmp / "store"
     store.mkdir()
     program(world.shims, "dpkg-deb", 'cat "$2"')
@@ -47,7 +48,8 @@ f={store}/$(echo "$want" | tr = _)_all.deb
 cp "$f" . || {{ echo "E: Version 'x' for 'linux-source-6.12' was not found" >&2; exit 100; }}""")
     program(world.shims, "apt-cache", f"""
 case "$*" in
-*madison*) for f in $(ls -r {store}); do v=${{f#*_}}; echo "linux-source-6.12 | ${{v%_all.deb}} | http://x trixie/main"; done;;
+*madison*) for f in $(ls -r {store}); do
+   v=${{f#*_}}; echo "linux-source-6.12 | ${{v%_all.deb}} | http://x trixie/main"; done;;
 *show*) for want; do :; done; echo "SHA256: $(sha256sum < {store}/$(echo "$want" | tr = _)_all.deb | cut -d' ' -f1)";;
 esac""")
 
@@ -368,8 +370,8 @@ rootfs.ensure(paths.Cache({str(bootstrap.cache.path)!r}))"""])
 
 
 def test_what_an_older_rig_left_mounted_is_unmounted_first(bootstrap, monkeypatch):
-    table = write(bootstrap.tmp / "mounts", "proc /proc proc rw 0 0\nt /c/r.partial/dev tmpfs rw 0 0\nd /c/r.partial/dev/pts d rw 0 0\n"
-                                            "x /c/r.partial2/sys sysfs ro 0 0\n")
+    table = write(bootstrap.tmp / "mounts", "proc /proc proc rw 0 0\nt /c/r.partial/dev tmpfs rw 0 0\n"
+                  "d /c/r.partial/dev/pts d rw 0 0\nx /c/r.partial2/sys sysfs ro 0 0\n")
     assert host.mounts_below("/c/r.partial", table) == ["/c/r.partial/dev/pts", "/c/r.partial/dev"]
     program(bootstrap.shims, "umount", f"echo $* >> {bootstrap.tmp}/umounted")
     write(bootstrap.tmp / "r" / "file", "")

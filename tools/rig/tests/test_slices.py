@@ -40,7 +40,7 @@ class Session:
 
 @pytest.fixture
 def walk(tmp_path, monkeypatch):
-    """walk(plan, resume=..., limit=..., of a Session) -> (session, exit status of a command whose run was as expected)."""
+    """walk(plan, resume=..., limit=..., of a Session) -> (session, exit status of a command that was as expected)."""
     monkeypatch.setattr(expect, "load", lambda *_a: [])
     cache = paths.Cache(tmp_path)
 

@@ -14,7 +14,8 @@ CELL = Cell("idle-fd", "unbind", "close-after")
 
 @pytest.fixture
 def cache(tmp_path):
-    return SimpleNamespace(programs=lambda name: tmp_path / name, environ=lambda: {"TESTS": "rig", "PATH": "/usr/bin:/bin"})
+    env = {"TESTS": "rig", "PATH": "/usr/bin:/bin"}
+    return SimpleNamespace(programs=lambda name: tmp_path / name, environ=lambda: env)
 
 
 @pytest.mark.parametrize("status, text, counts", [
@@ -43,7 +44,8 @@ def test_a_step_in_which_nothing_happened_is_no_success():
     assert (steps.timed(steps.Outcome).failed, steps.timed(lambda: steps.Outcome(skipped=1)).failed) == (1, 0)
 
 
-@pytest.mark.parametrize("verdicts, counts", [(["clean", "skip"], (1, 0, 1)), (["skip", "skip"], (0, 1, 2)), ([], (0, 1, 0))])
+@pytest.mark.parametrize("verdicts, counts", [
+    (["clean", "skip"], (1, 0, 1)), (["skip", "skip"], (0, 1, 2)), ([], (0, 1, 0))])
 def test_tests_that_all_skip_themselves_are_no_success(monkeypatch, verdicts, counts):
     class Session:
         def __init__(self, *_a):

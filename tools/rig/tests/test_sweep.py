@@ -20,8 +20,8 @@ RECORDED = {"probe": [{"kind": "mmio_read", "kn": n, "what": f"R{n % 3}", "addr"
 def test_every_event_is_a_point_and_places_come_first():
     every = sweep.points("userptr", RECORDED)
     assert len(every) == 13 == len({p.name for p in every})
-    assert [(p.phase, p.n, p.stage) for p in every[:6]] == [("work", 1, 0), ("work", 2, 0), ("remove", 1, 0), ("probe", 1, 0),
-                                                            ("probe", 3, 0), ("probe", 2, 0)]
+    assert [(p.phase, p.n, p.stage) for p in every[:6]] == [
+        ("work", 1, 0), ("work", 2, 0), ("remove", 1, 0), ("probe", 1, 0), ("probe", 3, 0), ("probe", 2, 0)]
     # R1 first came from nothing, now from R0; an interrupt after an interrupt is new, too.
     assert [(p.phase, p.n) for p in every if p.stage == 1] == [("remove", 2), ("probe", 4)]
     assert {p.n for p in every if p.stage == 2} == {5, 6, 7, 8, 9}
@@ -37,8 +37,8 @@ def test_any_beginning_is_spread_evenly():
 def test_how_far_a_walk_is():
     every = sweep.points("userptr", RECORDED)
     done = [Result(p, {}, verdict="skip" if p.phase == "probe" and p.n == 2 else "clean") for p in every[:7]]
-    assert sweep.progress(every, done) == ("7 of 13 points walked: 6 of 6 places, 1 of 2 places by what came before, 0 of 5 "
-                                           "others; 1 without the event")
+    assert sweep.progress(every, done) == ("7 of 13 points walked: 6 of 6 places, 1 of 2 places by what came before, "
+                                           "0 of 5 others; 1 without the event")
 
 
 def test_names_of_points():
@@ -52,7 +52,8 @@ def test_names_of_points():
 
 
 def test_a_recording_that_lost_events_is_refused():
-    pages = {1: {"events": [1, 2], "next": 3, "total": 3, "dropped": 0}, 3: {"events": [3], "next": 4, "total": 3, "dropped": 0}}
+    pages = {1: {"events": [1, 2], "next": 3, "total": 3, "dropped": 0},
+             3: {"events": [3], "next": 4, "total": 3, "dropped": 0}}
     assert sweep.events(SimpleNamespace(command=lambda _c, since: pages[since])) == [1, 2, 3]
     with pytest.raises(errors.InfraError, match="not whole"):
         sweep.events(SimpleNamespace(command=lambda _c, since: {"events": [], "next": 1, "total": 9, "dropped": 7}))
@@ -141,8 +142,8 @@ def test_the_recording_counts_ioctls_by_phase():
     gpu_command = gpu.command
     gpu.command = lambda cmd, **a: {"events": [{"kind": "irq", "kn": 1}], "next": 9, "total": 1, "dropped": 0} \
         if cmd == "events" else gpu_command(cmd, **a)
-    vm = SimpleNamespace(agent=guest, gpu=gpu, gpus=[gpu], render_node=lambda *_a: "/dev/dri/renderD128", console_lines=list,
-                         held_up=lambda: 0)
+    vm = SimpleNamespace(agent=guest, gpu=gpu, gpus=[gpu], render_node=lambda *_a: "/dev/dri/renderD128",
+                         console_lines=list, held_up=lambda: 0)
     rec = sweep.Recorder(vm, "userptr", FACTS, [], (3, 0))
     start = rec.start
     rec.start = lambda: (start(), setattr(guest, "answer", 'held {"ioctls": 3}'))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Mutants behind switches: with one on, the text does what the mutant's own would do; with none, what the series does."""
+"""Mutants behind switches: with one on the text does what the mutant's would do, with none what the series does."""
 
 import subprocess
 from types import SimpleNamespace
@@ -81,7 +81,8 @@ EDITS = {
     "a declaration and its use": ("\tint s = 0;\n", "\tint s = 7;\n"),
     "a label and what follows": ("out:\n\tcalls += err;\n", "out:\n\tcalls -= err;\n"),
     "lines that the series has taken out": ("\tcalls += 5;\n", "\tcalls += 5;\n\tcalls += 1000;\n"),
-    "two places of a function": ("\t\terr = 10;\n\t\tbreak;\n\tcase 2:\n\t\terr = 20;\n", "\t\terr = 11;\n\t\tbreak;\n\tcase 2:\n\t\terr = 21;\n"),
+    "two places of a function": ("\t\terr = 10;\n\t\tbreak;\n\tcase 2:\n\t\terr = 20;\n",
+                                 "\t\terr = 11;\n\t\tbreak;\n\tcase 2:\n\t\terr = 21;\n"),
     "the end of a loop": ("\treturn s;\n", "\treturn s + 1;\n"),
 }
 STUB = '#include <stdbool.h>\nextern int on;\nstatic inline bool xe_mutant(int n) { return n == on; }\n'
@@ -141,7 +142,8 @@ def test_labels_and_what_lives_to_the_end_of_a_block_need_the_whole_body():
 
 
 def test_what_is_outside_of_functions_makes_no_difference_but_in_tables():
-    was = "#include <a.h>\nint f(void);\n\nint f(void)\n{\n\ta();\n\treturn 0;\n}\n\nstatic const struct ops o = {\n\t.f = f,\n\t.g = g,\n};\n"
+    was = "#include <a.h>\nint f(void);\n\nint f(void)\n{\n\ta();\n\treturn 0;\n}\n\n" \
+        "static const struct ops o = {\n\t.f = f,\n\t.g = g,\n};\n"
     assert regions(was, was.replace("#include <a.h>\nint f(void);\n", "")) == []
     assert regions(was, was.replace("\t.g = g,\n", "")) is None
     assert regions(was, was.replace("int f(void);", "int f(int);")) is None
@@ -162,7 +164,8 @@ def test_preprocessor_lines_are_left_alone():
 def test_what_is_in_no_file_of_the_driver_has_no_switch():
     for path in ("drivers/gpu/drm/drm_gpusvm.c", "drivers/gpu/drm/xe/tests/xe_bo.c", "include/drm/x.h"):
         levels = {}
-        assert switched.place({path: SERIES.encode()}, {"m": {path: SERIES.replace(*EDITS["a call"]).encode()}}, levels) == {}
+        without = SERIES.replace(*EDITS["a call"]).encode()
+        assert switched.place({path: SERIES.encode()}, {"m": {path: without}}, levels) == {}
         assert levels == {"m": len(switches.LEVELS)}
 
 
@@ -175,7 +178,8 @@ def test_errors_are_blamed_on_the_switch_they_stand_in():
     at = lines.index("\treturn s + 1;") + 1
     assert switched.blame([f"../{PATH}:{at}:2: error: no"], owners, numbers, found, text) == {"the end of a loop"}
     at = lines.index("\t\tif (v[i] > 0)") + 1
-    assert switched.blame([f"{PATH}:{at}:2: error: ‘s’ undeclared"], owners, numbers, found, text) >= {"a declaration and its use"}
+    said = [f"{PATH}:{at}:2: error: ‘s’ undeclared"]
+    assert switched.blame(said, owners, numbers, found, text) >= {"a declaration and its use"}
     assert switched.blame(["x.c:1:1: error: no"], owners, numbers, found, text) == set()
 
 
@@ -192,8 +196,9 @@ def test_only_who_comes_by_is_asked(tmp_path):
     reach.learn("userptr/unbind/close-after", {1, 2}, 1.5)
     reach.learn("KUnit xe_dma", {2}, 3)
     again = switched.Reach(session, made, "m")
-    assert again.who(2, ["KUnit xe_dma", "userptr/unbind/close-after", "else"]) == ["KUnit xe_dma", "userptr/unbind/close-after"]
-    assert again.who(1, ["KUnit xe_dma"]) == [] and again.suites() == ["KUnit xe_dma"] and again.seconds("KUnit xe_dma") == 3
+    both = ["KUnit xe_dma", "userptr/unbind/close-after"]
+    assert again.who(2, [*both, "else"]) == both and again.who(1, both[:1]) == []
+    assert again.suites() == both[:1] and again.seconds(both[0]) == 3
     assert switched.Reach(session, made, "another").known == {}
 
 
@@ -208,7 +213,8 @@ def test_a_driver_that_says_nothing_is_trouble_of_the_rig():
 
 def test_a_part_of_the_suites_is_judged_by_its_own():
     def outcome(**more):
-        return SimpleNamespace(**{"failed": [], "splats": [], "suites": {"xe_dma": 1}, "idle": ["a line of another suite's"], **more})
+        usual = {"failed": [], "splats": [], "suites": {"xe_dma": 1}, "idle": ["a line of another suite's"]}
+        return SimpleNamespace(**{**usual, **more})
     assert switched.trouble(outcome()) is None
     assert switched.trouble(outcome(failed=["xe_dma.x"])) == "failed xe_dma.x"
     assert switched.trouble(outcome(splats=["WARNING"])) == "kernel log: WARNING"

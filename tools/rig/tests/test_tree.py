@@ -184,7 +184,8 @@ def test_series_applies_with_git_am_and_is_signed(world, monkeypatch):
     assert all("Signed-off-by: Ex Porter <ex@example.org>" in m.read_text() for m in mails)
     assert "\nTo: xe@lists.example.org\nCc: Ann Bee <ann@example.org>\n" in mails[0].read_text()
     assert "doc@lists" not in mails[0].read_text() and "doc@lists" in mails[2].read_text()
-    assert "\nTo: xe@lists.example.org,\n    doc@lists.example.org\n" in cover and "=?utf-8?q?Zo=C3=AB?= <z@example.org>" in cover
+    assert "\nTo: xe@lists.example.org,\n    doc@lists.example.org\n" in cover
+    assert "=?utf-8?q?Zo=C3=AB?= <z@example.org>" in cover
     clone = world.tmp / "am"
     subprocess.run(["git", "clone", "-q", "--no-checkout", folder, clone], check=True)
     subprocess.run(["git", "-C", clone, "checkout", "-q", "base"], check=True)
@@ -204,8 +205,9 @@ def test_series_applies_with_git_am_and_is_signed(world, monkeypatch):
 
 
 @pytest.mark.parametrize("origin, public", [
-    ("https://git.example.org/a/b.git", True), ("git://git.example.org/b", True), ("https://who:secret@git.example.org/b", False),
-    ("git@git.example.org:a/b", False), ("/srv/main", False), ("file:///srv/main", False), ("https://localhost/b", False), ("", False)])
+    ("https://git.example.org/a/b.git", True), ("git://git.example.org/b", True),
+    ("https://who:secret@git.example.org/b", False), ("git@git.example.org:a/b", False), ("/srv/main", False),
+    ("file:///srv/main", False), ("https://localhost/b", False), ("", False)])
 def test_only_an_address_for_everybody_is_mailed(tmp_path, monkeypatch, origin, public):
     git.init(tmp_path, bare=False)
     subprocess.run(["git", "-C", tmp_path, "config", "remote.origin.url", origin], check=True)
@@ -229,7 +231,8 @@ def test_part_of_a_series_is_mails_of_their_own(exported):
     out, count, _ = exported.export("1-2")
     names = sorted(p.name for p in out.iterdir())
     assert count == 2 and len(names) == 2 and out.name == "6.12-1-2"
-    assert all("[PATCH 1/" not in (out / n).read_text() and "[PATCH]" in (out / n).read_text() and "\nTo: " in (out / n).read_text() for n in names)
+    texts = [(out / n).read_text() for n in names]
+    assert all("[PATCH 1/" not in t and "[PATCH]" in t and "\nTo: " in t for t in texts)
     whole, count, _ = exported.export(None)
     assert count == 3 and whole.name == "6.12" and out.exists()
 
@@ -273,8 +276,8 @@ def test_recipients_are_parsed_as_the_script_prints_them():
     assert rows == [("Chris K.", "c@example.org", False), ("D", "d@example.org", False),
                     ("", "x@lists.example.org", True), ("", "linux-kernel@vger.kernel.org", True)]
     mail = recipients.headed("From: a\nSubject: s\n\nbody\n\nmore\n", rows)
-    assert mail == ('From: a\nSubject: s\nTo: x@lists.example.org\nCc: "Chris K." <c@example.org>,\n    D <d@example.org>,\n'
-                    "    linux-kernel@vger.kernel.org\n\nbody\n\nmore\n")
+    assert mail == ('From: a\nSubject: s\nTo: x@lists.example.org\nCc: "Chris K." <c@example.org>,\n'
+                    "    D <d@example.org>,\n    linux-kernel@vger.kernel.org\n\nbody\n\nmore\n")
     assert recipients.headed("S: s\n\nb", rows[:1]).startswith('S: s\nTo: "Chris K." <c@example.org>\n\n')
 
 

@@ -71,7 +71,8 @@ def test_rmmod_must_work_once_all_is_closed():
         ways.WAYS["rmmod"].back(on(Guest(rmmod=1, files={"/sys/module/xe/refcnt": "2\n"})))
 
 
-LIST = {"/sys/kernel/debug/error_injection/list": "xe_guc_ct_init [xe]\tERRNO\nguc_wait_ucode [xe]\tERRNO\nopen_ctree\tERRNO\n"}
+LIST = {"/sys/kernel/debug/error_injection/list":
+        "xe_guc_ct_init [xe]\tERRNO\nguc_wait_ucode [xe]\tERRNO\nopen_ctree\tERRNO\n"}
 
 
 def test_probe_is_made_to_fail_at_each_point_and_then_left_alone():
@@ -117,7 +118,8 @@ def test_a_wedged_device_is_unbound():
     def call(op, *_a, path):
         if op == "read":
             guest.did.append(path)
-            guest.records.append(agent.Record(3, 0, 0, "[drm] *ERROR* CRITICAL: Xe has declared device 0000:01:00.0 as wedged."))
+            guest.records.append(agent.Record(
+                3, 0, 0, "[drm] *ERROR* CRITICAL: Xe has declared device 0000:01:00.0 as wedged."))
             return {"data": ""}
         return Guest.call(guest, op, path)
 
@@ -125,8 +127,8 @@ def test_a_wedged_device_is_unbound():
     way = ways.WAYS["wedged"]
     way.prepare(on(guest))
     way.leave(on(guest))
-    assert guest.did == ["verbose=0", "probability=100", "interval=0", "times=-1", "/sys/kernel/debug/dri/0/gt0/force_reset",
-                         "probability=0", "unbind=0000:01:00.0"]
+    assert guest.did == ["verbose=0", "probability=100", "interval=0", "times=-1",
+                         "/sys/kernel/debug/dri/0/gt0/force_reset", "probability=0", "unbind=0000:01:00.0"]
     guest.debug = ["force_reset"]
     with pytest.raises(ways.Missing, match="no fail_gt_reset"):
         way.prepare(on(guest))
