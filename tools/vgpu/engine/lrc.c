@@ -211,10 +211,11 @@ static enum step exec_one(struct engine *e, struct guc_ctx *c)
 /* Batch the driver wants run at every switch-in: stores the engine id and a marker. */
 static enum run_result run_per_ctx(struct engine *e, struct guc_ctx *c, uint32_t ptr)
 {
-	struct lrc_level keep = c->batch[0];
+	struct lrc_level keep[LRC_LEVELS - 1];
 	int depth = c->depth;
 	enum step st = STEP_NEXT;
 
+	memcpy(keep, c->batch, sizeof(keep));
 	c->depth = 1;
 	c->in_setup = true;
 	c->batch[0] = (struct lrc_level){ .ip = ptr & ~0x3fu, .ggtt = true };
@@ -225,7 +226,7 @@ static enum run_result run_per_ctx(struct engine *e, struct guc_ctx *c, uint32_t
 	}
 	c->in_setup = false;
 	c->depth = depth;
-	c->batch[0] = keep;
+	memcpy(c->batch, keep, sizeof(keep)); /* it may have had a second level, too */
 	if (st == STEP_FAULT)
 		return RUN_FAULT;
 	return st == STEP_HANG ? RUN_HANG : RUN_IDLE;

@@ -373,6 +373,114 @@ static void cancel_ends_between_pieces(void **state)
 	assert_int_equal(flat.pieces, 2);
 }
 
+/* Each byte of a copy lies where the format has it: whole tiles, parts of them, across their edges. */
+static void copies_lie_where_they_should(void **state)
+{
+	static const uint32_t rect[][4] = { /* pixels and rows: x, y, width, height */
+		{ 1, 0, 10, 3 },  { 16, 0, 32, 32 }, { 0, 8, 32, 32 }, { 0, 0, 48, 32 }, { 32, 32, 32, 20 },
+		{ 0, 0, 32, 32 }, { 0, 32, 64, 64 }, { 33, 0, 32, 32 }, { 96, 30, 160, 70 },
+	};
+
+	(void)state;
+	for (uint32_t t = TILE_X; t <= TILE_64; t++)
+		for (size_t i = 0; i < sizeof(rect) / sizeof(rect[0]); i++) {
+			const uint32_t x = rect[i][0], y = rect[i][1], w = rect[i][2], rows = rect[i][3];
+			const struct blt_surface s = { .pitch = 4 * SIDE, .tiling = (enum blt_tiling)t };
+			uint32_t c[10] = { 0x50800008 | t << 13, 3u << 24 | SIDE, y << 16 | x,
+					   (y + rows) << 16 | (x + w), 0x80000, 0, 0, 4 * SIDE, 0, 0 };
+
+			memset(flat.bytes + 0x80000, 0, 4 * SIDE * SIDE);
+			assert_int_equal(blt_execute(c, 10, &mem), BLT_DONE);
+			for (uint32_t r = 0; r < SIDE; r++)
+				for (uint32_t b = 0; b < 4 * SIDE; b++) {
+					bool in = r >= y && r < y + rows && b >= 4 * x && b < 4 * (x + w);
+					uint8_t want = in ? flat.bytes[4 * SIDE * (r - y) + b - 4 * x] : 0;
+
+					if (flat.bytes[0x80000 + blt_offset(&s, b, r)] != want)
+						fail_msg("tiling %u, rectangle %zu: byte %u of row %u", t, i, b, r);
+				}
+		}
+}
+
+static void no_such_surface(void **state)
+{
+	static const struct {
+		enum blt_tiling t;
+		int64_t pitch;
+		bool ok;
+	} row[] = {
+		{ TILE_LINEAR, 1, true },  { TILE_LINEAR, -64, true }, { TILE_LINEAR, 0, false },
+		{ TILE_X, 512, true },	   { TILE_X, 256, false },     { TILE_X, -512, false },
+		{ TILE_4, 128, true },	   { TILE_4, 0, false },       { TILE_4, -128, false },
+		{ TILE_64, 512, true },	   { TILE_64, 128, false },    { TILE_64, -512, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+		assert_int_equal(blt_surface_ok(&(struct blt_surface){ .pitch = row[i].pitch,
+								       .tiling = row[i].t }),
+				 row[i].ok);
+}
+
+/* A row longer than what is moved at a time. */
+static void long_rows_are_filled(void **state)
+{
+	uint32_t c[7] = { 0x56c00005, 200000 - 1, 0, 0, 0x40000, 0, 0x5a000000 };
+
+	(void)state;
+	flat.bytes[0x40000 + 200000] = 0x11;
+	assert_int_equal(blt_execute(c, 7, &mem), BLT_DONE);
+	for (uint32_t i = 0; i < 200000; i++)
+		assert_int_equal(flat.bytes[0x40000 + i], 0x5a);
+	assert_int_equal(flat.bytes[0x40000 + 200000], 0x11);
+	assert_in_range(flat.longest, 1, 65536);
+	/* and may be stopped in between */
+	flat.pieces = 0;
+	flat.cancel_after = 2;
+	assert_int_equal(blt_execute(c, 7, &mem), BLT_CANCELLED);
+	assert_int_equal(flat.pieces, 2);
+}
+
+/* A rectangle that ends above its beginning draws nothing, of any command. */
+static void upside_down(void **state)
+{
+	uint32_t copy[10], color[16] = { 0x5110000e, 255, 2u << 16, 1u << 16 | 4, 0x40000, 0, 0, 0x11223344 };
+
+	(void)state;
+	flat.cancel_after = 100;
+	fast_copy_cmd(copy, 0x80000, 0, 256, 4, 1);
+	copy[2] = 2u << 16;
+	assert_int_equal(blt_execute(copy, 10, &mem), BLT_DONE);
+	assert_int_equal(blt_execute(color, 16, &mem), BLT_DONE);
+	assert_int_equal(flat.pieces, 0);
+	/* one of tiles is none the model fills */
+	color[2] = 0;
+	color[1] |= 1u << 30;
+	assert_int_equal(blt_execute(color, 16, &mem), BLT_BAD);
+	assert_int_equal(flat.pieces, 0);
+}
+
+/* Both surfaces' rows may lie upwards; the two distances need not be the same. */
+static void pitches_differ(void **state)
+{
+	uint32_t up[10], two[10] = { 0x56800008 | 1u << 17, 63, 3, 255, 63, 0x1000, 0, 0x80000, 0, 0 };
+
+	(void)state;
+	fast_copy_cmd(up, 0x80000, 0x1000, 256, 4, 3);
+	up[1] = 3u << 24 | (0x10000 - 256);
+	assert_int_equal(blt_execute(up, 10, &mem), BLT_DONE);
+	for (int y = 0; y < 3; y++)
+		assert_memory_equal(flat.bytes + 0x80000 - 256 * y, flat.bytes + 0x1000 + 256 * y, 16);
+	assert_int_equal(blt_execute(two, 10, &mem), BLT_DONE);
+	for (int y = 0; y < 4; y++)
+		assert_memory_equal(flat.bytes + 0x80000 + 64 * y, flat.bytes + 0x1000 + 256 * y, 64);
+	/* one that is no matrix has one row */
+	memset(flat.bytes + 0x80000, 0, 256);
+	two[0] &= ~(1u << 17);
+	assert_int_equal(blt_execute(two, 10, &mem), BLT_DONE);
+	assert_int_equal(flat.bytes[0x80000 + 64], 0);
+}
+
 static void truncated_or_foreign_commands_touch_nothing(void **state)
 {
 	uint32_t c[16] = { 0 };
@@ -382,6 +490,9 @@ static void truncated_or_foreign_commands_touch_nothing(void **state)
 	assert_int_equal(blt_execute(c, 16, &mem), BLT_UNKNOWN); /* MI_NOOP */
 	c[0] = 0x50800008;
 	assert_int_equal(blt_execute(c, 9, &mem), BLT_BAD);
+	assert_int_equal(blt_execute(c, 0, &mem), BLT_UNKNOWN);
+	c[0] = 0x10800008; /* a copy's opcode bits in a command of another client */
+	assert_int_equal(blt_execute(c, 16, &mem), BLT_UNKNOWN);
 	c[0] = 0x7a000004; /* right opcode bits, wrong client */
 	assert_int_equal(blt_execute(c, 16, &mem), BLT_UNKNOWN);
 	assert_null(blt_name(0x7a000004));
@@ -400,6 +511,11 @@ int main(void)
 		BAD(T(refuses_bad_pitch_and_unknown_depth)),
 		T(tiled_round_trips),
 		T(tile_addresses),
+		T(copies_lie_where_they_should),
+		BAD(T(no_such_surface)),
+		BAD(T(long_rows_are_filled)),
+		BAD(T(upside_down)),
+		T(pitches_differ),
 		BAD(T(tiled_faults_and_cancels)),
 		BAD(T(block_copy_too_short)),
 		T(fast_copy_negative_pitch_walks_up),

@@ -173,6 +173,39 @@ static void broken_images(void **state)
 	}
 }
 
+/* What lies behind a command that nobody knows is not the place for anything. */
+static void nothing_behind_the_unknown(void **state)
+{
+	struct harness *h = *state;
+
+	make(h, 1, RENDER);
+	lrc_set(h, 1, END_AT, 0x1f800001);
+	lrc_set(h, 1, END_AT + 1, MI_BBE);
+	RING(h, 1, LRI(1), FF_MODE, 1);
+	run_ring(h, 1, 1);
+	assert_int_equal(lrc_get(h, 1, END_AT), 0x1f800001);
+	assert_int_equal(lrc_get(h, 1, END_AT + 1), MI_BBE);
+	assert_int_equal(lrc_get(h, 1, END_AT + 2), 0);
+}
+
+/* Bits are cleared by their mask; what a context has not reads 0, whatever it has; an image is kept. */
+static void bits_and_others(void **state)
+{
+	struct harness *h = *state;
+
+	make(h, 1, RENDER);
+	RING(h, 1, LRI(4), 0x5588, 0x00ff00ff, RASTER, 0x00030003, RASTER, 0x00010000, FF_MODE, 5,
+	     SRM | MI_GGTT, OTHER, GPU_GGTT + 0x7010, 0);
+	ram32_set(h, 0x7010, 99);
+	run_ring(h, 1, 1);
+	assert_int_equal(ram32(h, 0x7010), 0);
+	assert_int_equal(lrc_get(h, 1, END_AT + 4), 0xffff0002);
+	/* loaded and not changed: not written again */
+	lrc_set(h, 1, END_AT + 7, 0x77);
+	run_ring(h, 1, 2);
+	assert_int_equal(lrc_get(h, 1, END_AT + 7), 0x77);
+}
+
 /* An image that ends where it begins has no room, and the engine goes on. */
 static void ends_at_once(void **state)
 {
@@ -220,6 +253,8 @@ int main(void)
 		BAD(GPU_TEST(copy_engine_has_none)),
 		GPU_TEST(unchanged_is_not_written),
 		BAD(GPU_TEST(broken_images)),
+		BAD(GPU_TEST(nothing_behind_the_unknown)),
+		GPU_TEST(bits_and_others),
 		BAD(GPU_TEST(ends_at_once)),
 		GPU_TEST(all_of_them),
 	};

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Each field of COMPUTE_WALKER and of the state before it: what a thread finds, what is refused. */
+#define _GNU_SOURCE
 #include "walker.h"
 
+#include "pace.h"
+
 #include <limits.h>
-#include <sys/resource.h>
 
 #define NOWHERE 0x40000000u /* no page is there */
 
@@ -417,6 +419,23 @@ static void nor_at_switch_in(void **state)
 	assert_int_equal(out(h, 0), 0);
 }
 
+/* But behind it, as ever. */
+static void behind_a_switch_in(void **state)
+{
+	struct harness *h = *state;
+	struct grid g = GRID;
+
+	storing_kernel(h);
+	make(h, &g);
+	launch(h, CCS);
+	ram32_set(h, 0x7000 + 0x400, MI_BBE);
+	lrc_set(h, 1, 0x13, (GPU_GGTT + 0x7000 + 0x400) | 1);
+	ctx_enable(h, 1);
+	wait32(h, MARK, 1);
+	assert_int_equal(out(h, 0), 1);
+	assert_int_equal(harness_witness_total(h), 0);
+}
+
 /* A command that was changed while its context was stopped is another one. */
 static void changed_while_stopped(void **state)
 {
@@ -440,14 +459,6 @@ static void changed_while_stopped(void **state)
 	assert_int_equal(h->g->hw->walks, 0);
 }
 
-static long switches(void)
-{
-	struct rusage r;
-
-	getrusage(RUSAGE_SELF, &r);
-	return r.ru_nvcsw;
-}
-
 /* What goes on for long sleeps in between: threads that never end, groups that never do. */
 static void long_walks_are_paced(void **state)
 {
@@ -464,11 +475,10 @@ static void long_walks_are_paced(void **state)
 		make(h, &g);
 		launch(h, CCS);
 		ctx_enable(h, 1);
-		/* our own are few: seconds of sleep */
-		was = now = switches();
+		was = now = voluntary_switches();
 		for (int i = 0; i < 100 && now - was < 50; i++) {
 			sleep_ms(100);
-			now = switches();
+			now = voluntary_switches();
 		}
 		assert_in_range(now - was, 50, LONG_MAX);
 		ctx_disable(h, 1);
@@ -493,6 +503,7 @@ int main(void)
 		BAD(GPU_TEST(walkers_that_cannot_be)),
 		BAD(GPU_TEST(nor_on_a_copy_engine)),
 		BAD(GPU_TEST(nor_at_switch_in)),
+		GPU_TEST(behind_a_switch_in),
 		BAD(GPU_TEST(changed_while_stopped)),
 		BAD(GPU_TEST(long_walks_are_paced)),
 	};
