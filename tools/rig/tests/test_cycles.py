@@ -9,16 +9,16 @@ from guestkit import FakeGpu, FakeGuest
 from xerig import agent, cellrun, cycles, errors, oracles, run
 from xerig.cycles import Cycle
 from xerig.states import STATES
-from xerig.ways import WAYS
+from xerig.ways import CORE, WAYS
 
 FACTS = {"base": "6.12", "side": "patched", "kernel": "plain", "iommu": "on", "gpu": "lnl"}
 
 
 def test_every_way_meets_every_end_and_every_program():
     some = [Cycle(n) for n in range(1, 133)]
-    assert {(c.way, c.order) for c in some} == {(w, e) for w in cycles.WAYS for e in cycles.ENDS}
+    assert {(c.way, c.order) for c in some} == {(w, e) for w in CORE for e in cycles.ENDS}
     programs = cycles.BUSY + cycles.BESIDE
-    assert {(c.way, p) for c in some for p in c.programs} == {(w, p) for w in cycles.WAYS for p in programs}
+    assert {(c.way, p) for c in some for p in c.programs} == {(w, p) for w in CORE for p in programs}
     assert all(p in STATES for c in some for p in c.programs) and all(c.way in WAYS for c in some)
     assert all(len(set(c.programs)) == 4 for c in some)
 

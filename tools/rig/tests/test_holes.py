@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from xerig import errors, holes
+from xerig import errors, holes, paths
 from xerig.matrix import Cell
 from xerig.oracles import Finding
 
@@ -87,4 +87,4 @@ def test_what_was_kept_is_what_is_listed(hole):
 
 def test_nothing_else_is_kept():
     names = {h.name for h in holes.load("7.3") if h.cell}
-    assert {p.stem for p in (holes.FOLDER / "holes-7.3").iterdir()} == names
+    assert {p.stem for p in (paths.EXPECT / "holes-7.3").iterdir()} == names

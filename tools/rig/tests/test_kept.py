@@ -130,7 +130,7 @@ def test_folders_count_and_what_no_result_rests_on_does_not(tmp_path):
 
 
 def test_a_cell_depends_on_its_own_program_and_on_what_all_share(tmp_path, monkeypatch):
-    monkeypatch.setattr(kept, "PROGRAMS", tmp_path)
+    monkeypatch.setattr(paths, "SCENARIOS", tmp_path)
     (tmp_path / "lib").mkdir()
     for name in ("userptr.c", "idle-fd.c", "lib/xe.c", "Makefile"):
         (tmp_path / name).write_text("1")

@@ -7,7 +7,7 @@ import pytest
 
 from xerig import check, lint, paths
 
-RULES = paths.REPO / "tools" / "check"
+RULES = paths.CHECKS
 # rule -> (file name, code with the defect, part of the finding, code without)
 SEEDED = {
     "drmm_release": ("xe_a.c", """

@@ -197,7 +197,7 @@ def test_a_recording_is_taken_up_only_with_the_same_kernel_gpu_and_programs(monk
     def ask(known=True):
         return sweep.recording(s, "patched", "on", "userptr", [], known)["probe"]
     assert ask() == ask() == [1] and ask(known=False) == [2] and ask() == [2]
-    monkeypatch.setattr(sweep.kept, "PROGRAMS", tmp_path)
+    monkeypatch.setattr(paths, "SCENARIOS", tmp_path)
     (tmp_path / "Makefile").write_text("another")
     assert ask() == [3]
     s.gpu = "bmg"

@@ -7,7 +7,7 @@ the list, so that it only holds what was looked at.
 
 from . import errors, paths
 
-FOLDER = paths.REPO / "tools" / "check"
+FOLDER = paths.CHECKS
 
 
 def load(name, base_name, folder=None):

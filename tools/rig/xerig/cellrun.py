@@ -24,7 +24,7 @@ DUMP_TIME = 10.0  # seconds a device core dump's worker may take: it waits for a
 DUMP = re.compile(r"device coredump has been (created|deleted)")
 DUMPS = "/sys/class/devcoredump"
 DMA_API = "/sys/kernel/debug/dma-api"
-SKIPS = paths.RIG / "expect" / "skips.txt"
+SKIPS = paths.EXPECT / "skips.txt"
 
 
 def sample(guest):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from . import allow, applies, checkout, cmd, eachpatch, errors, git, host, lint, paths, sources, tree, ui
 
-RULES = sorted((paths.REPO / "tools" / "check").glob("*.cocci"))
+RULES = sorted(paths.CHECKS.glob("*.cocci"))
 # What CI waits for: building the driver once a patch takes longer than all the rest of `make test`.
 QUICK = ("apply", "am", "checkpatch", "kernel-doc", "coccinelle", "W=1", "sparse")
 # What has to be asked for downloads something (applies, clang) or boots once a patch.

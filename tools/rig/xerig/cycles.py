@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 from . import agent, cellrun, errors, options, run
 from .states import STATES
+from .ways import CORE
 
 KIND = "cycles"
 # Always there: a GPU that is busy, and pages of the user.
 BUSY = ("queue-endless", "userptr")
 BESIDE = ("bo-bound", "dmabuf-open", "user-fence", "userptr-munmapped", "queue-idle", "bo-mmap", "preempt-vm",
           "dmabuf-closed", "fd-passed", "idle-fd", "syncobj-waiter")
-WAYS = ("unbind", "remove", "surprise")
 ENDS = ("kill", "close-after", "close-after-reprobe", "during")
 WARM = 3  # cycles of a boot before its memory is taken for the usual one
 
@@ -37,11 +37,11 @@ class Cycle:
 
     @property
     def way(self):
-        return WAYS[self.n % len(WAYS)]
+        return CORE[self.n % len(CORE)]
 
     @property
     def order(self):
-        return ENDS[self.n // len(WAYS) % len(ENDS)]
+        return ENDS[self.n // len(CORE) % len(ENDS)]
 
     @property
     def programs(self):

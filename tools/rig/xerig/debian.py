@@ -14,7 +14,7 @@ import time
 from email.utils import formatdate
 from pathlib import Path
 
-from . import cmd, errors, kernel, outoftree, paths, ui
+from . import checkout, cmd, errors, kernel, outoftree, paths, ui
 
 NAME = "xe-unplug"  # with the base behind it: kernels of two series may be on one machine
 COPYRIGHT = """The driver is part of the Linux kernel; these files come from Debian's {source}
@@ -212,6 +212,5 @@ def _pack(root, cache, control, scripts, source):
 
 
 def _maintainer():
-    from . import checkout
     name, mail = checkout.identity()
     return f"{name or NAME} <{mail or NAME + '@localhost'}>"

@@ -10,7 +10,8 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from . import buildtree, checkout, cmd, kconfig, kernel, lint, paths, tree
+from . import agent, buildtree, cellrun, checkout, cmd, errors, expect, kconfig, kernel, klog, lint, matrix, paths
+from . import procs, results, session, tree
 
 # What a patch in the middle of the series must not make worse: one state a kind of memory and of work.
 CELLS = (("idle-fd", "unbind", "close-after"), ("bo-bound", "unbind", "close-after"),
@@ -169,7 +170,6 @@ class Guest:
     """Boots kernels of single patches and compares them with what the unpatched side is known for."""
 
     def __init__(self, base, cache):
-        from . import expect, klog, results, session
         self.session = session.Session("each-patch", base.name, cache=cache).prepare(["patched"])
         self.lists, self.rules = expect.load(base.name, "base"), klog.load_allowed()
         self.facts = self.session.facts("base", "on")
@@ -177,7 +177,6 @@ class Guest:
 
     def findings(self, built, name):
         """What is worse than on the unpatched side with kernel built; name: of the folder for its logs."""
-        from . import agent, cellrun, errors, expect, matrix, procs, results
         machine = self.session.machine_of(built, "on")
         left, found, boots = [matrix.Cell(*c) for c in CELLS], [], 0
         with procs.guard():

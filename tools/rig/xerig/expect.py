@@ -16,7 +16,7 @@ from .orders import ORDERS
 from .states import STATES
 from .ways import WAYS
 
-FOLDER = paths.RIG / "expect"
+FOLDER = paths.EXPECT
 VERBS = ("fail", "flake", "skip")
 
 

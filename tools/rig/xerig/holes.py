@@ -11,12 +11,11 @@ several lines, each is a test. "none" says why there is no test, and what was do
 import re
 from dataclasses import dataclass
 
-from . import errors, expect, matrix, options, oracles, paths, vgpu
+from . import errors, matrix, options, oracles, paths, vgpu
 from .orders import ORDERS
 from .states import STATES
 from .ways import WAYS
 
-FOLDER = expect.FOLDER
 USUAL = {"gpu": "lnl", "iommu": "on", "kernel": "plain", "args": "", "repeat": "1"}
 MOST_LINES = 70  # of a kept log
 _REGISTERS = re.compile(r"(R[A-Z0-9]{1,2}:|[CDEFG]S: |CR2: |PKRU: |Code: |Modules linked in|Hardware name)")
@@ -93,7 +92,7 @@ def _test(line, at):
 
 def load(base):
     """The tests of a base; empty where it has no file."""
-    path = FOLDER / f"holes-{base}.txt"
+    path = paths.EXPECT / f"holes-{base}.txt"
     return parse(path.read_text(), path.name) if path.exists() else []
 
 
@@ -167,4 +166,4 @@ def excerpt(hole, results):
 
 def kept(base, hole):
     """Where the excerpt of a test is kept."""
-    return paths.RIG / "expect" / f"holes-{base}" / f"{hole.name}.txt"
+    return paths.EXPECT / f"holes-{base}" / f"{hole.name}.txt"

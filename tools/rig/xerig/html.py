@@ -7,6 +7,7 @@ from pathlib import Path
 import jinja2
 
 from . import oracles
+from .options import SIDES
 from .oracles import witness
 from .orders import ORDERS
 from .result import ODD
@@ -14,7 +15,6 @@ from .states import STATES
 from .ways import WAYS
 
 TEMPLATES = Path(__file__).parent / "templates"
-NAMES = {"base": "unpatched", "patched": "patched"}
 VERDICTS = {
     "clean": "no oracle spoke",
     "dirty": "at least one did",
@@ -112,7 +112,7 @@ def write_run(run_dir, data):
         odd=[r for r in results if r["expected"] in ODD], tested=any(r["verdict"] != "skip" for r in results),
         verdicts=[v for v in VERDICTS if any(r["verdict"] == v for r in results)], legend=words,
         means={word: text for _, some in words for word, text in some.items()},
-        names=NAMES, kind=kind)
+        names=SIDES, kind=kind)
     out = run_dir / "report.html"
     out.write_text(page)
     return out
@@ -136,5 +136,5 @@ def write_index(out_dir, runs):
                 "leaked": sum(r["leaked_mappings"] or 0 for r in mine), "splats": sum(r["splats"] for r in mine),
                 "unexpected": sum(r["expected"] in ODD for r in mine)})
     out = out_dir / "report.html"
-    out.write_text(_environment().get_template("index.html.j2").render(rows=rows, names=NAMES))
+    out.write_text(_environment().get_template("index.html.j2").render(rows=rows, names=SIDES))
     return out

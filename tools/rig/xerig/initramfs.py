@@ -11,7 +11,7 @@ import stat
 
 from . import cmd, errors, paths
 
-AGENT_SOURCE = paths.REPO / "tools" / "rig" / "agent"
+AGENT_SOURCE = paths.RIG / "agent"
 FORMAT = 3  # part of the cache key: raise it when what build() writes changes
 KEEP = 16  # archives that stay in the cache
 

@@ -11,8 +11,6 @@ from . import klog, oracles, paths
 from .memo import Memo
 from .result import UNLISTED, Result
 
-MODEL = paths.REPO / "tools" / "vgpu"
-PROGRAMS = paths.REPO / "tools" / "scenarios"
 SOURCES = ("**/*.[ch]", "**/Makefile")
 BESIDE = {"tests", "fuzz", "bench"}
 CHOICES = ("same", "any")  # RESUME=: results of this very virtual GPU, or of any
@@ -32,7 +30,7 @@ def digest(folder, files=SOURCES):
 
 def model_and_programs():
     """Digest of the virtual GPU and of all guest programs."""
-    return digest(MODEL)[:6] + digest(PROGRAMS)[:6]
+    return digest(paths.VGPU)[:6] + digest(paths.SCENARIOS)[:6]
 
 
 class Content:
@@ -40,14 +38,14 @@ class Content:
     programs of that test alone. Call it with a test."""
 
     def __init__(self):
-        self.common = digest(MODEL)[:6] + digest(PROGRAMS, ("lib/*.[ch]", "Makefile"))[:6]
+        self.common = digest(paths.VGPU)[:6] + digest(paths.SCENARIOS, ("lib/*.[ch]", "Makefile"))[:6]
         self.own = {}
 
     def __call__(self, test):
         states = getattr(test, "programs", (test.state,))
         for state in states:
             if state not in self.own:
-                self.own[state] = digest(PROGRAMS, (f"{state}.c",))[:6]
+                self.own[state] = digest(paths.SCENARIOS, (f"{state}.c",))[:6]
         return self.common + "".join(self.own[s] for s in states)
 
 

@@ -2,9 +2,8 @@
 """The files around the series of other versions of a base, without the whole kernel for each."""
 
 import json
-import subprocess
 
-from . import apt, disk, errors, paths, ui
+from . import apt, disk, errors, paths, sources, ui
 
 # Besides what the series touches: what it may touch next, so that an edit needs no download.
 USUAL = ("drivers/gpu/drm/xe", "drivers/gpu/drm/ttm", "include/drm", "include/uapi/drm", "MAINTAINERS")
@@ -29,7 +28,7 @@ def ensure(base, version, mirror, wanted, cache):
         partial = folder.with_name(folder.name + ".partial")
         paths.remove(partial)
         partial.mkdir()
-        _unpack(deb, base.package, asked, partial)
+        sources.unpack(deb, base.package, partial, asked)
         stamp.unlink(missing_ok=True)
         paths.remove(folder)
         partial.replace(folder)
@@ -62,20 +61,3 @@ def _package(base, version, mirror, cache):
         raise errors.UsageError(f"damaged download: {deb.name}; it was removed, try again")
     progress.done(f"{deb.stat().st_size / 1e6:.0f} MB")
     return deb, False
-
-
-def _unpack(deb, package, wanted, into):
-    """The wanted files and folders of the kernel tree in a linux-source package; what it lacks is left out."""
-    top = package
-    fsys = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", deb], stdout=subprocess.PIPE)
-    inner = subprocess.Popen(["tar", "-xO", f"./usr/src/{package}.tar.xz"], stdin=fsys.stdout, stdout=subprocess.PIPE)
-    fsys.stdout.close()
-    r = subprocess.run(["tar", "-xJ", "--strip-components=1", "--no-same-owner", "-C", into,
-                        *[f"{top}/{w}" for w in wanted]],
-                       stdin=inner.stdout, capture_output=True, text=True, errors="replace", check=False)
-    inner.stdout.close()
-    fsys.wait()
-    inner.wait()
-    said = [s for s in r.stderr.splitlines() if "Not found in archive" not in s and "Exiting with failure" not in s]
-    if r.returncode and said or not any(into.iterdir()):
-        raise errors.UsageError(f"cannot unpack {deb.name}: {(said or ['nothing in it'])[0]}")

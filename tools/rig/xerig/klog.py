@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from . import errors, paths
 from .agent import Record
 
-ALLOW_FILE = paths.RIG / "expect" / "klog-allow.txt"
+ALLOW_FILE = paths.EXPECT / "klog-allow.txt"
 
 # Kinds from most to least telling; the first that matches a line of the entry names it.
 KINDS = (

@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 
-from . import buildtree, cmd, errors, klog, paths, procs, sources, tree, ui
+from . import buildtree, cmd, errors, kernel, klog, paths, procs, sources, tree, ui
 
 DRIVER_CONFIG = "drivers/gpu/drm/xe"
 # TTM's ttm_bo_reserve_deadlock locks itself out on purpose. Lockdep says so, and nothing more from then on.
@@ -20,7 +20,7 @@ FILTER = "module!=ttm_bo_test"
 # Parameters of a guest kernel that is to run suites; 6.12 ignores the second, which it does not know.
 GUEST_ARGS = ("kunit.enable=1", "kunit.autorun=1")
 GLOB = "/sys/module/kunit/parameters/filter_glob"  # SUITE or SUITE.CASE that a module runs when it is loaded
-ALLOW = paths.REPO / "tools" / "check" / "kunit.allow"
+ALLOW = paths.CHECKS / "kunit.allow"
 X86_ONLY = ("drm_gpusvm_dma_ops", "xe_userptr")  # UML has no ZONE_DEVICE, and so no drm_gpusvm
 STATUSES = ("PASS", "FAIL", "SKIP", "ERROR")
 
@@ -134,7 +134,6 @@ def _watched(argv, folder, env):
 
 
 def _not_run(base, said, objects):
-    from . import kernel
     lines = [s for s in said.splitlines() if s.strip()]
     cause = [i for i, s in enumerate(lines) if re.search(r"\berror\b|Error|undefined reference|not in \.config", s)]
     first = max(0, cause[0] - 3) if cause else max(0, len(lines) - 20)

@@ -17,7 +17,7 @@ from . import buildtree, checker, cmd, errors, kconfig, kernel, paths
 COMPILERS = {"gcc": ("lint", "gcc", ("w1", "sparse")), "clang": ("lint-clang", "clang-19", ("clang",))}
 CLANG = COMPILERS["clang"][1]   # the newest that Debian 12 and 13 both have; 7.3 asks for 17
 HEADERS = "*.h"  # stands for all headers where results are kept by file
-MACROS = paths.REPO / "tools" / "check" / "macros.h"
+MACROS = paths.CHECKS / "macros.h"
 INCLUDED = re.compile(rb'^#include "([\w./-]+\.c)"', re.M)
 FILE = r"((?:drivers|include|kernel|lib|Documentation)/[\w./-]+)"
 PLACE = re.compile(rf"^(?:\./|\.\./|/\S*?/src/)?{FILE}:\d+(?::\d+)?(?:-\d+)?:\s*")

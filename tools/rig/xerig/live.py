@@ -19,7 +19,7 @@ MODULE = "xe_live_test"
 CASE_SECONDS = 120.0
 TIMES = "xe_dma_live"  # compares times, so it wants a quiet machine
 TESTS = "drivers/gpu/drm/xe/tests"
-SKIPS = paths.RIG / "expect" / "live-skips.txt"
+SKIPS = paths.EXPECT / "live-skips.txt"
 
 _RESULT = re.compile(r"^\s*(ok|not ok) \d+ (\S+)(?: # SKIP ?(.*))?$")
 

@@ -30,7 +30,7 @@ KNOWN = {
     "resume": ("same or any: take results that were as expected from earlier runs of these kernels, with this virtual "
                "GPU and these guest programs or with any", None),
 }
-SIDES = ("base", "patched")
+SIDES = {"base": "unpatched", "patched": "patched"}  # and what people call them
 IOMMUS = ("on", "off")
 USUAL_GPU = "lnl"
 MOST_GPUS = 4

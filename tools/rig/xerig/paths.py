@@ -20,6 +20,10 @@ from . import errors, ui
 REPO = Path(__file__).resolve().parents[3]
 OUT = REPO / "out"
 RIG = REPO / "tools" / "rig"
+EXPECT = RIG / "expect"                   # what is known of tests
+CHECKS = REPO / "tools" / "check"         # rules of static checks, and what is known of those
+VGPU = REPO / "tools" / "vgpu"            # the virtual GPU
+SCENARIOS = REPO / "tools" / "scenarios"  # the guest programs
 
 
 class Cache:

@@ -14,7 +14,6 @@ from . import kernel as kernels
 from . import setup, tree, ui, vgpu
 from .result import Result
 
-SCENARIOS = paths.REPO / "tools" / "scenarios"
 GPUS = vgpu.models()
 VARIANTS = ("plain", "debug")
 # KASAN, lockdep and the rest want more memory (MiB), and slow a guest down by about the pace.
@@ -198,5 +197,5 @@ def build_scenarios(kernel, cache):
     with cache.making("scenarios") as folder:
         out = folder / kernel.key
         out.mkdir(exist_ok=True)
-        cmd.make("the guest programs", SCENARIOS, f"UAPI={kernel.uapi}", f"OUT={out}", env=cache.environ())
+        cmd.make("the guest programs", paths.SCENARIOS, f"UAPI={kernel.uapi}", f"OUT={out}", env=cache.environ())
     return out

@@ -3,7 +3,7 @@
 
 import re
 
-from . import errors, paths, results, ui
+from . import errors, options, paths, results, ui
 
 
 def verdict(session):
@@ -22,7 +22,7 @@ def verdict(session):
         con.print(table.matrix(s.results, f"xe hot-unplug, {where}"))
     table.findings(s.results, con)
     passed, failed, _ = results.counts(s.results)
-    parts = [f"{'unpatched' if side == 'base' else 'patched'}: {results.summary(s.results, side)}" for side in s.sides]
+    parts = [f"{options.SIDES[side]}: {results.summary(s.results, side)}" for side in s.sides]
     for text in s.notes:
         con.print(text, markup=False)
     where = s.run_dir.relative_to(paths.REPO)

@@ -91,7 +91,7 @@ def _make(base, cache, used):
     paths.remove(path)
     partial.mkdir()
     progress = ui.Progress(f"unpacking {deb.name}")
-    _unpack(deb, base.package, partial)
+    unpack(deb, base.package, partial)
     partial.replace(path)
     paths.write_atomic(path.with_name(path.name + ".stamp"), sha + "\n")
     progress.done()
@@ -144,11 +144,15 @@ def of_series(name, version):
     return re.match(rf"(\d+:)?{re.escape(name)}([.~+-]|$)", version) is not None
 
 
-def _unpack(deb, package, into):
-    """The tree inside linux-source-X.deb (a tar.xz within the package) into a folder."""
+def unpack(deb, package, into, only=()):
+    """The tree inside linux-source-X.deb (a tar.xz within the package) into a folder.
+
+    only: files and folders of the tree, as far as it has them.
+    """
     inner = f"./usr/src/{package}.tar.xz"
     pipe = [["dpkg-deb", "--fsys-tarfile", str(deb)], ["tar", "-xO", inner],
-            ["tar", "-xJ", "--strip-components=1", "--no-same-owner", "-C", str(into)]]
+            ["tar", "-xJ", "--strip-components=1", "--no-same-owner", "-C", str(into),
+             *(f"{package}/{p}" for p in only)]]
     running, feed = [], subprocess.DEVNULL
     for argv in pipe:
         ui.show(argv)
@@ -159,13 +163,17 @@ def _unpack(deb, package, into):
         feed = p.stdout
         running.append(p)
     try:
-        said = [p.stderr.read().decode(errors="replace").strip() for p in running]
+        said = [p.stderr.read().decode(errors="replace").splitlines() for p in running]
     except BaseException:
         for p in running:
             p.kill()
         raise
-    if any([p.wait() for p in running]):
-        why = next((s for s in reversed(said) if s), "unknown reason").splitlines()[0]
+    ends = [p.wait() for p in running]
+    if only and any(into.iterdir()):  # tar says what it has not found, and then is not content
+        said[-1] = [s for s in said[-1] if "Not found in archive" not in s and "Exiting with failure" not in s]
+        ends[-1] = bool(said[-1])
+    if any(ends):
+        why = next((s[0] for s in reversed(said) if s), "unknown reason")
         raise errors.UsageError(f"cannot unpack {deb.name}: {why}")
 
 

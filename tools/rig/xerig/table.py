@@ -6,6 +6,7 @@ from rich.console import Console, Group
 from rich.markup import escape
 from rich.table import Table
 
+from .options import SIDES
 from .results import repeat_command
 
 MOST = 12  # results that are told one by one
@@ -66,7 +67,7 @@ def tests(results, title, group):
                   header_style="bold", padding=(0, 1))
     table.add_column("tests of", no_wrap=True)
     for side in sides:
-        for name in ({"base": "unpatched", "patched": "patched"}[side] + ": clean", "not", "skip", "leaks", "s"):
+        for name in (SIDES[side] + ": clean", "not", "skip", "leaks", "s"):
             table.add_column(name, justify="right", no_wrap=True)
         table.add_column("who spoke", no_wrap=True)
     rows = {}
@@ -92,7 +93,7 @@ def _part(title, rows, sides):
     for name in ("state", "way"):
         table.add_column(name, no_wrap=True)
     for side in sides:
-        table.add_column({"base": "unpatched", "patched": "patched"}[side], no_wrap=True)
+        table.add_column(SIDES[side], no_wrap=True)
         for name in ("leaks", "splats", "ms"):
             table.add_column(name, justify="right", no_wrap=True)
         table.add_column("who spoke", no_wrap=True)

@@ -5,10 +5,10 @@ import time
 from dataclasses import astuple, dataclass, fields
 
 from . import ui
+from .options import SIDES
 
 STATE = "igt-tally"  # in the cache: counts of the whole list by combination
 WANTED = 95.0  # per cent of the tests that do not skip have to pass
-_SIDES = {"base": "unpatched", "patched": "patched"}
 
 
 @dataclass
@@ -66,7 +66,7 @@ def total(counts):
 def line(results, base, side, gpu, left=0):
     """One combination in words."""
     c = total(by_program(results).values())
-    words = f"igt {base} {_SIDES[side]} {gpu}: {c.passed} of {c.ran} subtests that do not skip pass " \
+    words = f"igt {base} {SIDES[side]} {gpu}: {c.passed} of {c.ran} subtests that do not skip pass " \
             f"({c.share:.1f} %), {c.skipped} skip, {c.known} known to fail, {c.flake} of a flake"
     words += f", {c.bad} NOT as expected" if c.bad else ""
     return words + (f"; {left} were not reached" if left else "")
@@ -101,7 +101,7 @@ def below(cache, side, gpu):
     share = total(done.values()).share
     if share >= WANTED:
         return None
-    return f"igt {_SIDES[side]} {gpu}: {share:.1f} % of the subtests that do not skip pass on {' and '.join(done)}, " \
+    return f"igt {SIDES[side]} {gpu}: {share:.1f} % of the subtests that do not skip pass on {' and '.join(done)}, " \
            f"{WANTED:g} % are wanted"
 
 
@@ -124,7 +124,7 @@ def table(cache):
     order = sorted(known, key=lambda k: (k.split()[0], k.split()[2] != "lnl", k.split()[1] != "base"))
     of = {k: _counts(known[k]) for k in order}
     programs = list(dict.fromkeys(p for k in order for p in of[k]))
-    head = ["program", *(" ".join((b, _SIDES[s], g)) for b, s, g in (k.split() for k in order))]
+    head = ["program", *(" ".join((b, SIDES[s], g)) for b, s, g in (k.split() for k in order))]
     rows = [[f"``{p}``", *(_cell(of[k][p]) if p in of[k] else "" for k in order)] for p in programs]
     sums = [total(of[k].values()) for k in order]
     rows += [["all", *map(_cell, sums)], ["pass", *(f"{c.share:.1f} %" for c in sums)],
@@ -135,6 +135,6 @@ def table(cache):
 
     def text(cells):
         return " ".join(c.ljust(w) for c, w in zip(cells, widths)).rstrip()
-    made = [f"* {' '.join((k.split()[0], _SIDES[k.split()[1]], k.split()[2]))}: {known[k]['when']}, "
+    made = [f"* {' '.join((k.split()[0], SIDES[k.split()[1]], k.split()[2]))}: {known[k]['when']}, "
             f"{known[k]['versions']}" for k in order]
     return "\n".join([rule, text(head), rule, *map(text, rows), rule, "", *made, ""])

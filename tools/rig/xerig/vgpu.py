@@ -9,12 +9,11 @@ import time
 from . import cmd, errors, paths, procs
 
 START_TIME = 5.0  # seconds until both sockets must be there
-SOURCE = paths.REPO / "tools" / "vgpu"
 
 
 def models():
     """Names of the GPUs there are: a file hw/personality_NAME.c each."""
-    return tuple(sorted(p.stem.removeprefix("personality_") for p in SOURCE.glob("hw/personality_*.c")))
+    return tuple(sorted(p.stem.removeprefix("personality_") for p in paths.VGPU.glob("hw/personality_*.c")))
 
 
 class VgpuError(errors.InfraError):
@@ -24,7 +23,7 @@ class VgpuError(errors.InfraError):
 def build(cache, *targets):
     """Builds tools/vgpu, or more targets of it; returns the program's path, beside which those are."""
     with cache.making("vgpu") as out:
-        cmd.make("the virtual GPU", SOURCE, f"O={out}", "all", *(out / t for t in targets), env=cache.environ())
+        cmd.make("the virtual GPU", paths.VGPU, f"O={out}", "all", *(out / t for t in targets), env=cache.environ())
     return out / "vgpu"
 
 

@@ -4,6 +4,7 @@
 import itertools
 
 from .. import boot, errors, procs, session, ui
+from ..options import SIDES
 from ..ways import WAYS
 from . import Figures, expect, plot
 
@@ -65,7 +66,7 @@ def points_of(curve, state, way, side):
 def drawn(curve, path, base):
     """remove() over the number of BOs."""
     styles = {("many-bos", "remove"): "-", ("many-bos", "surprise"): "--", ("preempt-many", "remove"): ":"}
-    sides = (("base", "unpatched", "tab:red"), ("patched", "patched", "tab:green"))
-    lines = [(points_of(curve, state, way, side), style, colour, f"{name}, {way}, {WORDS[state]}")
-             for (state, way), style in styles.items() for side, name, colour in sides]
+    colours = {"base": "tab:red", "patched": "tab:green"}
+    lines = [(points_of(curve, state, way, side), style, colours[side], f"{name}, {way}, {WORDS[state]}")
+             for (state, way), style in styles.items() for side, name in SIDES.items()]
     return plot(path, lines, "BOs held", "remove() in the guest, ms", f"xe of Linux {base}: cost of unplug")

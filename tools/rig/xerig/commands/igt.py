@@ -36,7 +36,7 @@ def run(args):
         igt.look_up(s.root, text)
     s.prepare(o.sides)
     tests = igt.repeated(igt.choose(s.root, text, igt.DEFAULT, igt.own_folders(s)), o.repeat)
-    model, lists = kept.digest(kept.MODEL), (klog.load_allowed(), igt.load_skips(), igt.load_excuses())
+    model, lists = kept.digest(paths.VGPU), (klog.load_allowed(), igt.load_skips(), igt.load_excuses())
     s.versions["virtual GPU"] = model
     package = s.versions.get("igt-gpu-tools-tests", "")
     worker = type("Worker", (igt.Worker,), {"alone": igt.ALONE if o.repeat == 1 else (), "cpus": o.cpus})
