@@ -236,6 +236,46 @@ def test_modules_are_compared_to_the_byte(tmp_path):
     assert not hunt.same_code(a, b)
 
 
+VRAM = "vram-mmap/surprise/close-after"
+SECONDS = {"userptr/unbind/close-after": 1, "idle-fd/remove/close-after-reprobe": 2, VRAM: 3, "KUnit xe_dma": 1}
+
+
+def switched(hunting, monkeypatch, names=SECONDS, trouble=(), mutant=M):
+    """Hunt.switched() of a mutant that the named tests come by; trouble: tests of KUnit that fail."""
+    def run_suite(_base, _vm, suite, _cache):
+        asked.append(("KUnit", suite))
+        return SimpleNamespace(failed=list(trouble), splats=[], suites={suite: 1})
+
+    monkeypatch.setattr(hunt.guest_kunit, "run_suite", run_suite)
+    reach = SimpleNamespace(who=lambda n, some: [t for t in some if t in names and n == 7], seconds=SECONDS.get,
+                            suites=lambda: ["KUnit xe_dma"])
+    asked.clear()
+    return hunting.switched(mutant, SimpleNamespace(kernel=None, numbers={mutant: 7}), reach, HMM[0])
+
+
+def test_in_a_kernel_with_switches_only_who_comes_by_is_asked(hunter, monkeypatch):
+    hunting = hunter(red=[VRAM])
+    res = switched(hunting, monkeypatch)
+    assert res.verdict == "clean" and res.held["killed_by"].startswith(f"{VRAM}: klog: splat")
+    assert asked == [("lnl", "userptr/unbind/close-after"), ("lnl", "idle-fd/remove/close-after-reprobe"), ("bmg", VRAM)]
+    switched(hunting, monkeypatch, mutant=Mutant("0002", "all"))
+    assert asked == [("bmg", VRAM)], "who killed a neighbour is asked first"
+
+
+def test_a_mutant_behind_a_switch_that_nobody_notices_survives(hunter, monkeypatch):
+    res = switched(hunter(), monkeypatch)
+    assert (res.verdict, res.findings[0].summary) == ("dirty", "survives 4 tests that reach it")
+    assert asked[-1] == ("KUnit", "xe_dma") and len(asked) == 4
+    res = switched(hunter(), monkeypatch, names=())
+    assert (res.verdict, res.findings[0].summary, asked) == ("dirty", "no test reaches it", [])
+
+
+def test_suites_kill_behind_switches_and_a_guest_that_never_comes_up_does_not(hunter, monkeypatch):
+    res = switched(hunter(), monkeypatch, names=["KUnit xe_dma"], trouble=["xe_dma.gate"])
+    assert res.held["killed_by"] == "KUnit xe_dma: failed xe_dma.gate" and asked == [("KUnit", "xe_dma")]
+    assert switched(hunter(no_probe=99), monkeypatch).verdict == "infra"
+
+
 def test_the_unmutated_series_has_to_pass_first(hunter):
     hunter().start(HMM)
     with pytest.raises(errors.InfraError, match="not clean"):

@@ -169,7 +169,7 @@ class CellRun:
         return [f"/scenarios/{name}", "--device", node, *slow, *options]
 
     def _hold(self):
-        argv = self.program(self.state.name, *self.state.options)
+        argv = self.program(self.state.name)
         if self.way.dead:
             argv += self.state.dead_options
         if self.way.resets:

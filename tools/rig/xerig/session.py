@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from . import base as bases
 from . import beforeafter, boot, cli, cmd, expect, initramfs, klog, options, paths, procs, results, run
@@ -24,10 +25,9 @@ GUESTS = {"debug": {"memory_mib": 2048, "pace": 4}}
 class Side:
     """One side of the comparison, ready to boot."""
 
-    name: str
     kernel: kernels.Kernel
     machine: boot.Machine
-    programs: object = None  # folder of the guest programs
+    programs: Path  # folder of the guest programs
 
 
 class Session:
@@ -73,7 +73,7 @@ class Session:
             programs = build_scenarios(kernel, self.cache)
             machine = boot.Machine(self.root.qemu_argv(), kernel.bzimage, self._initrd(kernel, programs), program,
                                    personality=self.gpu, **GUESTS.get(self.variant, {}))
-            self.sides[side] = Side(side, kernel, machine, programs)
+            self.sides[side] = Side(kernel, machine, programs)
             self.versions[f"kernel-{side}"] = f"{kernel.release} {kernel.key}"
         self.versions["xe-unplug"] = results.repository_state()
         if tree.checkout_state(self.base, self.source) != "edited":

@@ -17,7 +17,6 @@ class State:
     name: str
     what: str
     munmap: bool = False
-    options: tuple = ()
     dead_options: tuple = ()
     reset_options: tuple = ()
     second: bool = False

@@ -174,7 +174,7 @@ class SweepRun(cellrun.CellRun):
     def start(self):
         """Starts the program of the state."""
         pause = ["--pause-at", str(self.cell.n)] if self.cell.kind == IOCTL else []
-        self.pid = self.guest.spawn(self.program(self.state.name, *self.state.options, *pause))
+        self.pid = self.guest.spawn(self.program(self.state.name, *pause))
 
     def hold(self):
         """Starts the program and waits until it holds its state; whether it does."""
