@@ -268,6 +268,14 @@ def test_tree_without_maintainers_script(exported):
         exported.export(None)
 
 
+def test_a_script_that_does_not_know_an_option_is_asked_without_it(exported):
+    old = 'use Getopt::Long; GetOptions("git!" => \\$a, "git-fallback!" => \\$a, "roles!" => \\$a, "rolestats!" => \\$a, ' \
+        '"fixes!" => \\$a) or die "invalid argument\\n";\n'
+    write(exported.kernel / "scripts/get_maintainer.pl", old + MAINTAINERS)
+    out, _, who = exported.export("1-2")
+    assert who == (1, 1) and all("\nTo: xe@lists.example.org\n" in m.read_text() for m in out.iterdir())
+
+
 def test_recipients_are_parsed_as_the_script_prints_them():
     said = ('"Chris K." <c@example.org> (maintainer:X,reviewer:Y)\nD <d@example.org> (supporter:X)\n'
             "x@lists.example.org (moderated list:X)\nlinux-kernel@vger.kernel.org (open list)\n"

@@ -13,6 +13,7 @@ from email.utils import formataddr
 from . import cmd, errors, paths
 
 SCRIPT = "scripts/get_maintainer.pl"
+NEWER = "--no-substatus"
 LIST = re.compile(r"\blist\b")
 EVERYBODY = "linux-kernel@vger.kernel.org"  # a list to keep posted, not one to address
 LINE = re.compile(r'^(?:"?([^"<]*?)"?\s*<)?([^<>\s]+@[^<>\s]+?)>?(?:\s+\((.*)\))?$')
@@ -22,11 +23,10 @@ def of_mail(source, mail):
     """[(name, address, is a list)] for a patch mail, as the kernel tree of source names them."""
     if not (source.path / SCRIPT).exists():
         raise errors.UsageError(f"{source.path} has no {SCRIPT}: nobody to send the series to")
-    r = cmd.run(["perl", SCRIPT, "--no-git", "--no-git-fallback", "--roles", "--no-rolestats", "--no-substatus",
-                 "--no-fixes", mail], cwd=source.path, check=False)
-    if r.returncode and "--no-substatus" in r.stderr + r.stdout:  # older than that option
-        r = cmd.run(["perl", SCRIPT, "--no-git", "--no-git-fallback", "--roles", "--no-rolestats", "--no-fixes", mail],
-                    cwd=source.path, check=False)
+    asked = ["perl", SCRIPT, "--no-git", "--no-git-fallback", "--roles", "--no-rolestats", "--no-fixes"]
+    r = cmd.run([*asked, NEWER, mail], cwd=source.path, check=False)
+    if r.returncode and f"Unknown option: {NEWER[2:]}" in r.stderr:  # the script of 6.12
+        r = cmd.run([*asked, mail], cwd=source.path, check=False)
     if r.returncode:
         raise errors.InfraError(f"{SCRIPT}: {cmd.last_line(r)}")
     return parse(r.stdout)
