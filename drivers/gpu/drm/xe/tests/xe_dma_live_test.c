@@ -27,8 +27,8 @@
  * half of them can be wrong, but hardly all rounds of a side are slow.
  */
 #define ROUNDS		9
-/* Of the most mappings, which take too long for more, and decide nothing */
-#define ROUNDS_MANY	3
+/* Of the most mappings, which take a minute, and decide nothing */
+#define ROUNDS_MANY	1
 /* What closing a gate may cost, in percent of the unmaps alone */
 #define MOST_PERCENT	125
 
