@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from xerig import errors, steps
+from xerig import check, errors, steps
 from xerig.matrix import Cell
 from xerig.result import Result
 
@@ -60,3 +60,14 @@ def test_tests_that_all_skip_themselves_are_no_success(monkeypatch, verdicts, co
     monkeypatch.setattr(steps.session, "Session", Session)
     o = steps._tests("6.12", "live", "live", None, lambda _s: [])
     assert (o.passed, o.failed, o.skipped) == counts
+
+
+def test_the_plan_is_cheap_first_and_goes_base_by_base():
+    titles = [title for title, _, _ in steps.plan(["6.12", "7.3"], steps.NAMES)]
+    assert titles[:5] == ["vgpu", "rig", "programs 6.12", "programs 7.3", "smoke 6.12"] and len(titles) == 22
+    assert titles[5:11] == ["meta 6.12", "igt 6.12", "live 6.12", "sweep 6.12", "smoke 7.3", "meta 7.3"]
+    assert steps.plan(["7.3"], ["rig", "mutant"]) == [("rig", steps.rig_units, ()), ("mutant 7.3", steps.mutant, ("7.3",))]
+
+
+def test_every_static_check_has_its_method():
+    assert all(callable(check.Check.method(name)) for name in check.STEPS)

@@ -53,7 +53,7 @@ def run(base, cache=None, steps=USUAL, late=lambda: False):
     for name in steps:
         start = time.monotonic()
         try:
-            found, note = getattr(check, re.sub(r"\W", "_", name.lower()))()
+            found, note = check.method(name)(check)
         except tree.PatchError as e:
             found, note = [str(e)], "stopped here"
         step = Step(name, found, note, time.monotonic() - start)
@@ -70,6 +70,11 @@ class Check:
     def __init__(self, base, source, cache, late=lambda: False):
         """late(): whether a step that walks the series is to stop where it is."""
         self.base, self.source, self.cache, self.late = base, source, cache, late
+
+    @classmethod
+    def method(cls, name):
+        """The method of a step: "W=1" is w_1."""
+        return getattr(cls, re.sub(r"\W", "_", name.lower()))
 
     def _tip(self):
         return tree.commits(self.base, self.source, self.cache)

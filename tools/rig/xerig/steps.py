@@ -218,3 +218,18 @@ def timed(fn, *args):
         o.add(False, "nothing ran")
     o.seconds = time.monotonic() - began
     return o
+
+
+# What a user calls it, and the step; the cheap first, builds before what needs them. Steps of a group go base by base.
+ALONE = {"vgpu": vgpu_units, "rig": rig_units}
+GROUPS = ({"programs": guest_programs},
+          {"smoke": smoke, "meta": meta_tests, "igt": igt_short, "live": live, "sweep": sweep},
+          {"check": static_checks, "mutant": mutant, "kunit-x86": kunit_guest, "kunit-uml": kunit_uml})
+NAMES = (*ALONE, *(name for group in GROUPS for name in group))
+
+
+def plan(base_names, wanted):
+    """(title, step, its arguments behind cache and out) in order; wanted: some of NAMES."""
+    rows = [(name, step, ()) for name, step in ALONE.items() if name in wanted]
+    return rows + [(f"{name} {b}", step, (b,)) for group in GROUPS for b in base_names
+                   for name, step in group.items() if name in wanted]

@@ -4,32 +4,18 @@
 from .. import errors, options
 
 HELP = "everything CI checks"
-# What a user calls it, and the function of xerig.steps; the cheap first, builds before what needs them. Steps of a
-# group go base by base.
-ALONE = {"vgpu": "vgpu_units", "rig": "rig_units"}
-GROUPS = ({"programs": "guest_programs"},
-          {"smoke": "smoke", "meta": "meta_tests", "igt": "igt_short", "live": "live", "sweep": "sweep"},
-          {"check": "static_checks", "mutant": "mutant", "kunit-x86": "kunit_guest", "kunit-uml": "kunit_uml"})
-NAMES = (*ALONE, *(name for group in GROUPS for name in group))
 
 
 def add_arguments(parser):
     options.add(parser, "base", "tests", defaults={"base": "all"}, base="kernel bases, comma list (all)",
-                tests=f"steps to run, of {', '.join(NAMES)} (all)")
-
-
-def plan(bases, wanted):
-    """(title, name of the function, its arguments besides cache and out) in order; bases and wanted steps by name."""
-    rows = [(name, function, ()) for name, function in ALONE.items() if name in wanted]
-    return rows + [(f"{name} {b}", function, (b,)) for group in GROUPS for b in bases
-                   for name, function in group.items() if name in wanted]
+                tests="comma list of steps to run (all)")
 
 
 def run(args):
     from .. import base as bases
-    from .. import paths, setup, ui
+    from .. import paths, results, setup, steps, ui
 
-    wanted = options.select("TESTS", args.tests, NAMES, NAMES)
+    wanted = options.select("TESTS", args.tests, steps.NAMES, steps.NAMES)
     options.jobs()  # read by the steps; a wrong one would be told after minutes
     chosen = bases.load_list(args.base)
     cache = paths.Cache()
@@ -38,14 +24,14 @@ def run(args):
 
     from rich.table import Table  # not there before the set-up
 
-    from .. import results, steps, table
+    from .. import table
     out = results.new_run_dir("test")
     before = cache.read_state("test-times")
     done = []
-    for name, function, more in plan([b.name for b in chosen], wanted):
+    for name, step, more in steps.plan([b.name for b in chosen], wanted):
         last = f" (last time {ui.duration(before[name])})" if name in before else ""
         ui.say(f"== {name}{last}")
-        o = steps.timed(getattr(steps, function), cache, out, *more)
+        o = steps.timed(step, cache, out, *more)
         done.append((name, o))
         ui.say(f"== {name}: {o.passed} passed, {o.failed} failed, {o.skipped} skipped, {ui.duration(o.seconds)}")
         for line in o.lines[:10]:
