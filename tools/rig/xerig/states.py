@@ -53,6 +53,7 @@ STATES = {s.name: s for s in (
     State("mixed-load", "200 queues, 10,000 buffers, 1,000 userptrs and a stuck ioctl", munmap=True,
           held_seconds=120.0, remove_seconds=10.0, default=False),
     State("queue-queued", "jobs running, queued and waiting for a fence", default=False),
+    State("foreign-fence", "jobs and a bind that wait for a fence of another driver", default=False),
     State("preempt-vm", "a busy long-running VM with userptrs", munmap=True, default=False),
     State("preempt-many", "2,000 buffers in a busy long-running VM", held_seconds=60.0, default=False),
     State("dmabuf-open", "an exported dma-buf, its handle open"),
