@@ -80,11 +80,10 @@ def test_catalogue(tmp_path):
 
 def test_choice():
     every = {Mutant("0001", "xe_bo.c", n): {} for n in range(1, 10)}
-    assert [m.number for m in mutants.choose(every, "0001@*@3", 5)] == [3]
-    ranks = {m: "x%d" % (m.number * 7 % 10) for m in every}
-    assert [m.number for m in mutants.choose(every, None, 3, ranks)] == [3, 6, 9]
+    assert [m.number for m in mutants.choose(every, "0001@*@3")] == [3]
+    assert [m.number for m in mutants.choose(every, "*@2,0001@xe_bo.c@[89]")] == [2, 8, 9]
     with pytest.raises(errors.UsageError, match="no mutant"):
-        mutants.choose(every, "0002@*", 5)
+        mutants.choose(every, "0002@*")
 
 
 LONG = b"".join(b"line %d;\n" % n for n in range(40))
@@ -299,4 +298,4 @@ def test_the_mutant_of_make_test_is_one(name):
     from xerig import base, tree
     parts = [Mutant(p.name[:4], path.rsplit("/", 1)[1], n) for p in tree.read_series(base.load(name))
              for path, n, _ in mutants.hunks(p.diff)]
-    assert len(mutants.choose(parts, mutants.META, 1)) == 1
+    assert len(mutants.choose(parts, mutants.META)) == 1

@@ -100,15 +100,13 @@ def catalogue(series, overlay, pristine):
     return {m: o for m, o in out.items() if o != overlay}
 
 
-def choose(every, text, count, ranks=None):
-    """Mutants by names or patterns, else count of them by rank: the same ones as long as they are there."""
-    if text:
-        wanted = options.words("TESTS", text, "PATCH@FILE@HUNK, PATCH@all@1 or FILE@CALL@N")
-        for w in wanted:
-            if not any(fnmatch.fnmatchcase(m.name, w) for m in every):
-                raise errors.UsageError(f"TESTS {w} is no mutant: want PATCH@FILE@HUNK, PATCH@all@1 or FILE@CALL@N")
-        return [m for m in every if any(fnmatch.fnmatchcase(m.name, w) for w in wanted)]
-    return sorted(every, key=ranks.get)[:count]
+def choose(every, text):
+    """Mutants by a comma list of names or patterns."""
+    wanted = options.words("TESTS", text, "PATCH@FILE@HUNK, PATCH@all@1 or FILE@CALL@N")
+    for w in wanted:
+        if not any(fnmatch.fnmatchcase(m.name, w) for m in every):
+            raise errors.UsageError(f"TESTS {w} is no mutant: want PATCH@FILE@HUNK, PATCH@all@1 or FILE@CALL@N")
+    return [m for m in every if any(fnmatch.fnmatchcase(m.name, w) for w in wanted)]
 
 
 def identity(series, overlay):

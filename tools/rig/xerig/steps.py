@@ -188,7 +188,7 @@ def mutant(cache, _out, base):
     s = session.Session("mutant", base, cache=cache).prepare(["patched"])
     overlay, _ = tree.overlay(s.base, s.source, cache)
     every = mutants.catalogue(tree.read_series(s.base), overlay, s.source.path)
-    hunt.walk(s, mutants.choose(every, mutants.META, 1), every, klog.load_allowed(), battery=hunt.META_BATTERY)
+    hunt.walk(s, mutants.choose(every, mutants.META), every, klog.load_allowed(), battery=hunt.META_BATTERY)
     o, first = Outcome(), hunt.META_BATTERY[0][0]
     for r in s.results:
         killer = r.held.get("killed_by", "")

@@ -16,7 +16,8 @@ def run(args):
 
     o = options.read(args, sides=options.SIDES)
     s = session.Session("live", args.base, o.kernel, o.gpu).set_up()
-    live.look_up(s, o.sides, args.tests)
+    if args.tests:
+        live.look_up(s, o.sides, args.tests)
     s.prepare(o.sides)
     s.run([(o.iommu, live.choose(live.of_session(s), args.tests))], live.KIND, live.Worker)
     return show.verdict(s)

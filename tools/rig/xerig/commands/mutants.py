@@ -26,8 +26,7 @@ def run(args):
         ui.say(f"{s.base.name} has no series")
         return errors.SKIPPED
     every = mutants.catalogue(tree.read_series(s.base), series, s.source.path)
-    if args.tests:
-        mutants.choose(every, args.tests, o.points)  # a wrong name is told before a kernel is built
+    named = mutants.choose(every, args.tests) if args.tests else None  # before a kernel is built
     s.prepare(["patched"])
     idents = {m: mutants.identity(series, every[m]) for m in every}
     past = hunt.Past(s.cache, s.base.name, s.sides["patched"].kernel.key)
@@ -41,7 +40,7 @@ def run(args):
     known = past.known(part.resume) if part.resume else {}
     left = [m for m in every if idents[m] and idents[m] not in known]
     # By content: at random, and the same ones after a change elsewhere in the series.
-    wanted = mutants.choose(every if args.tests else left, args.tests, o.points, idents)
+    wanted = named or sorted(left, key=idents.get)[:o.points]
     if not wanted:
         ui.say(f"{hunt.standing(every, idents, past.known())}; --list shows what became of them")
         return errors.OK
