@@ -248,3 +248,10 @@ def test_rig_speaks(field, value):
 def test_oops_reaches_the_klog_oracle():
     (f,) = oracles.judge(log(clean(), OOPS))
     assert f.oracle == "klog" and "dma_iova_unlink" in f.summary
+
+
+def test_what_the_log_repeats_is_one_finding():
+    repeated, once = oracles.judge(log(clean(), "<3>[TTM] Buffer eviction failed\n" * 3 + "<4>something else"))
+    assert repeated.summary == "line: [TTM] Buffer eviction failed" and once.summary == "line: something else"
+    assert repeated.detail.startswith("3 times, first:\n") and repeated.detail.count("eviction") == 1
+    assert "times" not in once.detail
