@@ -100,5 +100,5 @@ def test_little_by_little_is_seen(monkeypatch):
     guest = Guest(eats=oracles.memory.NOISE_KIB // 4)
     worker = cycles.Worker([run.Job(FACTS, None, [], None, "x")], [], None, None, None)
     worker.job, worker._usual, worker._seen = worker.jobs[0], None, 0
-    verdicts = [worker.cell_run(machine(guest), Cycle(n), (3, 0)).run().verdict for n in range(1, 10)]
+    verdicts = [worker.cell_run(machine(guest), Cycle(n), (3, 0)).run().verdict for n in range(1, cycles.WARM + 7)]
     assert verdicts[:cycles.WARM + 3] == ["clean"] * (cycles.WARM + 3) and verdicts[-1] == "dirty"
