@@ -190,12 +190,18 @@ struct channel {
 	const struct eu_vals *s;
 };
 
-/* An implicit accumulator operand, as number. */
+/* The channel's implicit accumulator: 32 channels fill two of them. */
+static uint8_t *acc_of(const struct channel *c)
+{
+	return (uint8_t *)c->t->acc + 4 * c->i;
+}
+
+/* The same as number. */
 static double acc_float(const struct channel *c)
 {
 	float f;
 
-	memcpy(&f, c->t->acc[0] + 4 * (c->i & 31), sizeof(f));
+	memcpy(&f, acc_of(c), sizeof(f));
 	return (double)f;
 }
 
@@ -250,7 +256,7 @@ static bool float_op(const struct channel *c, double *r)
 
 static void set_carry(const struct channel *c, uint32_t carry)
 {
-	memcpy(c->t->acc[0] + 4 * c->i, &carry, sizeof(carry));
+	memcpy(acc_of(c), &carry, sizeof(carry));
 	c->t->wide[c->i] = carry;
 }
 

@@ -271,6 +271,23 @@ static void accumulator(void **state)
 	assert_int_equal(eu_reg(t, 5)[2], 0); /* of equal ones there is none */
 }
 
+static void carries_of_32_channels(void **state)
+{
+	uint32_t dw[4], carry[32];
+
+	for (uint32_t i = 0; i < 32; i++) {
+		eu_reg(t, 10)[i] = i & 1 ? ~0u : 0;
+		eu_reg(t, 12)[i] = 1;
+	}
+	asm2(dw, OP_ADDC, W | X(5), D(14, 0), T_UD, V(10, 0), V(12, 0), 0);
+	memset(t->acc, 0x55, sizeof(t->acc));
+	assert_true(unit_exec(t, dw, 0));
+	memcpy(carry, t->acc, sizeof(carry));
+	for (uint32_t i = 0; i < 32; i++)
+		assert_int_equal(carry[i], i & 1);
+	assert_int_equal(t->acc[2][0], 0x55);
+}
+
 static void product_high(void **state)
 {
 	const uint32_t a = 0x92345678, b = 0x9abcdef0;
@@ -620,6 +637,7 @@ int main(void)
 		T(floats),
 		T(kinds_are_mixed),
 		T(accumulator),
+		T(carries_of_32_channels),
 		T(product_high),
 		T(conditions),
 		BAD(T(flags_have_an_end)),
