@@ -59,11 +59,12 @@ def _say(text):
 def main(argv):
     """Runs one sub-command; returns its exit status. Main thread only."""
     args = build_parser().parse_args(argv)
-    given = [v for v in VARIABLES if os.environ.get(v)] + unheard_of(os.environ.get("MAKEFLAGS", ""))
-    idle = [f"{v}=" for v in given if v not in args.variables]
+    idle = [f"{v}=" for v in VARIABLES if os.environ.get(v) and v not in args.variables]
     if idle:
         _say(f"{args.command} has no use for {' '.join(idle)}")
     try:
+        if wrong := unheard_of(os.environ.get("MAKEFLAGS", "")):
+            raise errors.UsageError(f"unknown {'= '.join(wrong)}=; want {', '.join((*VARIABLES, *EVERYWHERE))}")
         with procs.guard():
             return args.run(args)
     except errors.RigError as e:
