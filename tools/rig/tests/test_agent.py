@@ -118,3 +118,24 @@ def test_mark_waits_until_its_own_record_is_back(peer):
 def test_garbage_is_survived(peer):
     peer.sock.sendall(b"\xff\xfe no json\n")
     assert peer.agent.call("kmsg")["ok"]
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_a_pid_that_comes_round_again_is_another_child(peer, early):
+    """early: the guest's output is here before the answer that has the pid."""
+    def spawn(_request):
+        if early:
+            peer.send({"event": "line", "pid": 7, "stream": "out", "line": "second"})
+        return {"ok": True, "pid": 7}
+
+    peer.answers["spawn"] = lambda _request: {"ok": True, "pid": 7}
+    assert peer.agent.spawn(["first"]) == 7
+    peer.send({"event": "line", "pid": 7, "stream": "out", "line": "first"},
+              {"event": "exit", "pid": 7, "status": 1, "signal": None})
+    assert peer.agent.wait_exit(7, 5).out == ["first"]
+    peer.answers["spawn"] = spawn
+    assert peer.agent.spawn(["second"]) == 7
+    if not early:
+        peer.send({"event": "line", "pid": 7, "stream": "out", "line": "second"})
+    assert peer.agent.next_line(7, 5) == "second"
+    assert peer.agent.child(7).out == ["second"] and not peer.agent.child(7).ended

@@ -125,10 +125,10 @@ class Agent:
                     if self.fatal is None and FATAL.match(text):
                         self.fatal = (time.monotonic(), text)
             elif event == "line":
-                child = self._child(msg["pid"])
+                child = self._heard_of(msg["pid"])
                 (child.out if msg["stream"] == "out" else child.err).append(msg["line"])
             elif event == "exit":
-                child = self._child(msg["pid"])
+                child = self._heard_of(msg["pid"])
                 child.ended, child.status, child.signal = True, msg["status"], msg["signal"]
             elif event == "ready":
                 self.ready = msg
@@ -138,6 +138,12 @@ class Agent:
 
     def _child(self, pid):
         return self._children.setdefault(pid, GuestChild(pid))
+
+    def _heard_of(self, pid):
+        """The child an event is about. Its end is the last event of a child: later ones are of another with its pid."""
+        if self._child(pid).ended:
+            self._children[pid] = GuestChild(pid)
+        return self._children[pid]
 
     def _wait(self, done, timeout, what, watch=True):
         """Waits until done() is true; raises what stands in the way. The condition is held."""
@@ -199,7 +205,13 @@ class Agent:
 
     def spawn(self, argv, env=()):
         """Starts a program in the guest and returns its pid."""
-        return self.call("spawn", argv=list(argv), env=list(env))["pid"]
+        with self._cond:
+            ended = {pid: c for pid, c in self._children.items() if c.ended}
+        pid = self.call("spawn", argv=list(argv), env=list(env))["pid"]
+        with self._cond:
+            if pid in ended and self._children[pid] is ended[pid]:  # a pid that comes round again, not heard of yet
+                self._children[pid] = GuestChild(pid)
+        return pid
 
     def child(self, pid):
         """What is known of the child so far."""
