@@ -20,13 +20,13 @@ static void test_next_error(struct kunit *test)
 	const struct pci_error_handlers *on_error = xe_pci_driver.err_handler;
 	struct pci_dev *pdev = test->priv;
 
-	KUNIT_EXPECT_EQ(test, on_error->error_detected(pdev, pci_channel_io_normal),
-			PCI_ERS_RESULT_DISCONNECT);
-	KUNIT_EXPECT_EQ(test, on_error->error_detected(pdev, pci_channel_io_frozen),
-			PCI_ERS_RESULT_DISCONNECT);
+	KUNIT_EXPECT_TRUE(test, on_error->error_detected(pdev, pci_channel_io_normal) ==
+				PCI_ERS_RESULT_DISCONNECT);
+	KUNIT_EXPECT_TRUE(test, on_error->error_detected(pdev, pci_channel_io_frozen) ==
+				PCI_ERS_RESULT_DISCONNECT);
 	/* Another device behind the bridge may vote to go on */
-	KUNIT_EXPECT_EQ(test, on_error->mmio_enabled(pdev), PCI_ERS_RESULT_DISCONNECT);
-	KUNIT_EXPECT_EQ(test, on_error->slot_reset(pdev), PCI_ERS_RESULT_DISCONNECT);
+	KUNIT_EXPECT_TRUE(test, on_error->mmio_enabled(pdev) == PCI_ERS_RESULT_DISCONNECT);
+	KUNIT_EXPECT_TRUE(test, on_error->slot_reset(pdev) == PCI_ERS_RESULT_DISCONNECT);
 	on_error->resume(pdev);
 }
 
