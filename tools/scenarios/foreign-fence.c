@@ -16,8 +16,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -45,66 +43,37 @@ static struct held {
   bind = { "a bind that waits for another driver", -1 };
 static struct held *const all[] = { &waiting, &behind, &orphan, &bind };
 
-static struct reader {
-	pthread_t thread;
-	bool started;
-	atomic_bool done;
-} reader;
+static int read_fdinfo(void *arg);
+static struct waiter reader = { .what = "a read of fdinfo", .call = read_fdinfo };
 
 static int import_fence(void)
 {
-	struct drm_syncobj_handle h = {
-		.flags = DRM_SYNCOBJ_FD_TO_HANDLE_FLAGS_IMPORT_SYNC_FILE,
-	};
-	int ret;
+	int fd, ret;
 
-	if (sw_sync_fence(timeline, &h.fd))
+	if (sw_sync_fence(timeline, &fd))
 		return -1;
-	ret = xe_syncobj_create(&xe, &foreign);
-	h.handle = foreign;
-	if (!ret)
-		ret = XE_IOCTL(&xe, SYNCOBJ_FD_TO_HANDLE, &h);
-	close(h.fd);
-	return ret;
+	ret = xe_syncobj_create(&xe, &foreign) || xe_syncobj_import(&xe, foreign, fd);
+	close(fd);
+	return ret ? -1 : 0;
 }
 
-/* Two for one call: in-fence (unless there is none) and out-fence. Returns how many. */
-static unsigned int make_syncs(struct drm_xe_sync *syncs, bool in)
+static int submit(uint32_t queue, uint32_t after, struct held *h)
 {
-	syncs[0] = xe_sync_syncobj(work.syncobj);
-	syncs[1] = (struct drm_xe_sync) { .type = DRM_XE_SYNC_TYPE_SYNCOBJ, .handle = foreign };
-	return in ? 2 : 1;
-}
-
-static int submit(uint32_t queue, bool in, struct held *h)
-{
-	struct drm_xe_sync syncs[2];
-	struct drm_xe_exec e = {
-		.exec_queue_id = queue,
-		.num_syncs = make_syncs(syncs, in),
-		.syncs = (uintptr_t)syncs,
-		.address = work.batch.va,
-		.num_batch_buffer = 1,
-	};
-
-	if (XE_IOCTL(&xe, XE_EXEC, &e))
-		return -1;
-	return xe_syncobj_export(&xe, work.syncobj, &h->fd);
+	return work_submit(&xe, &work, queue, work.batch.va, after, &h->fd);
 }
 
 static int submit_orphan(void)
 {
 	uint32_t queue;
 
-	if (xe_queue_create(&xe, work.vm, work.class, &queue) || submit(queue, true, &orphan))
+	if (xe_queue_create(&xe, work.vm, work.class, &queue) || submit(queue, foreign, &orphan))
 		return -1;
 	return xe_queue_destroy(&xe, queue);
 }
 
 static int bind_late(void)
 {
-	struct drm_xe_sync syncs[2];
-	unsigned int n = make_syncs(syncs, true);
+	struct drm_xe_sync syncs[] = { xe_sync_syncobj(work.syncobj), xe_sync_behind(foreign) };
 	struct drm_xe_vm_bind_op op;
 	int err;
 
@@ -112,71 +81,43 @@ static int bind_late(void)
 		return -1;
 	late.va = xe_va(&xe, late.size);
 	op = xe_op_map(&xe, &late);
-	err = xe_vm_bind_raw(xe.fd, work.vm, &op, 1, syncs, n);
+	err = xe_vm_bind_raw(xe.fd, work.vm, &op, 1, syncs, ARRAY_SIZE(syncs));
 	if (err)
 		return scn_fail_errno(err, "ioctl XE_VM_BIND with an in-fence");
 	return xe_syncobj_export(&xe, work.syncobj, &bind.fd);
 }
 
-static void *read_fdinfo(void *arg)
+static int read_fdinfo(void *arg)
 {
-	struct reader *r = arg;
 	char path[64], text[4096];
 	int fd;
 
+	(void)arg;
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", xe.fd);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		while (read(fd, text, sizeof(text)) > 0)
-			;
-		close(fd);
-	}
-	atomic_store(&r->done, true);
-	return NULL;
-}
-
-static int start_reader(void)
-{
-	int err = pthread_create(&reader.thread, NULL, read_fdinfo, &reader);
-
-	if (err)
-		return scn_fail_errno(err, "thread that reads fdinfo");
-	reader.started = true;
-	scn_sleep_ms(100);
-	scn_fact("fdinfo_waits", !atomic_load(&reader.done));
+	if (fd < 0)
+		return errno;
+	while (read(fd, text, sizeof(text)) > 0)
+		;
+	close(fd);
 	return 0;
 }
 
-/* Its wait cannot be interrupted, so it is not joined before it has ended. */
+/* Not every kernel has it wait, and where it does, no signal ends that. */
+static int start_reader(void)
+{
+	if (waiter_begin(&reader))
+		return -1;
+	scn_fact("fdinfo_waits", !waiter_ended(&reader, 100));
+	return 0;
+}
+
 static int end_reader(void)
 {
-	uint64_t end = scn_now_ms() + READER_MS;
-
-	if (!reader.started)
-		return 0;
-	scn_step("end of a read of fdinfo");
-	while (!atomic_load(&reader.done) && scn_now_ms() < end)
-		scn_sleep_ms(2);
-	if (!atomic_load(&reader.done))
-		return scn_fail("a read of fdinfo does not end");
-	reader.started = false;
-	return pthread_join(reader.thread, NULL) ? scn_fail("pthread_join") : 0;
-}
-
-/* What the jobs would write; they must not, after the removal. */
-static volatile uint32_t *word(void)
-{
-	return (volatile uint32_t *)((char *)work.batch.map + 4096);
-}
-
-static void write_batch(void)
-{
-	struct batch b;
-
-	*word() = 0;
-	batch_begin(&b, work.batch.map, 4096, work.batch.va);
-	batch_store(&b, work.batch.va + 4096, 1);
-	batch_end(&b);
+	scn_step("end of %s", reader.what);
+	if (reader.started && !waiter_ended(&reader, READER_MS))
+		return scn_fail("%s does not end", reader.what);
+	return waiter_stop(&reader);
 }
 
 static int verify(void)
@@ -184,7 +125,7 @@ static int verify(void)
 	for (unsigned int i = 0; i < ARRAY_SIZE(all); i++)
 		if (fence_pending(all[i]->fd, all[i]->what))
 			return -1;
-	return work.batch.map && *word() ? scn_fail("a job that has to wait has run") : 0;
+	return work_forbidden_ran(&work) ? scn_fail("a job that has to wait has run") : 0;
 }
 
 static int setup(const char *device)
@@ -197,9 +138,9 @@ static int setup(const char *device)
 	if (work_open(&xe, &work, DRM_XE_ENGINE_CLASS_COPY) ||
 	    xe_bo_make(&xe, &bound, 1 << 20, work.vm) || import_fence())
 		return -1;
-	write_batch();
+	work_write_forbidden(&work);
 	scn_step("submission behind a foreign fence");
-	if (submit(work.queue, true, &waiting) || submit(work.queue, false, &behind) ||
+	if (submit(work.queue, foreign, &waiting) || submit(work.queue, 0, &behind) ||
 	    submit_orphan() || bind_late() || start_reader())
 		return -1;
 	scn_fact("queues", 2);
@@ -223,7 +164,7 @@ static int gone(void)
 	end_reader();
 	scn_step("wait for what comes late");
 	scn_sleep_ms(LATE_MS);
-	if (work.batch.map && *word())
+	if (work_forbidden_ran(&work))
 		scn_fail("a job that waited for another driver has run after removal");
 	return 0;
 }

@@ -45,23 +45,9 @@ static struct job {
 	int fd;				/* sync file, -1: none */
 } endless = { -1 }, behind[JOBS], later[JOBS], copies[JOBS];
 
-/* Submit @va to @queue, behind the fence of sync object @after if not 0. */
 static int submit(uint32_t queue, uint64_t va, uint32_t after, struct job *j)
 {
-	struct drm_xe_sync syncs[2] = { xe_sync_syncobj(work.syncobj) };
-	struct drm_xe_exec e = {
-		.exec_queue_id = queue,
-		.num_syncs = after ? 2 : 1,
-		.syncs = (uintptr_t)syncs,
-		.address = va,
-		.num_batch_buffer = 1,
-	};
-
-	syncs[1].type = DRM_XE_SYNC_TYPE_SYNCOBJ;
-	syncs[1].handle = after;
-	if (XE_IOCTL(&xe, XE_EXEC, &e))
-		return -1;
-	return xe_syncobj_export(&xe, work.syncobj, &j->fd);
+	return work_submit(&xe, &work, queue, va, after, &j->fd);
 }
 
 /* Where copy @i stores its number when all else is done: last word of its part. */
@@ -125,17 +111,12 @@ static int start_copies(void)
 
 static int start_blocked(void)
 {
-	struct drm_syncobj_handle h = {
-		.flags = DRM_SYNCOBJ_FD_TO_HANDLE_FLAGS_IMPORT_SYNC_FILE,
-	};
 	uint32_t fence;
 
 	if (xe_syncobj_create(&xe, &fence) || submit(blocked, spin.va, 0, &endless))
 		return -1;
 	/* The endless batch's fence again, as an in-fence. */
-	h.handle = fence;
-	h.fd = endless.fd;
-	if (XE_IOCTL(&xe, SYNCOBJ_FD_TO_HANDLE, &h))
+	if (xe_syncobj_import(&xe, fence, endless.fd))
 		return -1;
 	for (unsigned int i = 0; i < JOBS; i++)
 		if (submit(blocked, work.batch.va, 0, &behind[i]) ||
@@ -144,29 +125,13 @@ static int start_blocked(void)
 	return xe_syncobj_destroy(&xe, fence);
 }
 
-/* The jobs that can never run write this word: it must stay as it is. */
-static volatile uint32_t *untouched(void)
-{
-	return (volatile uint32_t *)((char *)work.batch.map + 4096);
-}
-
-static void write_forbidden(void)
-{
-	struct batch b;
-
-	*untouched() = 0;
-	batch_begin(&b, work.batch.map, 4096, work.batch.va);
-	batch_store(&b, work.batch.va + 4096, 1);
-	batch_end(&b);
-}
-
 static int verify(void)
 {
 	for (unsigned int i = 0; i < JOBS; i++)
 		if (fence_pending(behind[i].fd, "a job behind the endless batch") ||
 		    fence_pending(later[i].fd, "a job that waits for the endless batch"))
 			return -1;
-	if (work.batch.map && *untouched())
+	if (work_forbidden_ran(&work))
 		return scn_fail("a job that has to wait has run");
 	return memory.map ? spin_check(&spin, 1, "endless batch") : 0;
 }
@@ -204,7 +169,7 @@ static int setup(const char *device)
 	scn_fact("short_timeout_ms", spin_set_timeout(&xe, SHORT_MS));
 	if (xe_queue_create(&xe, work.vm, DRM_XE_ENGINE_CLASS_COPY, &waiting))
 		return -1;
-	write_forbidden();
+	work_write_forbidden(&work);
 	scn_step("submission of the jobs");
 	if (start_blocked() || spin_check(&spin, 1, "endless batch") || start_copies())
 		return -1;

@@ -69,7 +69,7 @@ static int wait_asleep(struct waiter *w)
 	return scn_fail("%s does not go to sleep within %d ms", w->what, START_MS);
 }
 
-int waiter_start(struct waiter *w)
+int waiter_begin(struct waiter *w)
 {
 	struct sigaction sa = { .sa_handler = on_wake };	/* no SA_RESTART */
 	sigset_t all, old;
@@ -84,7 +84,12 @@ int waiter_start(struct waiter *w)
 	if (err)
 		return scn_fail_errno(err, "thread for %s", w->what);
 	w->started = 1;
-	return wait_asleep(w);
+	return 0;
+}
+
+int waiter_start(struct waiter *w)
+{
+	return waiter_begin(w) || wait_asleep(w) ? -1 : 0;
 }
 
 int waiter_ended(struct waiter *w, unsigned int ms)

@@ -23,9 +23,12 @@ struct waiter {
 };
 
 /*
- * Start the thread and wait until it sleeps. @w->what, call and arg are set by
- * the caller. 0, or -1 reported: also when the call returns at once.
+ * Start the thread. @w->what, call and arg are set by the caller. 0, or -1
+ * reported.
  */
+int waiter_begin(struct waiter *w);
+
+/* The same, and wait until it sleeps: a call that returns at once is a failure. */
 int waiter_start(struct waiter *w);
 
 /* Whether the call has returned, waiting for that up to @ms. */

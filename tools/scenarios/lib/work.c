@@ -10,6 +10,7 @@
 #include "mem.h"
 
 #define BATCH_BYTES (64u << 10)
+#define FORBIDDEN_AT 4096
 
 int work_open(struct xe *xe, struct work *w, int class)
 {
@@ -68,6 +69,44 @@ int work_run(struct xe *xe, struct work *w, struct batch *b, const char *what)
 		return -1;
 	w->jobs++;
 	return 0;
+}
+
+int work_submit(struct xe *xe, struct work *w, uint32_t queue, uint64_t batch,
+		uint32_t after, int *sync_file)
+{
+	struct drm_xe_sync syncs[] = { xe_sync_syncobj(w->syncobj), xe_sync_behind(after) };
+	struct drm_xe_exec e = {
+		.exec_queue_id = queue,
+		.num_syncs = after ? 2 : 1,
+		.syncs = (uintptr_t)syncs,
+		.address = batch,
+		.num_batch_buffer = 1,
+	};
+
+	if (XE_IOCTL(xe, XE_EXEC, &e))
+		return -1;
+	return xe_syncobj_export(xe, w->syncobj, sync_file);
+}
+
+/* What a forbidden job would write. */
+static volatile uint32_t *forbidden(const struct work *w)
+{
+	return (volatile uint32_t *)((char *)w->batch.map + FORBIDDEN_AT);
+}
+
+void work_write_forbidden(struct work *w)
+{
+	struct batch b;
+
+	*forbidden(w) = 0;
+	batch_begin(&b, w->batch.map, FORBIDDEN_AT, w->batch.va);
+	batch_store(&b, w->batch.va + FORBIDDEN_AT, 1);
+	batch_end(&b);
+}
+
+bool work_forbidden_ran(const struct work *w)
+{
+	return w->batch.map && *forbidden(w);
 }
 
 int work_copy(struct xe *xe, struct work *w, uint64_t dst, uint64_t src,

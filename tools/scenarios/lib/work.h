@@ -38,6 +38,20 @@ int work_open_second(struct xe *xe, struct work *w, const struct work *of);
 int work_run(struct xe *xe, struct work *w, struct batch *b, const char *what);
 
 /*
+ * Submit the batch at GPU address @batch to @queue, behind the fence of sync object
+ * @after if not 0. Its own fence comes as a sync file.
+ */
+int work_submit(struct xe *xe, struct work *w, uint32_t queue, uint64_t batch,
+		uint32_t after, int *sync_file);
+
+/*
+ * Make the command buffer one job that must never run, at w->batch.va;
+ * work_forbidden_ran() says whether one did.
+ */
+void work_write_forbidden(struct work *w);
+bool work_forbidden_ran(const struct work *w);
+
+/*
  * Copy between GPU addresses of the VM and wait. On copy engines by the blitter,
  * whole pages or less than one; elsewhere by dwords.
  */

@@ -119,7 +119,12 @@ int xe_syncobj_reset(struct xe *xe, uint32_t handle);
 int xe_syncobj_wait(struct xe *xe, uint32_t handle, unsigned int ms, const char *what);
 /* The fence inside as a sync file. */
 int xe_syncobj_export(struct xe *xe, uint32_t handle, int *sync_file);
+/* The fence of a sync file becomes the one inside; the file stays the caller's. */
+int xe_syncobj_import(struct xe *xe, uint32_t handle, int sync_file);
+/* To be signalled at the end. */
 struct drm_xe_sync xe_sync_syncobj(uint32_t handle);
+/* To be waited for before the beginning. */
+struct drm_xe_sync xe_sync_behind(uint32_t handle);
 /* @addr: GPU address for exec, CPU pointer for bind; gets @value. */
 struct drm_xe_sync xe_sync_user_fence(uint64_t addr, uint64_t value);
 

@@ -102,11 +102,30 @@ int xe_syncobj_export(struct xe *xe, uint32_t handle, int *sync_file)
 	return 0;
 }
 
+int xe_syncobj_import(struct xe *xe, uint32_t handle, int sync_file)
+{
+	struct drm_syncobj_handle h = {
+		.handle = handle,
+		.flags = DRM_SYNCOBJ_FD_TO_HANDLE_FLAGS_IMPORT_SYNC_FILE,
+		.fd = sync_file,
+	};
+
+	return XE_IOCTL(xe, SYNCOBJ_FD_TO_HANDLE, &h);
+}
+
 struct drm_xe_sync xe_sync_syncobj(uint32_t handle)
 {
 	return (struct drm_xe_sync) {
 		.type = DRM_XE_SYNC_TYPE_SYNCOBJ,
 		.flags = DRM_XE_SYNC_FLAG_SIGNAL,
+		.handle = handle,
+	};
+}
+
+struct drm_xe_sync xe_sync_behind(uint32_t handle)
+{
+	return (struct drm_xe_sync) {
+		.type = DRM_XE_SYNC_TYPE_SYNCOBJ,
 		.handle = handle,
 	};
 }
