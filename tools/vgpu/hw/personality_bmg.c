@@ -3,9 +3,10 @@
  * Battlemage, 8086:e20b: a card with memory of its own, graphics 20.01, no media GT.
  *
  * Memory map: registers count VRAM in GiB, so there is 1 GiB of it, and BAR2 shows the first
- * 256 MiB, as on a host without resizable BARs. The driver gets what lies below the copy of the
- * GGTT (GSM) and sees all of it; stolen memory (DSM) and WOPCM are the rest. A guest of 1 GiB can
- * then evict all VRAM there is (xe_vram.c, xe_ttm_stolen_mgr.c).
+ * 512 MiB. The driver gets what lies below the copy of the GGTT (GSM) and sees all of it; stolen
+ * memory (DSM) and WOPCM are the rest. A guest of 1 GiB can then evict all VRAM there is, and
+ * ring contexts of IGT's xe_create@create-contexts, over 64 KiB each, have room: 240 MiB were too
+ * little for those of 7.3 (xe_vram.c, xe_ttm_stolen_mgr.c).
  */
 #include "xe2.h"
 
@@ -13,7 +14,7 @@
 #define RO  .ro = ALL
 
 #define GIB  (1ull << 30)
-#define BAR2 (256ull << 20)
+#define BAR2 (512ull << 20)
 #define DSM  (BAR2 - (8u << 20)) /* multiple of 1 MiB */
 #define GSM  (DSM - (8u << 20))	 /* multiple of 2 MiB, the unit of the driver's identity map */
 
