@@ -173,29 +173,42 @@ def test_a_round_with_one_finding_is_not_clean():
     assert tally.rounds([judged(A, "clean"), judged(again, "dirty", "flake")]).startswith("1 of 2 rounds")
 
 
+def subtests(program, count):
+    return [IgtTest(program, str(n)) for n in range(count)]
+
+
 def test_the_table_has_the_list_as_far_as_it_ran(cache):
     assert tally.table(cache) == ""
-    tally.remember(cache, MIXED, "7.3", "base", "lnl", 10, "k1")
-    tally.remember(cache, MIXED[:1], "6.12", "patched", "bmg", 1, "k2")
+    tally.remember(cache, MIXED, "7.3", "base", "lnl", [*subtests("xe_vm", 6), *subtests("xe_bo", 3)], "k1")
+    tally.remember(cache, MIXED[:1], "6.12", "base", "bmg", subtests("xe_vm", 1), "k2")
     lines = tally.table(cache).splitlines()
-    assert lines[1].split() == ["program", "6.12", "patched", "bmg", "7.3", "unpatched", "lnl"]
+    assert lines[1].split() == ["program", "6.12", "unpatched", "bmg", "7.3", "unpatched", "lnl"]
     row = next(s for s in lines if s.startswith("``xe_vm``"))
     assert row.split()[1:] == ["1/1", "1/2", "1", "s", "1", "x"]
     assert any(s.startswith("pass") and "100.0 %" in s and "40.0 %" in s for s in lines)
-    assert next(s for s in lines if s.startswith("not run")).split()[2:] == ["0", "4"]
+    assert next(s for s in lines if s.startswith("not run")).split()[2:] == ["0", "3"]
+    assert [s for s in lines if "not run:" in s] == ["* 7.3 unpatched lnl, not run: xe_vm 3 of 6"]
     assert len({len(s) for s in lines if set(s) <= {"=", " "} and s}) == 1
+
+
+def test_each_side_has_a_table_of_its_own(cache):
+    tally.remember(cache, MIXED[:1], "6.12", "patched", "bmg", subtests("xe_vm", 1), "k2")
+    tally.remember(cache, MIXED[:1], "6.12", "base", "lnl", subtests("xe_vm", 1), "k1")
+    heads = [s.split()[1:] for s in tally.table(cache).splitlines() if s.startswith("program")]
+    assert heads == [["6.12", "unpatched", "lnl"], ["6.12", "patched", "bmg"]]
 
 
 def test_too_few_that_pass_are_named_once_the_whole_list_has_run(cache):
     half = [judged(A, "clean"), judged(B, "dirty")]
     assert tally.below(cache, "base", "lnl") is None
-    tally.remember(cache, half, "7.3", "base", "lnl", 3, "k1")
+    every = subtests("xe_vm", 3)
+    tally.remember(cache, half, "7.3", "base", "lnl", every, "k1")
     assert tally.below(cache, "base", "lnl") is None  # one has not run
-    tally.remember(cache, [*half, judged(C, "skip")], "7.3", "base", "lnl", 3, "k1")
+    tally.remember(cache, [*half, judged(C, "skip")], "7.3", "base", "lnl", every, "k1")
     assert tally.below(cache, "base", "lnl").startswith("igt unpatched lnl: 50.0 % ")
     assert tally.below(cache, "base", "bmg") is None and tally.below(cache, "patched", "lnl") is None
     many = [judged(IgtTest("xe_vm", str(n)), "clean") for n in range(18)]
-    tally.remember(cache, many, "6.12", "base", "lnl", 18, "k2")
+    tally.remember(cache, many, "6.12", "base", "lnl", subtests("xe_vm", 18), "k2")
     assert tally.below(cache, "base", "lnl") is None  # 19 of 20: the limit is of a GPU, not of a kernel
 
 

@@ -2,12 +2,13 @@
 """Counts of named tests by program: how many pass, skip, are known to fail; the figures of acceptance."""
 
 import time
+from collections import Counter
 from dataclasses import astuple, dataclass, fields
 
 from . import ui
 from .options import SIDES
 
-STATE = "igt-tally"  # in the cache: counts of the whole list by combination
+STATE = "igt-counts"  # in the cache: counts of the whole list by combination
 WANTED = 95.0  # per cent of the tests that do not skip have to pass
 
 
@@ -85,10 +86,10 @@ def rounds(results):
 
 
 def remember(cache, results, base, side, gpu, every, versions):
-    """Keeps the counts of the whole list for table(), as far as it has run. every: how many tests it has."""
+    """Keeps the counts of the whole list for table(), as far as it has run. every: all of its tests."""
     known = cache.read_state(STATE)
     known[f"{base} {side} {gpu}"] = {
-        "when": time.strftime("%Y-%m-%d"), "versions": versions, "every": every,
+        "when": time.strftime("%Y-%m-%d"), "versions": versions, "every": Counter(t.program for t in every),
         "programs": {p: list(astuple(c)) for p, c in by_program(results).items()}}
     cache.write_state(STATE, known)
 
@@ -97,7 +98,7 @@ def below(cache, side, gpu):
     """What to say of a GPU that is below WANTED, over the bases where the whole list has run; None where it is not."""
     known = {key: one for key, one in cache.read_state(STATE).items() if key.split()[1:] == [side, gpu]}
     sums = {key.split()[0]: total(_counts(one).values()) for key, one in sorted(known.items())}
-    done = {base: c for base, c in sums.items() if c.ran + c.skipped >= known[f"{base} {side} {gpu}"]["every"]}
+    done = {base: c for base, c in sums.items() if not _left(known[f"{base} {side} {gpu}"])}
     share = total(done.values()).share
     if share >= WANTED:
         return None
@@ -110,6 +111,13 @@ def _counts(one):
     return {p: Counts(*row[:len(fields(Counts))]) for p, row in one["programs"].items()}
 
 
+def _left(one):
+    """Program -> how many of its tests have not run."""
+    of = _counts(one)
+    left = {p: n - of.get(p, Counts()).ran - of.get(p, Counts()).skipped for p, n in one["every"].items()}
+    return {p: n for p, n in left.items() if n > 0}
+
+
 def _cell(c):
     words = [f"{c.passed}/{c.ran}" if c.ran else "-"]
     words += [f"{n} {what}" for n, what in ((c.skipped, "s"), (c.known, "x"), (c.flake, "f"), (c.bad, "!")) if n]
@@ -117,24 +125,31 @@ def _cell(c):
 
 
 def table(cache):
-    """reStructuredText: a row a program, a column a combination, of what remember() has; "" where that is nothing."""
+    """reStructuredText of what remember() has, a table for each side: a row a program, a column a base and GPU, then
+    what was run and what is left; "" where nothing is kept."""
     known = cache.read_state(STATE)
-    if not known:
-        return ""
-    order = sorted(known, key=lambda k: (k.split()[0], k.split()[2] != "lnl", k.split()[1] != "base"))
-    of = {k: _counts(known[k]) for k in order}
-    programs = list(dict.fromkeys(p for k in order for p in of[k]))
-    head = ["program", *(" ".join((b, SIDES[s], g)) for b, s, g in (k.split() for k in order))]
-    rows = [[f"``{p}``", *(_cell(of[k][p]) if p in of[k] else "" for k in order)] for p in programs]
-    sums = [total(of[k].values()) for k in order]
+    order = sorted(known, key=lambda k: (k.split()[0], k.split()[2] != "lnl"))
+    return "\n".join(_of_side({k: known[k] for k in order if k.split()[1] == side})
+                     for side in SIDES if any(k.split()[1] == side for k in order))
+
+
+def _of_side(known):
+    of = {key: _counts(one) for key, one in known.items()}
+    names = [" ".join((b, SIDES[s], g)) for b, s, g in (key.split() for key in known)]
+    programs = list(dict.fromkeys(p for counts in of.values() for p in counts))
+    rows = [[f"``{p}``", *(_cell(c[p]) if p in c else "" for c in of.values())] for p in programs]
+    sums = [total(c.values()) for c in of.values()]
+    left = [_left(one) for one in known.values()]
     rows += [["all", *map(_cell, sums)], ["pass", *(f"{c.share:.1f} %" for c in sums)],
-             ["not run", *(str(known[k]["every"] - c.ran - c.skipped) for k, c in zip(order, sums))],
+             ["not run", *(str(sum(n.values())) for n in left)],
              ["guest time", *(ui.duration(c.seconds) for c in sums)]]
+    head = ["program", *names]
     widths = [max(len(r[n]) for r in (head, *rows)) for n in range(len(head))]
     rule = " ".join("=" * w for w in widths)
 
     def text(cells):
         return " ".join(c.ljust(w) for c, w in zip(cells, widths)).rstrip()
-    made = [f"* {' '.join((k.split()[0], SIDES[k.split()[1]], k.split()[2]))}: {known[k]['when']}, "
-            f"{known[k]['versions']}" for k in order]
+    made = [f"* {name}: {one['when']}, {one['versions']}" for name, one in zip(names, known.values())]
+    made += [f"* {name}, not run: " + ", ".join(f"{p} {n} of {one['every'][p]}" for p, n in which.items())
+             for name, one, which in zip(names, known.values(), left) if which]
     return "\n".join([rule, text(head), rule, *map(text, rows), rule, "", *made, ""])

@@ -47,7 +47,7 @@ def run(args):
         mine = [r for r in s.results if r.facts["side"] == name]
         had = slices.known(stores[name, iommu], s, name, iommu, every, lists, "any", igt.KIND)
         had |= slices.left_out(s, name, iommu, every, igt.KIND)
-        tally.remember(s.cache, had.values(), s.base.name, name, gpu, len(every),
+        tally.remember(s.cache, had.values(), s.base.name, name, gpu, every,
                        f"kernel {s.sides[name].kernel.key}, vIOMMU {iommu}, IGT {package}, {s.versions['xe-unplug']}")
         ui.say(tally.line(mine, s.base.name, name, gpu, len(tests) - len(mine)))
         if said := tally.rounds(mine):
