@@ -18,7 +18,7 @@ static struct xe_bo src, dst;
 static uint64_t bo_bytes = 1 << 20;
 
 static const struct scn_option options[] = {
-	{ "bo-size", &bo_bytes, 4096, 64 << 20, "bytes of each of the two BOs, whole pages" },
+	{ "bo-size", &bo_bytes, 4096, 64 << 20, "bytes of each of the two BOs", .whole_pages = true },
 	{ 0 }
 };
 

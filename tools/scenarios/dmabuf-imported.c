@@ -34,7 +34,7 @@ static struct import {
 };
 
 static const struct scn_option options[] = {
-	{ "bo-size", &bytes, 4096, 64 << 20, "bytes of each buffer, whole pages" },
+	{ "bo-size", &bytes, 4096, 64 << 20, "bytes of each buffer", .whole_pages = true },
 	{ 0 }
 };
 

@@ -20,7 +20,7 @@ static uint64_t count = 10000, bo_bytes = 4096;
 
 static const struct scn_option options[] = {
 	{ "count", &count, 1, 1000000, "number of BOs" },
-	{ "bo-size", &bo_bytes, 4096, 2 << 20, "bytes of each, whole pages" },
+	{ "bo-size", &bo_bytes, 4096, 2 << 20, "bytes of each", .whole_pages = true },
 	{ 0 }
 };
 
@@ -80,8 +80,8 @@ static int setup(const char *device)
 	if (ret)
 		return ret;
 	if (bo_bytes % xe.min_page)
-		return scn_fail("--bo-size %llu is not a multiple of %u",
-				(unsigned long long)bo_bytes, xe.min_page);
+		return scn_misuse("--bo-size %llu is not a multiple of %u",
+				  (unsigned long long)bo_bytes, xe.min_page);
 	if (work_open(&xe, &work, DRM_XE_ENGINE_CLASS_COPY) ||
 	    xe_bo_make(&xe, &result, 4096, work.vm))
 		return -1;

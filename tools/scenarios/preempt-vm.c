@@ -30,7 +30,7 @@ static uint64_t bytes = 256 << 10;
 static uint64_t va, busy_va;
 
 static const struct scn_option options[] = {
-	{ "userptr-size", &bytes, PAGE, 64 << 20, "bytes of the range, whole pages" },
+	{ "userptr-size", &bytes, PAGE, 64 << 20, "bytes of the range", .whole_pages = true },
 	{ 0 }
 };
 
@@ -82,8 +82,6 @@ static int setup(const char *device)
 
 	if (ret)
 		return ret;
-	if (bytes % PAGE)
-		return scn_fail("--userptr-size is not a multiple of %u", PAGE);
 	if (work_open_vm(&xe, &work, DRM_XE_ENGINE_CLASS_COPY, flags) ||
 	    work_open_vm(&xe, &busy, DRM_XE_ENGINE_CLASS_COPY, flags) ||
 	    xe_bo_make(&xe, &bo, bytes, work.vm) ||

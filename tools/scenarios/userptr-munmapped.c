@@ -20,7 +20,7 @@ static struct xe_bo src, dst;
 static uint64_t bytes = 1 << 20;
 
 static const struct scn_option options[] = {
-	{ "userptr-size", &bytes, PAGE, 64 << 20, "bytes of the range, whole pages" },
+	{ "userptr-size", &bytes, PAGE, 64 << 20, "bytes of the range", .whole_pages = true },
 	{ 0 }
 };
 
@@ -59,8 +59,6 @@ static int setup(const char *device)
 
 	if (ret)
 		return ret;
-	if (bytes % PAGE)
-		return scn_fail("--userptr-size is not a multiple of %u", PAGE);
 	if (work_open(&xe, &work, DRM_XE_ENGINE_CLASS_COPY) ||
 	    xe_bo_make(&xe, &src, bytes, work.vm) ||
 	    xe_bo_make(&xe, &dst, bytes, work.vm) ||

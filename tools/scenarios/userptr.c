@@ -30,7 +30,7 @@ static struct range {
 static uint64_t bytes = 1 << 20;
 
 static const struct scn_option options[] = {
-	{ "userptr-size", &bytes, PAGE, 64 << 20, "bytes of each of the two ranges, whole pages" },
+	{ "userptr-size", &bytes, PAGE, 64 << 20, "bytes of each of the two ranges", .whole_pages = true },
 	{ 0 }
 };
 
@@ -91,8 +91,6 @@ static int setup(const char *device)
 
 	if (ret)
 		return ret;
-	if (bytes % PAGE)
-		return scn_fail("--userptr-size is not a multiple of %u", PAGE);
 	if (allocate() ||
 	    work_open(&xe, &work, DRM_XE_ENGINE_CLASS_COPY) ||
 	    xe_bo_make(&xe, &bo, bytes, work.vm) ||

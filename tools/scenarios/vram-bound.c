@@ -19,7 +19,7 @@ static struct xe_bo src, dst, shared, private;
 static uint64_t bo_bytes = 1 << 20;
 
 static const struct scn_option options[] = {
-	{ "bo-size", &bo_bytes, 4096, 32 << 20, "bytes of each of the four BOs, whole pages" },
+	{ "bo-size", &bo_bytes, 4096, 32 << 20, "bytes of each of the four BOs", .whole_pages = true },
 	{ 0 }
 };
 

@@ -15,7 +15,7 @@ static struct xe_bo bo;
 static uint64_t bo_bytes = 1 << 20;
 
 const struct scn_option bo_mmap_options[] = {
-	{ "bo-size", &bo_bytes, 4096, 1ull << 30, "bytes of the BO" },
+	{ "bo-size", &bo_bytes, 4096, 1ull << 30, "bytes of the BO", .whole_pages = true },
 	{ 0 }
 };
 

@@ -124,6 +124,16 @@ int scn_skip(const char *fmt, ...)
 	return SCN_SKIP;
 }
 
+int scn_misuse(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add_failure(0, fmt, ap);
+	va_end(ap);
+	return SCN_USAGE;
+}
+
 void scn_fact(const char *name, uint64_t value)
 {
 	appendf(me.facts, sizeof(me.facts), "%s\"%s\": %llu",
@@ -338,13 +348,14 @@ static void help(const struct scn_option *common)
 	printf("  %-18s %s\n", "--device PATH", "render node of the GPU");
 	for (i = 0; i < 2; i++)
 		for (o = i ? me.scn->options : common; o && o->name; o++)
-			printf("  --%-10s N     %s (%llu to %llu, now %llu)\n",
-			       o->name, o->help, (unsigned long long)o->min,
+			printf("  --%-10s N     %s%s (%llu to %llu, now %llu)\n",
+			       o->name, o->help, o->whole_pages ? ", whole pages" : "",
+			       (unsigned long long)o->min,
 			       (unsigned long long)o->max,
 			       (unsigned long long)*o->value);
 }
 
-/* A number with an optional K, M or G. False if it is none or out of range. */
+/* A number with an optional K, M or G. False if it is none or not one that @o may have. */
 static bool parse_number(const char *text, const struct scn_option *o)
 {
 	unsigned long long v;
@@ -361,7 +372,7 @@ static bool parse_number(const char *text, const struct scn_option *o)
 	if (errno || *end || v > (UINT64_MAX >> shift))
 		return false;
 	v <<= shift;
-	if (v < o->min || v > o->max)
+	if (v < o->min || v > o->max || (o->whole_pages && v % 4096))
 		return false;
 	*o->value = v;
 	return true;
@@ -408,9 +419,10 @@ int scn_main(int argc, char **argv, const struct scenario *scn)
 		if (!o)
 			device = argv[i];
 		else if (!parse_number(argv[i], o))
-			return usage("--%s \"%s\" is not a number from %llu to %llu",
+			return usage("--%s \"%s\" is not a number from %llu to %llu%s",
 				     o->name, argv[i], (unsigned long long)o->min,
-				     (unsigned long long)o->max);
+				     (unsigned long long)o->max,
+				     o->whole_pages ? ", whole pages" : "");
 	}
 	if (!device || !device[0])
 		return usage("no --device given");
@@ -421,6 +433,10 @@ int scn_main(int argc, char **argv, const struct scenario *scn)
 		alarm(0);
 		printf("skip %s\n", me.why);
 		return SCN_SKIP;
+	}
+	if (ret == SCN_USAGE) {
+		alarm(0);
+		return usage("%s", me.why);
 	}
 	scn_fact("setup_ms", scn_now_ms() - start);
 	scn_fact("ioctls", me.ioctls);

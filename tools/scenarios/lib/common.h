@@ -31,10 +31,11 @@ struct scn_option {
 	uint64_t *value;
 	uint64_t min, max;
 	const char *help;
+	bool whole_pages;	/* bytes, of which only multiples of 4096 make sense */
 };
 
 /*
- * A state. Each callback returns 0, SCN_SKIP (setup only), or -1 after it has
+ * A state. Each callback returns 0, SCN_SKIP or SCN_USAGE (setup only), or -1 after it has
  * said why with scn_fail(). A check that fails need not return: scn_fail()
  * collects, and the step fails if it was called at all. All but setup may be NULL:
  * nothing to do.
@@ -92,6 +93,9 @@ unsigned int scn_failures(void);
 
 /* The state cannot be set up on this machine. Returns SCN_SKIP. */
 int scn_skip(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* An option is wrong on this machine (setup only). Returns SCN_USAGE. */
+int scn_misuse(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Facts of the running step; they go into the JSON of its answer. */
 void scn_fact(const char *name, uint64_t value);

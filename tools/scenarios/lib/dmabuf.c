@@ -30,7 +30,7 @@ static bool with_handle, in_vram;
 static uint64_t lost;
 
 const struct scn_option dmabuf_options[] = {
-	{ "bo-size", &bytes, 4096, 64 << 20, "bytes of the BO, whole pages" },
+	{ "bo-size", &bytes, 4096, 64 << 20, "bytes of the BO", .whole_pages = true },
 	{ "lost", &lost, 0, 1, "1: the device will take the content with it" },
 	{ 0 }
 };

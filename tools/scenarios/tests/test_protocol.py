@@ -7,6 +7,7 @@ test_protocol.py DIR    DIR: where `make` put the programs and the test programs
 
 import json
 import os
+import re
 import subprocess
 import sys
 import unittest
@@ -66,12 +67,28 @@ class Usage(unittest.TestCase):
             (["--device", "x", "--bo-size", "4Q"], "not a number"),
             (["--device", "x", "--bo-size", "99999999999999999999"], "not a number"),
             (["--device", "x", "--bo-size", "17179869184G"], "not a number"),
+            (["--device", "x", "--bo-size", "4097"], "not a number from 4096 to 2097152, whole pages"),
             (["--device", "x", "--count", "-1"], "not a number"),
             (["--device", "x", "--count", " 1"], "not a number"),
             (["--device", "x", "--count", ""], "not a number"),
         ):
             with self.subTest(args):
                 self.assertIn(text, self.usage("many-bos", *args))
+
+    def test_sizes_are_whole_pages(self):
+        sizes = [(name, option) for name in states()
+                 for option in re.findall(r"^  --(\w+-size) ", run(name, "--help").stdout, re.M)]
+        self.assertIn(("userptr", "userptr-size"), sizes)
+        for name, option in sizes:
+            with self.subTest(name, option=option):
+                text = self.usage(name, "--device", "/dev/null", f"--{option}", "5000")
+                self.assertIn(f'--{option} "5000" is not a number', text)
+        self.assertEqual(frame("--bytes", "1M", commands=["exit"]).returncode, 0)
+
+    def test_option_that_is_wrong_on_this_machine(self):
+        p = frame("--misuse-setup", "1", commands=["verify"])
+        self.assertEqual((p.returncode, p.stdout), (2, ""))
+        self.assertTrue(p.stderr.startswith("frame: not so, on x; usage: frame --device"), p.stderr)
 
     def test_it_waits_before_an_ioctl(self):
         p = frame("--pause-at", "2", commands=("go", "verify", "exit"))
