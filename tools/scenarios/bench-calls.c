@@ -7,10 +7,10 @@
  * each; bo_ns: create, bind, unbind and close of a BO, pages included;
  * exec_ns: the call that submits an empty job, without its run.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "common.h"
+#include "median.h"
 #include "mem.h"
 #include "work.h"
 
@@ -27,13 +27,6 @@ static const struct scn_option options[] = {
 	{ "rounds", &rounds, 1, MOST, "calls a measurement is the median of" },
 	{ 0 }
 };
-
-static int by_size(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
 
 static int bind_once(struct drm_xe_vm_bind_op op)
 {
@@ -110,30 +103,25 @@ static int measure(void)
 			if (what[i].run(&ns[k]))
 				return -1;
 		}
-		qsort(ns, rounds, sizeof(*ns), by_size);
-		scn_fact(what[i].name, ns[rounds / 2]);
+		scn_fact(what[i].name, median(ns, rounds));
 	}
 	return 0;
 }
 
 static int setup(const char *device)
 {
-	struct batch b;
-	int ret = xe_open(&xe, device);
+	int ret = work_begin(&xe, &work, device);
 
 	if (ret)
 		return ret;
-	if (work_open(&xe, &work, DRM_XE_ENGINE_CLASS_COPY) ||
-	    xe_bo_create(&xe, &bo, BYTES, work.vm))
+	if (xe_bo_create(&xe, &bo, BYTES, work.vm))
 		return -1;
 	bo.va = xe_va(&xe, BYTES);
 	user = mem_map(BYTES);
 	if (!user)
 		return -1;
 	memset(user, 1, BYTES);
-	batch_begin(&b, work.batch.map, work.batch.size, work.batch.va);
-	batch_end(&b);
-	return batch_check(&b);
+	return work_write_empty(&work);
 }
 
 static int finish(void)

@@ -12,15 +12,15 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "common.h"
+#include "median.h"
 #include "mem.h"
-#include "work.h"
+#include "pair.h"
 
 #define RPM_CONFIG0	0xd00	/* constant, without side effects */
 #define READS		2000
@@ -28,19 +28,6 @@
 #define COPY_BYTES	(1u << 20)
 
 static struct xe xe = { .fd = -1 };
-
-static int by_size(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static double median_us(uint64_t *ns, size_t n)
-{
-	qsort(ns, n, sizeof(*ns), by_size);
-	return ns[n / 2] / 1000.0;
-}
 
 /* Register BAR of the PCI device behind the open render node. */
 static volatile uint32_t *map_bar0(void)
@@ -75,20 +62,19 @@ static int bench_reads(double *us)
 		(void)bar[RPM_CONFIG0 / 4];
 		ns[i] = scn_now_ns() - began;
 	}
-	*us = median_us(ns, READS);
+	*us = median(ns, READS) / 1000.0;
 	return 0;
 }
 
 static int bench_jobs(double *job_us, double *copy_us)
 {
 	static uint64_t ns[JOBS];
-	struct xe_bo src = { 0 }, dst = { 0 };
+	struct pair p = { 0 };
 	struct work w;
 	struct batch b;
 
 	if (work_open(&xe, &w, DRM_XE_ENGINE_CLASS_COPY) ||
-	    xe_bo_make(&xe, &src, COPY_BYTES, w.vm) ||
-	    xe_bo_make(&xe, &dst, COPY_BYTES, w.vm))
+	    pair_make(&xe, &p, COPY_BYTES, w.vm))
 		return -1;
 	for (size_t i = 0; i < JOBS; i++) {
 		uint64_t began = scn_now_ns();
@@ -98,18 +84,18 @@ static int bench_jobs(double *job_us, double *copy_us)
 			return -1;
 		ns[i] = scn_now_ns() - began;
 	}
-	*job_us = median_us(ns, JOBS);
+	*job_us = median(ns, JOBS) / 1000.0;
 
-	mem_fill(src.map, src.size, 1);
+	mem_fill(p.src.map, p.src.size, 1);
 	for (size_t i = 0; i < JOBS; i++) {
 		uint64_t began = scn_now_ns();
 
-		if (work_copy(&xe, &w, dst.va, src.va, COPY_BYTES, "copy of 1 MiB"))
+		if (work_copy(&xe, &w, p.dst.va, p.src.va, COPY_BYTES, "copy of 1 MiB"))
 			return -1;
 		ns[i] = scn_now_ns() - began;
 	}
-	*copy_us = median_us(ns, JOBS);
-	return mem_check(dst.map, dst.size, 1, "copy of 1 MiB");
+	*copy_us = median(ns, JOBS) / 1000.0;
+	return mem_check(p.dst.map, p.dst.size, 1, "copy of 1 MiB");
 }
 
 static int setup(const char *device)

@@ -13,9 +13,6 @@ static const struct scenario scn = {
 	.summary = "a BO in system memory, mapped and written by the CPU",
 	.options = bo_mmap_options,
 	.setup = bo_mmap_setup,
-	.verify = bo_mmap_verify,
-	.gone = bo_mmap_gone,
-	.unmap = bo_mmap_unmap,
-	.close = bo_mmap_close,
+	SCN_CALLBACKS_OF(bo_mmap),
 };
 SCENARIO(scn);

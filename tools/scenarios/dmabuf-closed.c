@@ -13,9 +13,6 @@ static const struct scenario scn = {
 	.summary = "a BO exported as dma-buf, its last GEM handle closed",
 	.options = dmabuf_options,
 	.setup = dmabuf_setup_closed,
-	.verify = dmabuf_verify,
-	.gone = dmabuf_gone,
-	.unmap = dmabuf_unmap,
-	.close = dmabuf_close,
+	SCN_CALLBACKS_OF(dmabuf),
 };
 SCENARIO(scn);

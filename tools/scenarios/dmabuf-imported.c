@@ -72,12 +72,11 @@ static int verify(void)
 
 static int setup(const char *device)
 {
-	int ret = xe_open(&xe, device);
+	int ret = work_begin(&xe, &work, device);
 
 	if (ret)
 		return ret;
-	if (work_open(&xe, &work, DRM_XE_ENGINE_CLASS_COPY) ||
-	    xe_bo_make(&xe, &copy, bytes, work.vm))
+	if (xe_bo_make(&xe, &copy, bytes, work.vm))
 		return -1;
 	for (unsigned int i = 0; i < ARRAY_SIZE(imports); i++) {
 		ret = import(&imports[i], SEED + i);

@@ -12,9 +12,6 @@ static const struct scenario scn = {
 	.summary = "a BO exported as dma-buf, its GEM handle still open",
 	.options = dmabuf_options,
 	.setup = dmabuf_setup_open,
-	.verify = dmabuf_verify,
-	.gone = dmabuf_gone,
-	.unmap = dmabuf_unmap,
-	.close = dmabuf_close,
+	SCN_CALLBACKS_OF(dmabuf),
 };
 SCENARIO(scn);

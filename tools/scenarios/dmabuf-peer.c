@@ -75,12 +75,11 @@ static uint64_t mappings(void)
 /* What is exported, with data. */
 static int side_open(struct side *s, const char *device)
 {
-	int ret = xe_open(&s->xe, device);
+	int ret = work_begin(&s->xe, &s->work, device);
 
 	if (ret)
 		return ret;
-	if (work_open(&s->xe, &s->work, DRM_XE_ENGINE_CLASS_COPY) ||
-	    xe_bo_make(&s->xe, &s->own, BYTES, 0) ||
+	if (xe_bo_make(&s->xe, &s->own, BYTES, 0) ||
 	    xe_bo_make(&s->xe, &s->copy, BYTES, s->work.vm) ||
 	    xe_prime_export(&s->xe, &s->own, &s->fd))
 		return -1;

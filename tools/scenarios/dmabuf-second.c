@@ -41,8 +41,7 @@ static int other_import(int dmabuf, const char *device, struct xe *mine, struct 
 	static struct work w;
 	struct drm_xe_vm_bind_op op;
 
-	if (xe_open(mine, device) ||
-	    work_open(mine, &w, DRM_XE_ENGINE_CLASS_COPY) ||
+	if (work_begin(mine, &w, device) ||
 	    xe_prime_import(mine, bo, dmabuf, BYTES) ||
 	    xe_bo_make(mine, seen, BYTES, w.vm))
 		return -1;

@@ -13,10 +13,7 @@ static const struct scenario scn = {
 	.summary = "memory the GPU sees at the CPU's addresses, faults in flight",
 	.options = fault_vm_options,
 	.setup = fault_vm_setup_mirror,
-	.verify = fault_vm_verify,
-	.gone = fault_vm_gone,
-	.unmap = fault_vm_unmap,
-	.close = fault_vm_close,
+	SCN_CALLBACKS_OF(fault_vm),
 	.user_memory = true,
 };
 SCENARIO(scn);

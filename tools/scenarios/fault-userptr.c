@@ -14,10 +14,7 @@ static const struct scenario scn = {
 	.name = "fault-userptr",
 	.summary = "a VM that takes page faults, a userptr, faults in flight",
 	.setup = fault_vm_setup_userptr,
-	.verify = fault_vm_verify,
-	.gone = fault_vm_gone,
-	.unmap = fault_vm_unmap,
-	.close = fault_vm_close,
+	SCN_CALLBACKS_OF(fault_vm),
 	.user_memory = true,
 };
 SCENARIO(scn);

@@ -12,7 +12,7 @@
 #include "common.h"
 #include "gone.h"
 #include "mem.h"
-#include "work.h"
+#include "pair.h"
 
 #define SEED 100
 #define BYTES (1u << 20)
@@ -20,7 +20,7 @@
 
 static struct xe xe = { .fd = -1 };
 static struct work work;
-static struct xe_bo src, dst;
+static struct pair pair;
 
 /* What goes with the file: numbers, no pointers that mean something here. */
 struct baggage {
@@ -38,10 +38,8 @@ static int creator_main(int sock, void *device)
 	struct drm_xe_vm_bind_op op;
 	struct xe_bo bo;
 	void *p = mem_map(BYTES);
-	int ret = xe_open(&bag.xe, device);
 
-	if (ret || !p ||
-	    work_open(&bag.xe, &bag.work, DRM_XE_ENGINE_CLASS_COPY) ||
+	if (!p || work_begin(&bag.xe, &bag.work, device) ||
 	    xe_bo_make(&bag.xe, &bo, BYTES, bag.work.vm))
 		return SCN_FAIL;
 	bag.userptr_va = xe_va(&bag.xe, BYTES);
@@ -73,9 +71,9 @@ static int receive(void)
 
 static int verify(void)
 {
-	if (!src.map)
+	if (!pair.src.map)
 		return 0;
-	return work_copy_check(&xe, &work, &dst, &src, SEED + 1, "copy job after its creator's end");
+	return pair_copy(&xe, &work, &pair, SEED + 1, "copy job after its creator's end");
 }
 
 static int setup(const char *device)
@@ -84,13 +82,10 @@ static int setup(const char *device)
 
 	if (ret || xe_close(&xe))
 		return ret ? ret : -1;
-	if (child_start(&creator, creator_main, (void *)device) || receive())
+	if (child_start(&creator, creator_main, (void *)device) || receive() ||
+	    pair_make(&xe, &pair, BYTES, work.vm) || verify())
 		return -1;
-	if (xe_bo_make(&xe, &src, BYTES, work.vm) ||
-	    xe_bo_make(&xe, &dst, BYTES, work.vm) ||
-	    verify())
-		return -1;
-	scn_fact("bo_bytes", src.size + dst.size + BYTES + work.batch.size);
+	scn_fact("bo_bytes", pair.src.size + pair.dst.size + BYTES + work.batch.size);
 	scn_fact("userptr_bytes", BYTES);
 	scn_fact("jobs", work.jobs);
 	return 0;
@@ -98,20 +93,20 @@ static int setup(const char *device)
 
 static int gone(void)
 {
-	gone_ioctls(&xe, &work, &src);
-	if (src.map)
-		gone_readable(src.map, src.size, SEED + 1, "source");
+	gone_ioctls(&xe, &work, &pair.src);
+	if (pair.src.map)
+		gone_readable(pair.src.map, pair.src.size, SEED + 1, "source");
 	return 0;
 }
 
 static int unmap(void)
 {
-	return xe_bo_munmap(&src) | xe_bo_munmap(&dst);
+	return pair_munmap(&pair);
 }
 
 static int close_all(void)
 {
-	return work_end(&xe, &work, &src, &dst, NULL);
+	return pair_end(&xe, &work, &pair);
 }
 
 static const struct scenario scn = {

@@ -44,12 +44,9 @@ static struct waiter fault = { .what = "fault on a BO private to the VM", .call 
 
 static int start_batch(void)
 {
-	struct drm_xe_sync sync = xe_sync_syncobj(work.syncobj);
-
 	scn_step("submission of the endless batch");
 	if (spin_write(&spin, &memory, 0) ||
-	    xe_exec(&xe, work.queue, spin.va, &sync) ||
-	    xe_syncobj_export(&xe, work.syncobj, &batch_file))
+	    work_submit(&xe, &work, work.queue, spin.va, 0, &batch_file))
 		return -1;
 	return spin_check(&spin, 1, "endless batch");
 }
@@ -87,21 +84,17 @@ static int verify(void)
 
 static int setup(const char *device)
 {
-	unsigned long long timeout;
-	int ret = xe_open(&xe, device);
+	int ret = spin_begin(&xe, &work, device);
 
 	if (ret)
 		return ret;
-	timeout = spin_raise_timeout(&xe);
-	if (work_open(&xe, &work, DRM_XE_ENGINE_CLASS_COPY) ||
-	    xe_bo_make(&xe, &memory, PAGE, work.vm) ||
+	if (xe_bo_make(&xe, &memory, PAGE, work.vm) ||
 	    xe_bo_create(&xe, &private, PAGE, work.vm) ||
 	    xe_bo_mmap(&xe, &private) ||
 	    split_range() || waiter_start(&fault))
 		return -1;
 	scn_fact("bo_bytes", memory.size + private.size + work.batch.size);
 	scn_fact("userptr_bytes", PAGES * PAGE);
-	scn_fact("job_timeout_ms", timeout);
 	return 0;
 }
 

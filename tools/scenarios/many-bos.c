@@ -75,15 +75,14 @@ static int verify(void)
 static int setup(const char *device)
 {
 	uint64_t start, created, bound;
-	int ret = xe_open(&xe, device);
+	int ret = work_begin(&xe, &work, device);
 
 	if (ret)
 		return ret;
 	if (bo_bytes % xe.min_page)
 		return scn_misuse("--bo-size %llu is not a multiple of %u",
 				  (unsigned long long)bo_bytes, xe.min_page);
-	if (work_open(&xe, &work, DRM_XE_ENGINE_CLASS_COPY) ||
-	    xe_bo_make(&xe, &result, 4096, work.vm))
+	if (xe_bo_make(&xe, &result, 4096, work.vm))
 		return -1;
 	start = scn_now_ms();
 	bos = bos_create(&xe, count, bo_bytes, work.vm);

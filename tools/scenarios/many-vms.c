@@ -28,13 +28,11 @@ static int verify(void)
 
 static int setup(const char *device)
 {
-	int ret = xe_open(&xe, device);
+	int ret = work_begin(&xe, &work, device);
 	uint32_t vm;
 
 	if (ret)
 		return ret;
-	if (work_open(&xe, &work, DRM_XE_ENGINE_CLASS_COPY))
-		return -1;
 	for (uint64_t i = 0; i < count; i++) {
 		if (i % 50 == 0)
 			scn_step("creation of VM %llu", (unsigned long long)i);

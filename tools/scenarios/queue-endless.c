@@ -60,14 +60,11 @@ static int verify(void)
 static int setup(const char *device)
 {
 	struct drm_xe_sync sync;
-	unsigned long long timeout;
-	int ret = xe_open(&xe, device);
+	int ret = spin_begin(&xe, &work, device);
 
 	if (ret)
 		return ret;
-	timeout = spin_raise_timeout(&xe);
-	if (work_open(&xe, &work, DRM_XE_ENGINE_CLASS_COPY) ||
-	    xe_bo_make(&xe, &memory, 4096, work.vm) ||
+	if (xe_bo_make(&xe, &memory, 4096, work.vm) ||
 	    spin_write(&spin, &memory, 0) ||
 	    xe_syncobj_create(&xe, &out))
 		return -1;
@@ -80,7 +77,6 @@ static int setup(const char *device)
 		return -1;
 	scn_fact("bo_bytes", memory.size + work.batch.size);
 	scn_fact("jobs", 1);
-	scn_fact("job_timeout_ms", timeout);
 	return 0;
 }
 

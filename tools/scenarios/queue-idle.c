@@ -9,7 +9,7 @@
 #include "common.h"
 #include "gone.h"
 #include "mem.h"
-#include "work.h"
+#include "pair.h"
 
 #define SEED 10
 
@@ -19,7 +19,7 @@ static struct lane {
 	uint64_t bytes;
 	const char *what, *fact;
 	struct work work;
-	struct xe_bo src, dst;
+	struct pair pair;
 	bool used;
 } lanes[] = {
 	{
@@ -43,17 +43,14 @@ static const struct scn_option options[] = {
 
 static int copy(struct lane *l, uint32_t seed)
 {
-	if (!l->src.map)
-		return work_copy(&xe, &l->work, l->dst.va, l->src.va, l->bytes, l->what);
-	return work_copy_check(&xe, &l->work, &l->dst, &l->src, seed, l->what);
+	return pair_copy(&xe, &l->work, &l->pair, seed, l->what);
 }
 
 static int setup_lane(struct lane *l)
 {
 	l->used = true;
 	if (work_open(&xe, &l->work, l->class) ||
-	    xe_bo_make(&xe, &l->src, l->bytes, l->work.vm) ||
-	    xe_bo_make(&xe, &l->dst, l->bytes, l->work.vm))
+	    pair_make(&xe, &l->pair, l->bytes, l->work.vm))
 		return -1;
 	for (uint64_t i = 0; i < jobs; i++)
 		if (copy(l, SEED + i))
@@ -78,7 +75,7 @@ static int setup(const char *device)
 			return -1;
 		done += l->work.jobs;
 		queues++;
-		bytes += l->src.size + l->dst.size + l->work.batch.size;
+		bytes += l->pair.src.size + l->pair.dst.size + l->work.batch.size;
 	}
 	if (!queues)
 		return scn_fail("the device has neither copy nor compute engine");
@@ -106,12 +103,12 @@ static int gone(void)
 		if (!l->used)
 			continue;
 		if (first)
-			gone_ioctls(&xe, &l->work, &l->src);
+			gone_ioctls(&xe, &l->work, &l->pair.src);
 		else
 			gone_more_work(&xe, &l->work);
 		first = false;
-		if (l->dst.map)
-			gone_readable(l->dst.map, l->dst.size, SEED, l->fact);
+		if (l->pair.dst.map)
+			gone_readable(l->pair.dst.map, l->pair.dst.size, SEED, l->fact);
 	}
 	return 0;
 }
@@ -121,7 +118,7 @@ static int unmap(void)
 	int ret = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(lanes); i++)
-		ret |= xe_bo_munmap(&lanes[i].src) | xe_bo_munmap(&lanes[i].dst);
+		ret |= pair_munmap(&lanes[i].pair);
 	return ret;
 }
 
@@ -136,8 +133,8 @@ static int close_all(void)
 		if (!l->used)
 			continue;
 		ret |= work_close(&xe, &l->work);
-		ret |= xe_bo_close(&xe, &l->src);
-		ret |= xe_bo_close(&xe, &l->dst);
+		ret |= xe_bo_close(&xe, &l->pair.src);
+		ret |= xe_bo_close(&xe, &l->pair.dst);
 	}
 	return ret | xe_close(&xe);
 }

@@ -32,19 +32,15 @@ static int verify(void)
 
 static int setup(const char *device)
 {
-	unsigned long long timeout;
-	int ret = xe_open(&xe, device);
+	int ret = spin_begin(&xe, &work, device);
 
 	if (ret)
 		return ret;
-	timeout = spin_raise_timeout(&xe);
-	if (work_open(&xe, &work, DRM_XE_ENGINE_CLASS_COPY) ||
-	    lanes_open(&xe, &work, &lanes, count) || lanes_start(&xe, &work, &lanes))
+	if (lanes_open(&xe, &work, &lanes, count) || lanes_start(&xe, &work, &lanes))
 		return -1;
 	scn_fact("bo_bytes", lanes.memory.size + work.batch.size);
 	scn_fact("queues", lanes.opened);
 	scn_fact("jobs", lanes.opened);
-	scn_fact("job_timeout_ms", timeout);
 	return 0;
 }
 

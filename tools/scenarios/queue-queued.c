@@ -150,15 +150,13 @@ static int bind_dst(void)
 
 static int setup(const char *device)
 {
-	int ret = xe_open(&xe, device);
+	int ret = spin_begin(&xe, &work, device);
 
 	if (ret)
 		return ret;
 	for (unsigned int i = 0; i < JOBS; i++)
 		behind[i].fd = later[i].fd = copies[i].fd = -1;
-	spin_raise_timeout(&xe);
-	if (work_open(&xe, &work, DRM_XE_ENGINE_CLASS_COPY) ||
-	    xe_bo_make(&xe, &memory, 4096, work.vm) ||
+	if (xe_bo_make(&xe, &memory, 4096, work.vm) ||
 	    xe_bo_make(&xe, &src, COPY_BYTES, work.vm) ||
 	    bind_dst() ||
 	    xe_bo_make(&xe, &trains, JOBS * BATCH_BYTES, work.vm) ||

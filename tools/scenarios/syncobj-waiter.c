@@ -154,13 +154,6 @@ static int tie_event(void)
 static int submit(void)
 {
 	struct drm_xe_sync syncs[2];
-	struct drm_xe_exec e = {
-		.exec_queue_id = work.queue,
-		.num_syncs = 2,
-		.syncs = (uintptr_t)syncs,
-		.address = spin.va,
-		.num_batch_buffer = 1,
-	};
 	struct batch b;
 
 	batch_begin(&b, work.batch.map, work.batch.size, work.batch.va);
@@ -171,7 +164,8 @@ static int submit(void)
 	syncs[1] = xe_sync_syncobj(timeline);
 	syncs[1].type = DRM_XE_SYNC_TYPE_TIMELINE_SYNCOBJ;
 	syncs[1].timeline_value = 1;
-	if (XE_IOCTL(&xe, XE_EXEC, &e) || xe_syncobj_export(&xe, out, &sync_file))
+	if (xe_exec_syncs(&xe, work.queue, spin.va, syncs, 2) ||
+	    xe_syncobj_export(&xe, out, &sync_file))
 		return -1;
 	return spin_check(&spin, 1, "endless batch");
 }
@@ -190,12 +184,10 @@ static int setup(const char *device)
 	int ret = child_start(&other, other_main, (void *)device);
 
 	if (!ret)
-		ret = xe_open(&xe, device);
+		ret = spin_begin(&xe, &work, device);
 	if (ret)
 		return ret;
-	spin_raise_timeout(&xe);
-	if (work_open(&xe, &work, DRM_XE_ENGINE_CLASS_COPY) ||
-	    xe_bo_make(&xe, &memory, 4096, work.vm) ||
+	if (xe_bo_make(&xe, &memory, 4096, work.vm) ||
 	    spin_write(&spin, &memory, 0) ||
 	    xe_syncobj_create(&xe, &out) ||
 	    xe_syncobj_create(&xe, &timeline) ||

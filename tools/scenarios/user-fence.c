@@ -71,12 +71,11 @@ static int verify(void)
 
 static int setup(const char *device)
 {
-	int ret = xe_open(&xe, device);
+	int ret = work_begin(&xe, &work, device);
 
 	if (ret)
 		return ret;
-	if (work_open(&xe, &work, DRM_XE_ENGINE_CLASS_COPY) ||
-	    xe_bo_make(&xe, &bo, 4096, work.vm) ||
+	if (xe_bo_make(&xe, &bo, 4096, work.vm) ||
 	    job_with_fence())
 		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(waiters); i++)

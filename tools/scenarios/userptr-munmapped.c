@@ -7,16 +7,15 @@
  * (checked by jobs after the munmap) and must not trip the removal.
  */
 #include "common.h"
-#include "gone.h"
 #include "mem.h"
-#include "work.h"
+#include "pair.h"
 
 #define SEED 30
 #define PAGE 4096u
 
 static struct xe xe = { .fd = -1 };
 static struct work work;
-static struct xe_bo src, dst;
+static struct pair pair;
 static uint64_t bytes = 1 << 20;
 
 static const struct scn_option options[] = {
@@ -38,57 +37,46 @@ static int bind_and_munmap(void)
 	op = xe_op_userptr(&xe, p, bytes, va);
 	ret = xe_vm_bind(&xe, work.vm, &op, 1, NULL);
 	if (!ret)
-		ret = work_copy(&xe, &work, dst.va, va, bytes, "copy out of a userptr");
+		ret = work_copy(&xe, &work, pair.dst.va, va, bytes, "copy out of a userptr");
 	if (!ret)
-		ret = mem_check(dst.map, bytes, SEED, "copy out of a userptr");
+		ret = mem_check(pair.dst.map, bytes, SEED, "copy out of a userptr");
 	return mem_unmap(&p, bytes, "a bound userptr") ? -1 : ret;
 }
 
 static int verify(void)
 {
-	if (!src.map)
-		return work_copy(&xe, &work, dst.va, src.va, src.size,
-				 "copy job after munmap of a userptr");
-	return work_copy_check(&xe, &work, &dst, &src, SEED + work.jobs,
-			       "copy job after munmap of a userptr");
+	return pair_copy(&xe, &work, &pair, SEED + work.jobs, "copy job after munmap of a userptr");
 }
 
 static int setup(const char *device)
 {
-	int ret = xe_open(&xe, device);
+	int ret = work_begin(&xe, &work, device);
 
 	if (ret)
 		return ret;
-	if (work_open(&xe, &work, DRM_XE_ENGINE_CLASS_COPY) ||
-	    xe_bo_make(&xe, &src, bytes, work.vm) ||
-	    xe_bo_make(&xe, &dst, bytes, work.vm) ||
-	    bind_and_munmap() ||
+	if (pair_make(&xe, &pair, bytes, work.vm) || bind_and_munmap() ||
 	    verify() || verify())
 		return -1;
 	scn_fact("userptr_bytes", bytes);
-	scn_fact("bo_bytes", src.size + dst.size + work.batch.size);
+	scn_fact("bo_bytes", pair.src.size + pair.dst.size + work.batch.size);
 	scn_fact("jobs", work.jobs);
 	return 0;
 }
 
 static int gone(void)
 {
-	gone_ioctls(&xe, &work, &src);
-	if (src.map) {
-		gone_readable(src.map, src.size, SEED, "source");
-		gone_readable(dst.map, dst.size, SEED, "destination");
-	}
+	pair_gone(&xe, &work, &pair, SEED);
 	return 0;
 }
 
 static int unmap(void)
 {
-	return xe_bo_munmap(&src) | xe_bo_munmap(&dst);
+	return pair_munmap(&pair);
 }
 
 static int close_all(void)
 {
-	return work_end(&xe, &work, &src, &dst, NULL);
+	return pair_end(&xe, &work, &pair);
 }
 
 static const struct scenario scn = {

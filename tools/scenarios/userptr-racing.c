@@ -10,8 +10,6 @@
  * --reset), the memory thread has never noticed.
  */
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -19,6 +17,7 @@
 #include "common.h"
 #include "gone.h"
 #include "mem.h"
+#include "thread.h"
 #include "work.h"
 
 #define PAGE	4096u
@@ -118,13 +117,8 @@ static void *race(void *arg)
 
 static int start(struct racer *r)
 {
-	sigset_t all, old;
-	int err;
+	int err = thread_start(&r->thread, 0, race, r);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);	/* SIGALRM is the main thread's */
-	err = pthread_create(&r->thread, NULL, race, r);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (err)
 		return scn_fail_errno(err, "start of %s", r->what);
 	r->started = true;
@@ -154,21 +148,17 @@ static int verify(void)
 
 static int setup(const char *device)
 {
-	struct batch b;
-	int ret = xe_open(&xe, device);
+	int ret = work_begin(&xe, &work, device);
 
 	if (ret)
 		return ret;
 	range = mem_map(BYTES);
-	if (!range)
-		return -1;
-	if (work_open(&xe, &work, DRM_XE_ENGINE_CLASS_COPY) ||
+	if (!range ||
 	    xe_syncobj_create(&xe, &bind_done) ||
-	    xe_syncobj_create(&xe, &job_done))
+	    xe_syncobj_create(&xe, &job_done) ||
+	    work_write_empty(&work))
 		return -1;
 	va = xe_va(&xe, BYTES);
-	batch_begin(&b, work.batch.map, work.batch.size, work.batch.va);
-	batch_end(&b);
 	for (size_t i = 0; i < ARRAY_SIZE(racers); i++)
 		if (start(&racers[i]))
 			return -1;

@@ -87,14 +87,11 @@ static int verify(void)
 
 static int setup(const char *device)
 {
-	int ret = xe_open(&xe, device);
+	int ret = work_begin(&xe, &work, device);
 
 	if (ret)
 		return ret;
-	if (allocate() ||
-	    work_open(&xe, &work, DRM_XE_ENGINE_CLASS_COPY) ||
-	    xe_bo_make(&xe, &bo, bytes, work.vm) ||
-	    bind() || verify())
+	if (allocate() || xe_bo_make(&xe, &bo, bytes, work.vm) || bind() || verify())
 		return -1;
 	scn_fact("userptr_bytes", 2 * bytes);
 	scn_fact("bo_bytes", bo.size + work.batch.size);

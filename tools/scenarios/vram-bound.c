@@ -47,12 +47,10 @@ static int verify(void)
 
 static int setup(const char *device)
 {
-	int ret = xe_open(&xe, device);
+	int ret = work_begin(&xe, &work, device);
 
 	if (ret)
 		return ret;
-	if (work_open(&xe, &work, DRM_XE_ENGINE_CLASS_COPY))
-		return -1;
 	ret = xe_bo_create_vram(&xe, &shared, bo_bytes, 0);
 	if (ret)
 		return ret;

@@ -14,9 +14,6 @@ static const struct scenario scn = {
 	.summary = "a BO in local memory exported as dma-buf",
 	.options = dmabuf_options,
 	.setup = dmabuf_setup_vram,
-	.verify = dmabuf_verify,
-	.gone = dmabuf_gone,
-	.unmap = dmabuf_unmap,
-	.close = dmabuf_close,
+	SCN_CALLBACKS_OF(dmabuf),
 };
 SCENARIO(scn);

@@ -55,6 +55,11 @@ struct scenario {
 /* The callbacks every state has, by their names in its file; unmap is named beside them. */
 #define SCN_CALLBACKS .setup = setup, .verify = verify, .gone = gone, .close = close_all
 
+/* The same of states that share theirs (lib/): functions PREFIX_verify and so on, unmap too. */
+#define SCN_CALLBACKS_OF(prefix)						\
+	.verify = prefix##_verify, .gone = prefix##_gone,			\
+	.unmap = prefix##_unmap, .close = prefix##_close
+
 /*
  * Register a state with the program it is linked into. A program of one state
  * runs it (main.c), xe_hotunplug_held has all of them.

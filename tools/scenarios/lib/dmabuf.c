@@ -104,12 +104,11 @@ static int export(void)
 
 static int setup(const char *device)
 {
-	int ret = xe_open(&xe, device);
+	int ret = work_begin(&xe, &work, device);
 
 	if (ret)
 		return ret;
-	if (work_open(&xe, &work, DRM_XE_ENGINE_CLASS_COPY) ||
-	    xe_bo_make(&xe, &copy, bytes, work.vm))
+	if (xe_bo_make(&xe, &copy, bytes, work.vm))
 		return -1;
 	ret = export();
 	if (ret)
@@ -127,17 +126,10 @@ static int setup(const char *device)
 /* What a mapping of the dma-buf has to show after removal. */
 static void gone_shown(const void *p, const char *name)
 {
-	enum mem_content c;
-
-	if (!lost) {
+	if (lost)
+		gone_read(p, bytes, SEED, "the ", name);
+	else
 		gone_intact(p, bytes, SEED, name);
-		return;
-	}
-	scn_step("read of the %s after removal", name);
-	c = mem_classify(p, bytes, SEED);
-	scn_fact_str(name, mem_content_name(c));
-	if (c == MEM_FAULT)
-		scn_fail("reading the %s raises a signal", name);
 }
 
 static void gone_sync(uint64_t flags, const char *what)

@@ -12,14 +12,13 @@
 #include "fault_vm.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "gone.h"
 #include "mem.h"
+#include "thread.h"
 #include "work.h"
 
 #define SEED	140
@@ -98,15 +97,11 @@ static void *churn(void *arg)
 
 static int start_churn(void)
 {
-	sigset_t all, old;
 	int err;
 
 	if (pipe(window))
 		return scn_fail_errno(errno, "pipe");
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);	/* SIGALRM is the main thread's */
-	err = pthread_create(&thread, NULL, churn, NULL);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	err = thread_start(&thread, 0, churn, NULL);
 	started = !err;
 	return err ? scn_fail_errno(err, "start of a thread") : 0;
 }

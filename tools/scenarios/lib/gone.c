@@ -11,8 +11,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "mem.h"
-
 /* What the ioctls of this check gave instead of ENODEV: one line an errno. */
 static struct outcome {
 	int err;		/* 0: it worked */
@@ -214,29 +212,31 @@ void gone_ioctls(struct xe *xe, const struct work *w, const struct xe_bo *bo)
 	scn_fact("enodev_checks", checked);
 }
 
-void gone_readable(void *map, uint64_t bytes, uint32_t seed, const char *name)
+enum mem_content gone_read(const void *map, uint64_t bytes, uint32_t seed,
+			   const char *article, const char *name)
 {
 	enum mem_content c;
 
-	scn_step("read of the mapping of %s after removal", name);
+	scn_step("read of %s%s after removal", article, name);
 	c = mem_classify(map, bytes, seed);
 	scn_fact_str(name, mem_content_name(c));
 	if (c == MEM_FAULT)
-		scn_fail("reading the mapping of %s raises a signal", name);
-	else if (mem_try_write(map, bytes))
+		scn_fail("reading %s%s raises a signal", article, name);
+	return c;
+}
+
+void gone_readable(void *map, uint64_t bytes, uint32_t seed, const char *name)
+{
+	if (gone_read(map, bytes, seed, "the mapping of ", name) != MEM_FAULT &&
+	    mem_try_write(map, bytes))
 		scn_fail("writing the mapping of %s raises a signal", name);
 }
 
 void gone_intact(const void *map, uint64_t bytes, uint32_t seed, const char *name)
 {
-	enum mem_content c;
+	enum mem_content c = gone_read(map, bytes, seed, "", name);
 
-	scn_step("read of %s after removal", name);
-	c = mem_classify(map, bytes, seed);
-	scn_fact_str(name, mem_content_name(c));
-	if (c == MEM_FAULT)
-		scn_fail("reading %s raises a signal", name);
-	else if (c != MEM_DATA)
+	if (c != MEM_FAULT && c != MEM_DATA)
 		scn_fail("%s lost its data: it reads %s", name, mem_content_name(c));
 }
 

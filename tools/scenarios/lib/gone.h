@@ -8,6 +8,7 @@
 #ifndef SCENARIOS_GONE_H
 #define SCENARIOS_GONE_H
 
+#include "mem.h"
 #include "work.h"
 
 /* Time in which fences and waiters must have ended once remove() returned. */
@@ -21,6 +22,14 @@ void gone_ioctls(struct xe *xe, const struct work *w, const struct xe_bo *bo);
 
 /* The same for one more VM and queue. */
 void gone_more_work(struct xe *xe, const struct work *w);
+
+/*
+ * Reading the @bytes at @map gives no signal. What is there, seen against the pattern of
+ * @seed, is returned and goes into the fact @name; steps and failures call it @article
+ * ("", "the ", ...) and @name.
+ */
+enum mem_content gone_read(const void *map, uint64_t bytes, uint32_t seed,
+			   const char *article, const char *name);
 
 /*
  * The mapping can be read and written without a signal. Its content is free

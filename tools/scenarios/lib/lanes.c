@@ -29,14 +29,12 @@ int lanes_open(struct xe *xe, struct work *w, struct lanes *l, unsigned int coun
 
 static int start(struct xe *xe, struct work *w, struct lanes *l)
 {
-	struct drm_xe_sync sync = xe_sync_syncobj(w->syncobj);
 	struct lane *lane = &l->lane[l->opened];
 	struct spin *s = &l->spins[l->opened];
 
 	if (spin_write(s, &l->memory, l->opened) ||
 	    xe_queue_create(xe, w->vm, DRM_XE_ENGINE_CLASS_COPY, &lane->queue) ||
-	    xe_exec(xe, lane->queue, s->va, &sync) ||
-	    xe_syncobj_export(xe, w->syncobj, &lane->sync_file))
+	    work_submit(xe, w, lane->queue, s->va, 0, &lane->sync_file))
 		return -1;
 	l->opened++;
 	return 0;

@@ -16,6 +16,16 @@
 #define TURN_MS		50	/* more for each one it shares the engine with */
 #define STEP		50	/* batches that are waited for in one step */
 
+int spin_begin(struct xe *xe, struct work *w, const char *device)
+{
+	int ret = xe_open(xe, device);
+
+	if (ret)
+		return ret;
+	scn_fact("job_timeout_ms", spin_raise_timeout(xe));
+	return work_open(xe, w, DRM_XE_ENGINE_CLASS_COPY);
+}
+
 int spin_write(struct spin *s, const struct xe_bo *bo, unsigned int slot)
 {
 	size_t at = (size_t)slot * SPIN_BYTES;

@@ -6,8 +6,7 @@
 #ifndef SCENARIOS_SPIN_H
 #define SCENARIOS_SPIN_H
 
-#include "batch.h"
-#include "xe.h"
+#include "work.h"
 
 #define SPIN_BYTES	64	/* of memory a batch takes, flag included */
 
@@ -16,6 +15,12 @@ struct spin {
 	volatile uint32_t *cs;
 	volatile uint32_t *flag;	/* in the same piece of memory */
 };
+
+/*
+ * work_begin() of a state whose batches run for as long as may be: the job timeout is
+ * raised before the queue is created, the fact job_timeout_ms says to what.
+ */
+int spin_begin(struct xe *xe, struct work *w, const char *device);
 
 /*
  * Write the batch number @slot into @bo (mapped and bound, at least

@@ -16,18 +16,18 @@ static int copy_both_ways(struct userptr_change *u)
 {
 	struct piece *r = &u->pieces[0];
 
-	if (work_copy(&u->xe, &u->work, u->dst.va, u->va, r->bytes, "copy out of a userptr") ||
-	    mem_check(u->dst.map, r->bytes, r->seed, "copy out of a userptr"))
+	if (work_copy(&u->xe, &u->work, u->pair.dst.va, u->va, r->bytes, "copy out of a userptr") ||
+	    mem_check(u->pair.dst.map, r->bytes, r->seed, "copy out of a userptr"))
 		return -1;
 	memset(r->p, 0, r->bytes);
-	if (work_copy(&u->xe, &u->work, u->va, u->dst.va, r->bytes, "copy into a userptr"))
+	if (work_copy(&u->xe, &u->work, u->va, u->pair.dst.va, r->bytes, "copy into a userptr"))
 		return -1;
 	return mem_check(r->p, r->bytes, r->seed, "copy into a userptr");
 }
 
 int userptr_change_verify(struct userptr_change *u)
 {
-	if (!u->src.map)
+	if (!u->pair.src.map)
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(u->pieces); i++) {
 		struct piece *r = &u->pieces[i];
@@ -37,8 +37,8 @@ int userptr_change_verify(struct userptr_change *u)
 	}
 	if (u->visible && u->pieces[0].p && copy_both_ways(u))
 		return -1;
-	return work_copy_check(&u->xe, &u->work, &u->dst, &u->src, UC_SEED + 50,
-			       "copy job beside a changed userptr");
+	return pair_copy(&u->xe, &u->work, &u->pair, UC_SEED + 50,
+			 "copy job beside a changed userptr");
 }
 
 static int bind_range(struct userptr_change *u)
@@ -61,13 +61,11 @@ static int bind_range(struct userptr_change *u)
 int userptr_change_setup(struct userptr_change *u, const char *device,
 			 int (*change)(struct userptr_change *u))
 {
-	int ret = xe_open(&u->xe, device);
+	int ret = work_begin(&u->xe, &u->work, device);
 
 	if (ret)
 		return ret;
-	if (work_open(&u->xe, &u->work, DRM_XE_ENGINE_CLASS_COPY) ||
-	    xe_bo_make(&u->xe, &u->src, BO_BYTES, u->work.vm) ||
-	    xe_bo_make(&u->xe, &u->dst, BO_BYTES, u->work.vm) ||
+	if (pair_make(&u->xe, &u->pair, BO_BYTES, u->work.vm) ||
 	    bind_range(u) || userptr_change_verify(u))
 		return -1;
 	scn_step("change of the memory of a bound userptr");
@@ -75,22 +73,22 @@ int userptr_change_setup(struct userptr_change *u, const char *device,
 	if (change(u) || userptr_change_verify(u) || userptr_change_verify(u))
 		return -1;
 	scn_fact("userptr_bytes", UC_BYTES);
-	scn_fact("bo_bytes", u->src.size + u->dst.size + u->work.batch.size);
+	scn_fact("bo_bytes", u->pair.src.size + u->pair.dst.size + u->work.batch.size);
 	scn_fact("jobs", u->work.jobs);
 	return 0;
 }
 
 int userptr_change_gone(struct userptr_change *u)
 {
-	gone_ioctls(&u->xe, &u->work, &u->src);
+	gone_ioctls(&u->xe, &u->work, &u->pair.src);
 	for (size_t i = 0; i < ARRAY_SIZE(u->pieces); i++) {
 		struct piece *r = &u->pieces[i];
 
 		if (r->p)
 			gone_intact(r->p, r->bytes, r->seed, i ? "second piece" : "first piece");
 	}
-	if (u->dst.map)
-		gone_readable(u->dst.map, u->dst.size, UC_SEED + 50, "destination");
+	if (u->pair.dst.map)
+		gone_readable(u->pair.dst.map, u->pair.dst.size, UC_SEED + 50, "destination");
 	return 0;
 }
 
@@ -105,7 +103,7 @@ int userptr_change_unmap(struct userptr_change *u)
 
 int userptr_change_close(struct userptr_change *u)
 {
-	int ret = work_end(&u->xe, &u->work, &u->src, &u->dst, NULL);
+	int ret = pair_end(&u->xe, &u->work, &u->pair);
 
 	child_kill(&u->child);
 	return ret | userptr_change_unmap(u);

@@ -8,7 +8,7 @@
 #define SCENARIOS_USERPTR_CHANGE_H
 
 #include "child.h"
-#include "work.h"
+#include "pair.h"
 
 #define UC_PAGE		4096u
 #define UC_BYTES	(64 * UC_PAGE)	/* of the range that is bound */
@@ -17,7 +17,7 @@
 struct userptr_change {
 	struct xe xe;
 	struct work work;
-	struct xe_bo src, dst;		/* for jobs that have nothing to do with the range */
+	struct pair pair;		/* for jobs that have nothing to do with the range */
 	uint64_t va;			/* where the GPU sees piece 0 */
 	bool visible;			/* it does see it: copies both ways must work */
 	struct piece {			/* memory of the process that must keep its content */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common.h"
+#include "thread.h"
 
 #define START_MS 2000
 #define STOP_MS 2000
@@ -72,15 +73,10 @@ static int wait_asleep(struct waiter *w)
 int waiter_begin(struct waiter *w)
 {
 	struct sigaction sa = { .sa_handler = on_wake };	/* no SA_RESTART */
-	sigset_t all, old;
 	int err;
 
 	sigaction(SIGUSR1, &sa, NULL);
-	sigfillset(&all);
-	sigdelset(&all, SIGUSR1);
-	pthread_sigmask(SIG_SETMASK, &all, &old);	/* SIGALRM is the main thread's */
-	err = pthread_create(&w->thread, NULL, run, w);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	err = thread_start(&w->thread, SIGUSR1, run, w);
 	if (err)
 		return scn_fail_errno(err, "thread for %s", w->what);
 	w->started = 1;

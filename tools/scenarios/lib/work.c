@@ -12,6 +12,13 @@
 #define BATCH_BYTES (64u << 10)
 #define FORBIDDEN_AT 4096
 
+int work_begin(struct xe *xe, struct work *w, const char *device)
+{
+	int ret = xe_open(xe, device);
+
+	return ret ? ret : work_open(xe, w, DRM_XE_ENGINE_CLASS_COPY);
+}
+
 int work_open(struct xe *xe, struct work *w, int class)
 {
 	return work_open_vm(xe, w, class, 0);
@@ -75,17 +82,19 @@ int work_submit(struct xe *xe, struct work *w, uint32_t queue, uint64_t batch,
 		uint32_t after, int *sync_file)
 {
 	struct drm_xe_sync syncs[] = { xe_sync_syncobj(w->syncobj), xe_sync_behind(after) };
-	struct drm_xe_exec e = {
-		.exec_queue_id = queue,
-		.num_syncs = after ? 2 : 1,
-		.syncs = (uintptr_t)syncs,
-		.address = batch,
-		.num_batch_buffer = 1,
-	};
 
-	if (XE_IOCTL(xe, XE_EXEC, &e))
+	if (xe_exec_syncs(xe, queue, batch, syncs, after ? 2 : 1))
 		return -1;
 	return xe_syncobj_export(xe, w->syncobj, sync_file);
+}
+
+int work_write_empty(struct work *w)
+{
+	struct batch b;
+
+	batch_begin(&b, w->batch.map, w->batch.size, w->batch.va);
+	batch_end(&b);
+	return batch_check(&b);
 }
 
 /* What a forbidden job would write. */

@@ -22,6 +22,12 @@ struct work {
 	struct xe_bo batch;
 };
 
+/*
+ * The usual beginning of a state: the device opened, and work on its first copy engine.
+ * 0, SCN_SKIP, or -1, reported.
+ */
+int work_begin(struct xe *xe, struct work *w, const char *device);
+
 /* VM, queue on the first engine of @class, command buffer. 0 or -1, reported. */
 int work_open(struct xe *xe, struct work *w, int class);
 
@@ -43,6 +49,9 @@ int work_run(struct xe *xe, struct work *w, struct batch *b, const char *what);
  */
 int work_submit(struct xe *xe, struct work *w, uint32_t queue, uint64_t batch,
 		uint32_t after, int *sync_file);
+
+/* Make the command buffer one job that does nothing, at w->batch.va. 0 or -1, reported. */
+int work_write_empty(struct work *w);
 
 /*
  * Make the command buffer one job that must never run, at w->batch.va;

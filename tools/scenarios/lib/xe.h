@@ -109,8 +109,11 @@ int xe_vm_bind_mirror(struct xe *xe, uint32_t vm, const void *p, uint64_t bytes)
 int xe_queue_create(struct xe *xe, uint32_t vm, int class, uint32_t *queue);
 int xe_queue_destroy(struct xe *xe, uint32_t queue);
 
-/* Submit the batch at GPU address @batch; @sync is signalled at its end. */
+/* Submit the batch at GPU address @batch; @sync is signalled at its end, NULL: nothing is. */
 int xe_exec(struct xe *xe, uint32_t queue, uint64_t batch, struct drm_xe_sync *sync);
+/* The same with @n of them, also to be waited for. */
+int xe_exec_syncs(struct xe *xe, uint32_t queue, uint64_t batch, struct drm_xe_sync *syncs,
+		  uint32_t n);
 
 int xe_syncobj_create(struct xe *xe, uint32_t *handle);
 int xe_syncobj_destroy(struct xe *xe, uint32_t handle);

@@ -34,10 +34,16 @@ int xe_queue_destroy(struct xe *xe, uint32_t queue)
 
 int xe_exec(struct xe *xe, uint32_t queue, uint64_t batch, struct drm_xe_sync *sync)
 {
+	return xe_exec_syncs(xe, queue, batch, sync, sync ? 1 : 0);
+}
+
+int xe_exec_syncs(struct xe *xe, uint32_t queue, uint64_t batch, struct drm_xe_sync *syncs,
+		  uint32_t n)
+{
 	struct drm_xe_exec e = {
 		.exec_queue_id = queue,
-		.num_syncs = sync ? 1 : 0,
-		.syncs = (uintptr_t)sync,
+		.num_syncs = n,
+		.syncs = (uintptr_t)syncs,
 		.address = batch,
 		.num_batch_buffer = 1,
 	};
