@@ -244,6 +244,19 @@ static void math(struct guc_ctx *c, const uint32_t *dw, uint32_t n)
 	memcpy(c->gpr, r, sizeof(c->gpr));
 }
 
+/* The dword at the address in @at and the next one, GGTT or the context's. As mem_read32(). */
+static int read_dword(struct engine *e, struct guc_ctx *c, bool ggtt, const uint32_t *at,
+		      uint32_t *val)
+{
+	return mem_read32(e->h, &c->who, cmd_space(c, ggtt), addr64(at) & ~3ull, val);
+}
+
+static enum step write_dword(struct engine *e, struct guc_ctx *c, bool ggtt, const uint32_t *at,
+			     uint32_t val)
+{
+	return done(mem_write32(e->h, &c->who, cmd_space(c, ggtt), addr64(at) & ~3ull, val));
+}
+
 static enum step store_data(struct engine *e, struct guc_ctx *c, const uint32_t *dw, uint32_t n)
 {
 	struct mem_space sp = cmd_space(c, dw[0] & BIT_GGTT);
@@ -251,9 +264,9 @@ static enum step store_data(struct engine *e, struct guc_ctx *c, const uint32_t 
 
 	if (n < 4)
 		return STEP_NEXT;
-	addr = addr64(dw + 1) & ~3ull;
 	if (n == 4)
-		return done(mem_write32(e->h, &c->who, sp, addr, dw[3]));
+		return write_dword(e, c, dw[0] & BIT_GGTT, dw + 1, dw[3]);
+	addr = addr64(dw + 1) & ~3ull;
 	if (n == 5 && dw[0] & SDI_QWORD)
 		return done(mem_write64(e->h, &c->who, sp, addr, addr64(dw + 3)));
 	return done(mem_write(e->h, &c->who, sp, addr, dw + 3, 4ul * (n - 3)));
@@ -287,7 +300,7 @@ static enum step semaphore(struct engine *e, struct guc_ctx *c, const uint32_t *
 		return STEP_NEXT;
 	if (dw[0] & SEM_REGISTER)
 		val = load_reg(e, c, dw[2], false);
-	else if (mem_read32(e->h, &c->who, cmd_space(c, dw[0] & BIT_GGTT), addr64(dw + 2) & ~3ull, &val))
+	else if (read_dword(e, c, dw[0] & BIT_GGTT, dw + 2, &val))
 		return STEP_FAULT;
 	return compare(dw[0] >> 12, val, dw[1]) ? STEP_NEXT : STEP_WAIT;
 }
@@ -319,7 +332,7 @@ static enum step cond_end(struct engine *e, struct guc_ctx *c, const uint32_t *d
 
 	if (n < 4)
 		return STEP_NEXT;
-	if (mem_read32(e->h, &c->who, cmd_space(c, dw[0] & BIT_GGTT), addr64(dw + 2) & ~3ull, &val))
+	if (read_dword(e, c, dw[0] & BIT_GGTT, dw + 2, &val))
 		return STEP_FAULT;
 	return compare(dw[0] >> 12, val, dw[1]) ? STEP_NEXT : batch_end(c);
 }
@@ -327,17 +340,14 @@ static enum step cond_end(struct engine *e, struct guc_ctx *c, const uint32_t *d
 static enum step reg_mem(struct engine *e, struct guc_ctx *c, const uint32_t *dw, uint32_t n,
 			 bool load)
 {
-	struct mem_space sp = cmd_space(c, dw[0] & BIT_GGTT);
-	bool cs = dw[0] & BIT_CS_MMIO;
-	uint64_t addr;
+	bool cs = dw[0] & BIT_CS_MMIO, ggtt = dw[0] & BIT_GGTT;
 	uint32_t val;
 
 	if (n < 4)
 		return STEP_NEXT;
-	addr = addr64(dw + 2) & ~3ull;
 	if (!load)
-		return done(mem_write32(e->h, &c->who, sp, addr, load_reg(e, c, dw[1], cs)));
-	if (mem_read32(e->h, &c->who, sp, addr, &val))
+		return write_dword(e, c, ggtt, dw + 2, load_reg(e, c, dw[1], cs));
+	if (read_dword(e, c, ggtt, dw + 2, &val))
 		return STEP_FAULT;
 	store_reg(e, c, dw[1], cs, val);
 	return STEP_NEXT;
@@ -349,10 +359,9 @@ static enum step copy_dword(struct engine *e, struct guc_ctx *c, const uint32_t 
 
 	if (n < 5)
 		return STEP_NEXT;
-	if (mem_read32(e->h, &c->who, cmd_space(c, dw[0] & BIT_GGTT), addr64(dw + 3) & ~3ull, &val))
+	if (read_dword(e, c, dw[0] & BIT_GGTT, dw + 3, &val))
 		return STEP_FAULT;
-	return done(mem_write32(e->h, &c->who, cmd_space(c, dw[0] & SDI_QWORD), addr64(dw + 1) & ~3ull,
-				val));
+	return write_dword(e, c, dw[0] & SDI_QWORD, dw + 1, val);
 }
 
 static enum step user_interrupt(struct engine *e, struct guc_ctx *c)

@@ -139,28 +139,30 @@ static int write_at(struct vgpu_hw *h, const struct dma_origin *who, const struc
 	return st == DMA_OK ? 0 : -EIO;
 }
 
-int mem_read(struct vgpu_hw *h, const struct dma_origin *who, struct mem_space sp, uint64_t addr,
-	     void *buf, size_t len)
+/* Both ways of access, of which each caller has one: inlined, it does not ask which. */
+static inline __attribute__((always_inline)) int access_mem(struct vgpu_hw *h,
+							    const struct dma_origin *who,
+							    struct mem_space sp, uint64_t addr,
+							    char *buf, size_t len, bool write)
 {
 	struct ppgtt_cursor cur;
 	struct spans l;
-	char *p = buf;
 	int ret = 0;
 
 	ppgtt_cursor_init(&cur);
 	pthread_rwlock_rdlock(&h->xlat);
 	while (len) {
-		size_t in = translate_piece(h, who, sp, addr, len, false, ret == -EFAULT, &l, &cur);
+		size_t in = translate_piece(h, who, sp, addr, len, write, ret == -EFAULT, &l, &cur);
 		int err = in ? 0 : -EFAULT;
 
 		for (struct span *s = l.s; s < l.s + l.n; s++) {
-			if (!in || s->null)
-				memset(p, 0, s->len);
-			else
-				err = read_at(h, who, s, p);
+			if (in && !s->null)
+				err = write ? write_at(h, who, s, buf) : read_at(h, who, s, buf);
+			else if (!write)
+				memset(buf, 0, s->len);
 			if (err && ret != -EFAULT)
 				ret = err;
-			p += s->len;
+			buf += s->len;
 			addr += s->len;
 			len -= s->len;
 		}
@@ -169,32 +171,16 @@ int mem_read(struct vgpu_hw *h, const struct dma_origin *who, struct mem_space s
 	return ret;
 }
 
+int mem_read(struct vgpu_hw *h, const struct dma_origin *who, struct mem_space sp, uint64_t addr,
+	     void *buf, size_t len)
+{
+	return access_mem(h, who, sp, addr, buf, len, false);
+}
+
 int mem_write(struct vgpu_hw *h, const struct dma_origin *who, struct mem_space sp, uint64_t addr,
 	      const void *buf, size_t len)
 {
-	struct ppgtt_cursor cur;
-	const char *p = buf;
-	struct spans l;
-	int ret = 0;
-
-	ppgtt_cursor_init(&cur);
-	pthread_rwlock_rdlock(&h->xlat);
-	while (len) {
-		size_t in = translate_piece(h, who, sp, addr, len, true, ret == -EFAULT, &l, &cur);
-		int err = in ? 0 : -EFAULT;
-
-		for (struct span *s = l.s; s < l.s + l.n; s++) {
-			if (in && !s->null)
-				err = write_at(h, who, s, p);
-			if (err && ret != -EFAULT)
-				ret = err;
-			p += s->len;
-			addr += s->len;
-			len -= s->len;
-		}
-	}
-	pthread_rwlock_unlock(&h->xlat);
-	return ret;
+	return access_mem(h, who, sp, addr, (char *)buf, len, true);
 }
 
 /* Goes through two lists of spans in steps that lie in one span of either. */
