@@ -98,7 +98,7 @@ static inline uint32_t unit_dword(struct unit *u, uint32_t va)
 /* Makes the page of @va present or not, and writable or not. */
 static inline void unit_page(struct unit *u, uint32_t va, bool present, bool writable)
 {
-	uint32_t pte = OFF_PT + 4 * 4096 + va / 4096 * 8;
+	uint32_t pte = off_leaf(va);
 
 	ram64_set(u->h, pte, (ram64(u->h, pte) & ~3ull) | (present ? 1 : 0) | (writable ? 2 : 0));
 }

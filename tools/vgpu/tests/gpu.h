@@ -25,6 +25,7 @@
 #define OFF_LRC	  0x100000u /* 64 KiB a context */
 #define OFF_DATA  0x800000u /* PPGTT VA 0..2 MiB leads here */
 #define VA_BATCH  0x10000u  /* batches of the tests */
+#define ASID	  0x12345u  /* of a user's address space: page faults can be answered */
 
 #define RING_BYTES 0x4000u
 #define MI_BBE	   0x05000000u
@@ -194,6 +195,20 @@ static inline uint64_t ppgtt_make(struct harness *h)
 	return HARNESS_RAM_IOVA + OFF_PT;
 }
 
+/* Offset of the entry of @va's page in these tables. */
+static inline uint32_t off_leaf(uint32_t va)
+{
+	return OFF_PT + 4 * 4096 + va / 4096 * 8;
+}
+
+/* Takes the page of @va away, or brings it back. */
+static inline void page_present(struct harness *h, uint32_t va, bool present)
+{
+	uint64_t entry = ram64(h, off_leaf(va));
+
+	ram64_set(h, off_leaf(va), present ? entry | 1 : entry & ~1ull);
+}
+
 static inline uint32_t lrc_off(uint32_t id)
 {
 	return OFF_LRC + 0x10000 * id;
@@ -221,6 +236,33 @@ static inline void ctx_make(struct harness *h, uint32_t id, uint32_t class, uint
 	lrc_set(h, id, 0x31, (uint32_t)(root >> 32));
 	lrc_set(h, id, 0x33, (uint32_t)root);
 	H2G(h, 0x4502, 0, id, class, mask, 0, 0, 0, 0, 0, lrca | 0x119, 0);
+}
+
+/* The same of a user's address space. */
+static inline void ctx_make_user(struct harness *h, uint32_t id, uint32_t class)
+{
+	ctx_make(h, id, class, 1);
+	lrc_set(h, id, 0x2f, ASID);
+}
+
+/* The next G2H message must be a page fault of context @id; @dw gets its four dwords. */
+static inline void expect_page_fault(struct harness *h, uint32_t id, uint32_t dw[4])
+{
+	uint32_t msg[16];
+
+	assert_int_equal(g2h(h, msg, 3000), 6);
+	assert_int_equal(msg[1], 0x90006002);
+	memcpy(dw, msg + 2, 16);
+	assert_int_equal((dw[0] >> 28) | (dw[1] & 0xfff) << 4, id);
+	assert_int_equal(dw[1] >> 12, ASID);
+}
+
+/* Answers the page fault @dw: the page is there, or never will be. */
+static inline void answer_fault(struct harness *h, const uint32_t dw[4], bool good)
+{
+	uint32_t pdata = dw[0] >> 28 | (dw[1] & 0xfff) << 4;
+
+	H2G(h, 0x6003, 1 | !good << 1 | 2 << 10 | (dw[1] & ~0xfffu), pdata << 16);
 }
 
 /* Appends to the ring of @id and moves its tail; does not tell the GuC. */
@@ -257,6 +299,13 @@ static inline void ctx_disable(struct harness *h, uint32_t id)
 {
 	H2G(h, 0x1001, id, 0);
 	EXPECT_EVENT(h, 0x1002, id, 0);
+}
+
+/* Deregisters context @id, whatever it does; it can be made anew then. */
+static inline void ctx_free(struct harness *h, uint32_t id)
+{
+	H2G(h, 0x4503, id);
+	EXPECT_EVENT(h, 0x4600, id);
 }
 
 /* Waits until guest memory at @off is @val; fails the test after 3 s. */

@@ -70,7 +70,7 @@ static void pieces_without_end(void **state)
 	uint8_t *buf = malloc(pages * 4096);
 
 	for (unsigned int i = 0; i < pages; i++) {
-		ram64_set(h, OFF_PT + 4 * 4096 + 8 * (VA / 4096 + i),
+		ram64_set(h, off_leaf(VA + 4096 * i),
 			  (HARNESS_RAM_IOVA + OFF_DATA + VA + 4096 * (pages - 1 - i)) | 3);
 		memset(h->ram + OFF_DATA + VA + 4096 * (pages - 1 - i), (int)i + 1, 4096);
 	}
@@ -92,7 +92,7 @@ static void read_only_stays(void **state)
 {
 	struct harness *h = *state;
 	struct mem_space sp = space(h);
-	uint32_t pte = OFF_PT + 4 * 4096 + 8 * (VA / 4096);
+	uint32_t pte = off_leaf(VA);
 	uint8_t buf[64] = { 1 };
 
 	ram64_set(h, pte, ram64(h, pte) & ~2ull);
@@ -129,8 +129,7 @@ static void entries_have_other_bits(void **state)
 	ram32_set(h, OFF_DATA + VA, 0x77);
 	for (uint32_t level = 0; level < 4; level++)
 		ram64_set(h, OFF_PT + 4096 * level, ram64(h, OFF_PT + 4096 * level) | 0xfff0000000000000);
-	ram64_set(h, OFF_PT + 4 * 4096 + 8 * (VA / 4096),
-		  ram64(h, OFF_PT + 4 * 4096 + 8 * (VA / 4096)) | 0xfff0000000000000);
+	ram64_set(h, off_leaf(VA), ram64(h, off_leaf(VA)) | 0xfff0000000000000);
 	assert_int_equal(mem_read32(h->g->hw, &who, sp, VA, &val), 0);
 	assert_int_equal(val, 0x77);
 	/* nor has one of the third level a size */

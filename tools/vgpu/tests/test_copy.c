@@ -8,7 +8,7 @@
 
 static const struct dma_origin who = { .engine = "bcs0", .guc_id = 1 };
 
-#define LEAF(page) (OFF_PT + 4 * 4096 + 8 * (page)) /* entry of a 4 KiB page */
+#define LEAF(page) off_leaf(4096 * (page)) /* entry of a 4 KiB page */
 #define IOVA(page) (0x20000000ull + 4096 * (page))
 #define SRC	   16u /* pages */
 #define DST	   64u

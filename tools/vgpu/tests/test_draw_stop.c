@@ -2,6 +2,18 @@
 /* Draws that stop before their end: pages that are not there, faults, other contexts, no end. */
 #include "draw.h"
 
+/* Draws the page without the page of @va: the context is lost. */
+static void draw_without(struct harness *h, uint32_t va)
+{
+	uint32_t id;
+
+	put_page(h);
+	id = context(h, 0);
+	page_present(h, va, false);
+	ctx_enable(h, id);
+	EXPECT_EVENT(h, 0x6000, id);
+}
+
 /* A page of source, target, kernel or state that is not there: the context is lost, once. */
 static void missing_pages_lose_the_context(void **state)
 {
@@ -9,16 +21,9 @@ static void missing_pages_lose_the_context(void **state)
 	struct harness *h = *state;
 
 	for (size_t i = 0; i < sizeof(va) / sizeof(va[0]); i++) {
-		uint32_t id;
-
 		fill(h);
 		fresh();
-		put_page(h);
-		id = context(h, 0);
-		ram64_set(h, OFF_PT + 4 * 4096 + 8 * (va[i] / 4096), 0);
-		H2G(h, 0x1001, id, 1);
-		EXPECT_EVENT(h, 0x1002, id, 1);
-		EXPECT_EVENT(h, 0x6000, id);
+		draw_without(h, va[i]);
 		assert_int_equal(harness_witness(h, WITNESS_PPGTT_FAULT), i + 1);
 		assert_int_equal(ram32(h, DONE), 0);
 		/* what came before the page was drawn */
@@ -32,7 +37,7 @@ static void state_pages_missing(void **state)
 	struct harness *h = *state;
 
 	for (int i = 0; i < 4; i++) {
-		uint32_t id, gone = VA_BATCH + 0x10000;
+		uint32_t gone = VA_BATCH + 0x10000;
 
 		fill(h);
 		fresh();
@@ -50,12 +55,7 @@ static void state_pages_missing(void **state)
 			*cmd(0x7808, 2) = gone; /* vertices */
 			break;
 		}
-		put_page(h);
-		id = context(h, 0);
-		ram64_set(h, OFF_PT + 4 * 4096 + 8 * (gone / 4096), 0);
-		H2G(h, 0x1001, id, 1);
-		EXPECT_EVENT(h, 0x1002, id, 1);
-		EXPECT_EVENT(h, 0x6000, id);
+		draw_without(h, gone);
 		expect_copy(h, 0, 0, 0, 0);
 	}
 	assert_int_equal(harness_witness(h, WITNESS_PPGTT_FAULT), 4);
@@ -68,8 +68,7 @@ static void page_faults_are_recovered(void **state)
 	struct harness *h = *state;
 
 	for (size_t i = 0; i < sizeof(va) / sizeof(va[0]); i++) {
-		uint32_t pte = OFF_PT + 4 * 4096 + 8 * (va[i] / 4096), msg[16], id;
-		uint64_t entry;
+		uint32_t dw[4], id;
 
 		fill(h);
 		fresh();
@@ -77,17 +76,13 @@ static void page_faults_are_recovered(void **state)
 		put_page(h);
 		memcpy(h->ram + OFF_DATA + VA_BATCH + 0x10000, page, sizeof(page));
 		id = context(h, 0);
-		lrc_set(h, id, 0x2f, 0x12345);
-		entry = ram64(h, pte);
-		ram64_set(h, pte, entry & ~1ull);
-		H2G(h, 0x1001, id, 1);
-		EXPECT_EVENT(h, 0x1002, id, 1);
-		assert_int_equal(g2h(h, msg, 3000), 6);
-		assert_int_equal(msg[1], 0x90006002);
-		assert_int_equal(msg[4] & ~0xfffu, va[i]);
-		ram64_set(h, pte, entry);
-		H2G(h, 0x6003, 1 | 2 << 10 | (msg[3] & ~0xfffu),
-		    (msg[2] >> 28 | (msg[3] & 0xfff) << 4) << 16);
+		lrc_set(h, id, 0x2f, ASID);
+		page_present(h, va[i], false);
+		ctx_enable(h, id);
+		expect_page_fault(h, id, dw);
+		assert_int_equal(dw[2] & ~0xfffu, va[i]);
+		page_present(h, va[i], true);
+		answer_fault(h, dw, true);
 		wait32(h, DONE, 1);
 		expect_copy(h, 0, 0, WIDTH, ROWS);
 	}

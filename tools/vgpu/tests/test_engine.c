@@ -120,7 +120,7 @@ static void invalidation_is_honest(void **state)
 	spin(h, 0, 3, 1);
 	spin(h, 1, 0, 1);
 	for (uint32_t i = 0; i < 100; i++) {
-		uint32_t page = OFF_DATA + R, pte = OFF_PT + 4 * 4096 + 8 * (R >> 12);
+		uint32_t page = OFF_DATA + R, pte = off_leaf(R);
 		uint64_t keep = ram64(h, pte);
 		uint32_t was;
 

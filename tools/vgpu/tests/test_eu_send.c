@@ -22,9 +22,7 @@ static void typed_blocks(void **state)
 	p = asm_send(p, W1, 13, 3 | 1u << 20 | 1u << 25 | 3u << 29, 0, 33, 30, 0, 0, false);
 	p = asm1i(p, OP_MOV, W1, D(30, 24), T_UD, 7);
 	p = asm_send(p, W1, 13, 7 | 1u << 25 | 3u << 29, 0, 0, 30, 33, 1, false);
-	p = asm_eot(p);
-	kernel(h, k, p);
-	run(h, &g);
+	run_kernel(h, &g, k, p);
 	for (uint32_t i = 0; i < 4; i++)
 		assert_int_equal(out(h, 5 * 16 + i), 0xcafe0000 + i);
 	assert_int_equal(out(h, 5 * 16 + 4), 0);
@@ -46,9 +44,7 @@ static void atomics(void **state)
 	p = asm1(p, OP_MOV, W | X(4), D(20, 0), T_UQ, S(1, 0), T_UD);
 	p = asm1i(p, OP_MOV, W | X(4), D(24, 0), T_UD, 2);
 	p = asm_send(p, X(4), 15, LSC(12, A64, D32, 0, 0, 1, 2), 0, 26, 20, 24, 1, false);
-	p = asm_eot(p);
-	kernel(h, k, p);
-	run(h, &g);
+	run_kernel(h, &g, k, p);
 	assert_int_equal(out(h, 0), 2 * 3 * (3 * 16 + 3));
 }
 
@@ -111,9 +107,7 @@ static void blocks_beyond_the_surface(void **state)
 		p = asm1i(p, OP_MOV, W1, D(30, 24), T_UD, (uint32_t)at[i][1]);
 		p = asm_send(p, W1, 13, 7 | 2u << 25 | 3u << 29, 0, 0, 30, 0, 0, false);
 	}
-	p = asm_eot(p);
-	kernel(h, k, p);
-	run(h, &g);
+	run_kernel(h, &g, k, p);
 	assert_int_equal(out(h, 1), 0x55555555);  /* of the one that began before */
 	assert_int_equal(out(h, 15), 0x55555555); /* of the one that ends behind */
 	assert_int_equal(out(h, 16), 0);
@@ -145,8 +139,7 @@ static void local_memory_ends(void **state)
 	assert_int_equal(out(h, 0), 0);
 	/* and with none at all */
 	ctx_disable(h, 1);
-	H2G(h, 0x4503, 1);
-	EXPECT_EVENT(h, 0x4600, 1);
+	ctx_free(h, 1);
 	ram32_set(h, MARK, 0);
 	g.slm = 0;
 	run(h, &g);

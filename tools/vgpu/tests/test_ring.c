@@ -21,19 +21,6 @@ static uint32_t res(struct harness *h, unsigned int i)
 	return ram32(h, OFF_DATA + R + 4 * i);
 }
 
-static void pte(struct harness *h, uint32_t va, bool present)
-{
-	uint32_t at = OFF_PT + 4 * 4096 + va / 4096 * 8;
-
-	ram64_set(h, at, present ? ram64(h, at) | 1 : ram64(h, at) & ~1ull);
-}
-
-static void gone(struct harness *h, uint32_t id)
-{
-	H2G(h, 0x4503, id);
-	EXPECT_EVENT(h, 0x4600, id);
-}
-
 /* Only whole quadwords of the tail count. */
 static void tail_has_bits(void **state)
 {
@@ -66,7 +53,7 @@ static void no_such_place(void **state)
 		ctx_enable(h, 1);
 		EXPECT_EVENT(h, 0x1008, 1);
 		assert_int_equal(res(h, 0), 0);
-		gone(h, 1);
+		ctx_free(h, 1);
 	}
 }
 
@@ -108,7 +95,7 @@ static void batch_at_the_end_of_a_page(void **state)
 	struct harness *h = *state;
 
 	ctx_make(h, 1, COPY, 1);
-	pte(h, end, false);
+	page_present(h, end, false);
 	BATCH(h, end - 20, MI_SDI, R, 0, 7, MI_BBE);
 	RING(h, 1, MI_BBS, end - 20, 0, MI_SDI | MI_GGTT, GPU_GGTT + MARK, 0, 1);
 	ctx_enable(h, 1);
@@ -206,7 +193,7 @@ static void switch_in_fails(void **state)
 		EXPECT_EVENT(h, row[i].event, 1);
 		sleep_ms(5);
 		assert_int_equal(res(h, 0), 0);
-		gone(h, 1);
+		ctx_free(h, 1);
 	}
 }
 
@@ -217,7 +204,7 @@ static void only_bits_of_the_asid(void **state)
 
 	ctx_make(h, 1, COPY, 1);
 	lrc_set(h, 1, 0x2f, 0xfff00000);
-	pte(h, R, false);
+	page_present(h, R, false);
 	RING(h, 1, INC(R));
 	ctx_enable(h, 1);
 	EXPECT_EVENT(h, 0x6000, 1);
@@ -257,17 +244,15 @@ static void image_is_nowhere(void **state)
 static void old_fault_is_not_told_again(void **state)
 {
 	struct harness *h = *state;
-	uint32_t msg[16];
+	uint32_t dw[4];
 
-	ctx_make(h, 1, COPY, 1);
-	lrc_set(h, 1, 0x2f, 0x12345);
-	pte(h, R, false);
+	ctx_make_user(h, 1, COPY);
+	page_present(h, R, false);
 	RING(h, 1, INC(R), MI_SDI | MI_GGTT, UNMAPPED, 0, 1);
 	ctx_enable(h, 1);
-	assert_int_equal(g2h(h, msg, 3000), 6);
-	assert_int_equal(msg[1], 0x90006002);
-	pte(h, R, true);
-	H2G(h, 0x6003, 1 | 2 << 10 | (msg[3] & ~0xfffu), (msg[2] >> 28 | (msg[3] & 0xfff) << 4) << 16);
+	expect_page_fault(h, 1, dw);
+	page_present(h, R, true);
+	answer_fault(h, dw, true);
 	EXPECT_EVENT(h, 0x6000, 1);
 	assert_int_equal(res(h, 0), 1);
 	assert_int_equal(harness_witness(h, WITNESS_PPGTT_FAULT), 0);

@@ -34,8 +34,7 @@ static void finish(struct harness *h)
 	ctx_enable(h, 1);
 	wait32(h, MARK, 1);
 	ctx_disable(h, 1);
-	H2G(h, 0x4503, 1);
-	EXPECT_EVENT(h, 0x4600, 1);
+	ctx_free(h, 1);
 	ram32_set(h, MARK, 0);
 }
 
@@ -222,8 +221,7 @@ static void post_sync_nowhere(void **state)
 		EXPECT_EVENT(h, 0x6000, 1);
 		assert_int_equal(ram32(h, MARK), 0);
 		assert_int_equal(h->g->hw->walks, 0);
-		H2G(h, 0x4503, 1);
-		EXPECT_EVENT(h, 0x4600, 1);
+		ctx_free(h, 1);
 	}
 }
 
@@ -447,8 +445,7 @@ static void changed_while_stopped(void **state)
 	make(h, &g);
 	launch(h, CCS);
 	ctx_enable(h, 1);
-	for (int i = 0; i < 3000 && !h->g->hw->walks; i++)
-		sleep_ms(1);
+	wait_walks(h, 1);
 	ctx_disable(h, 1);
 	assert_int_equal(h->g->hw->walks, 1);
 	batch_at(h, KERNEL + 0x1000, k, (unsigned int)(asm_eot(k) - k));
@@ -482,8 +479,7 @@ static void long_walks_are_paced(void **state)
 		}
 		assert_in_range(now - was, 50, LONG_MAX);
 		ctx_disable(h, 1);
-		H2G(h, 0x4503, 1);
-		EXPECT_EVENT(h, 0x4600, 1);
+		ctx_free(h, 1);
 	}
 }
 
