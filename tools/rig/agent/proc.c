@@ -151,11 +151,8 @@ static void *reaper(void *arg)
 		pthread_mutex_lock(&lock);
 		for (c = children; c; c = c->next) {
 			if (c->pid == pid && c->ended >= 0) {
-				uint64_t one = 1;
-
 				c->status = status;
-				if (write(c->ended, &one, sizeof(one)) < 0)
-					break;
+				eventfd_write(c->ended, 1);
 				break;
 			}
 		}

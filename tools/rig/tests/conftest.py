@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from sbkit import MAKEFILE, XE_C, develop, program, write
-from xerig import allow, checkout, host, paths, sources, tree
+from sbkit import MAKEFILE, XE_C, program, write, write_series
+from xerig import allow, host, paths, sources
 from xerig import base as bases
 
 
@@ -43,10 +43,7 @@ def series(world, monkeypatch):
     """A series of three patches on the tiny kernel, tools as shims."""
     monkeypatch.setattr(sources, "ensure", lambda base, cache: world.source)
     monkeypatch.setattr(allow, "FOLDER", world.tmp / "lists")
-    checkout.make(world.base, world.source, world.cache)
-    develop(tree.checkout_folder(world.base))
-    checkout.refresh(world.base, world.source, world.cache)
-    paths.remove(tree.checkout_folder(world.base))
+    paths.remove(write_series(world))
     write(world.kernel / "scripts/checkpatch.pl",
           'my $f = $ARGV[-1]; print "$f:3: WARNING:SOMETHING: bad\\n" if $f =~ /0002-/;')
     write(world.kernel / "scripts/kernel-doc",

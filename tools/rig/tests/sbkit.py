@@ -5,6 +5,8 @@ import os
 import stat
 import subprocess
 
+from xerig import checkout, tree
+
 MAKEFILE = "VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 117\nNAME = Test\n"
 NEW = "drivers/gpu/drm/xe/xe_dma.c"
 DOC = "Documentation/gpu/xe/xe_unplug.rst"
@@ -51,3 +53,12 @@ def develop(folder, sample="drivers/gpu/drm/xe/xe.c"):
     write(folder / DOC, "Unplug\n======\n")
     write(folder / "scripts/new.sh", "#!/bin/sh\n", 0o755)
     commit(folder, "drm/xe: Change the new file")
+
+
+def write_series(world):
+    """The commits of develop() as patches of world.base; returns its git tree, which has them too."""
+    checkout.make(world.base, world.source, world.cache)
+    folder = tree.checkout_folder(world.base)
+    develop(folder)
+    checkout.refresh(world.base, world.source, world.cache)
+    return folder

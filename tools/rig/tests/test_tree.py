@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from sbkit import DOC, NEW, develop, executable, write
+from sbkit import DOC, NEW, develop, executable, write, write_series
 from xerig import base as bases
 from xerig import checkout, errors, git, patchfile, paths, recipients, sources, tree
 
@@ -66,9 +66,7 @@ def test_overlay_is_the_series_or_the_edited_tree(world):
 
 
 def test_tree_left_behind_by_newer_patches_is_not_used(world):
-    checkout.make(world.base, world.source, world.cache)
-    develop(tree.checkout_folder(world.base))
-    checkout.refresh(world.base, world.source, world.cache)
+    write_series(world)
     last = world.base.patches()[-1]
     (world.repo / DOC).write_text("Other\n")
     files, note = tree.overlay(world.base, world.source, world.cache)
@@ -89,9 +87,7 @@ def test_unwritten_work_is_not_overwritten(world):
 
 
 def test_second_base_shares_a_new_file_and_may_override_it(world):
-    checkout.make(world.base, world.source, world.cache)
-    develop(tree.checkout_folder(world.base))
-    checkout.refresh(world.base, world.source, world.cache)
+    write_series(world)
     other = bases.load("7.3")
     write(other.dir / "0001-x.patch", f"Subject: [PATCH] drm/xe: Add it\n\nWhy.\n\nAdds: {NEW}\n---\n")
     checkout.make(other, world.source, world.cache)
@@ -128,9 +124,7 @@ def test_added_file_that_is_missing_or_in_the_base(world):
 
 
 def test_new_file_edited_past_a_later_patch_is_said(world):
-    checkout.make(world.base, world.source, world.cache)
-    develop(tree.checkout_folder(world.base))
-    checkout.refresh(world.base, world.source, world.cache)
+    write_series(world)
     (world.repo / NEW).write_text("nothing like it\n")
     paths.remove(tree.checkout_folder(world.base))
     with pytest.raises(tree.PatchError, match="cannot be taken back"):
@@ -156,10 +150,7 @@ def test_mail_with_footer_folded_subject_and_adds_below_the_line(world):
 
 
 def test_series_applies_with_git_am_and_is_signed(world, monkeypatch):
-    checkout.make(world.base, world.source, world.cache)
-    folder = tree.checkout_folder(world.base)
-    develop(folder)
-    checkout.refresh(world.base, world.source, world.cache)
+    folder = write_series(world)
     write(world.base.dir / "cover-letter", "drm/xe: Unplug\n\nTable:\n\n@table@\n\nMade in\n@repository@\nEnd.\n")
     origin = []
     monkeypatch.setattr(checkout, "published", lambda: origin and origin[0] or None)
@@ -220,9 +211,7 @@ def exported(world, monkeypatch):
     """world.export(ONLY) of a series of three in which the last needs the second."""
     monkeypatch.setattr(checkout, "identity", lambda: ("Ex Porter", "ex@example.org"))
     write(world.kernel / "scripts/get_maintainer.pl", MAINTAINERS)
-    checkout.make(world.base, world.source, world.cache)
-    develop(tree.checkout_folder(world.base))
-    checkout.refresh(world.base, world.source, world.cache)
+    write_series(world)
     world.export = lambda only: checkout.series(bases.load("6.12"), world.source, world.cache, only)
     return world
 

@@ -2,6 +2,7 @@
 """From a fresh machine to everything the other commands need."""
 
 from . import disk, errors, host, paths, rootfs, sources, ui
+from .base import load
 
 
 def run(bases, cache=None):
@@ -49,6 +50,13 @@ def ensure_all(base, cache):
         _said.add(source.note)
         ui.say(source.note)
     return root, source
+
+
+def source_of(name):
+    """(Base, Source, Cache) of the base that is called so, set up: what commands on its patches work with."""
+    base, cache = load(name), paths.Cache()
+    _, source = ensure_all(base, cache)
+    return base, source, cache
 
 
 _said = set()

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
 """make refresh: write out/tree/BASE back to patches/BASE and the new files."""
 
-from .. import base as bases
-from .. import checkout, errors, options, paths, setup
+from .. import checkout, errors, options, setup
 
 HELP = "write out/tree/BASE back to patches/BASE and the new files"
 
@@ -12,9 +11,7 @@ def add_arguments(parser):
 
 
 def run(args):
-    cache = paths.Cache()
-    base = bases.load(args.base)
-    _, source = setup.ensure_all(base, cache)
+    base, source, cache = setup.source_of(args.base)
     count = checkout.refresh(base, source, cache)
     print(f"patches/{base.name}: {count} patches")
     return errors.OK

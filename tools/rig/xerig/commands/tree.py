@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
 """make tree: out/tree/BASE: git tree of the base, one commit a patch."""
 
-from .. import base as bases
-from .. import checkout, errors, options, paths, setup
+from .. import checkout, errors, options, setup
 
 HELP = "out/tree/BASE: git tree of the base, one commit a patch"
 
@@ -12,9 +11,7 @@ def add_arguments(parser):
 
 
 def run(args):
-    cache = paths.Cache()
-    base = bases.load(args.base)
-    _, source = setup.ensure_all(base, cache)
+    base, source, cache = setup.source_of(args.base)
     folder, count = checkout.make(base, source, cache)
     print(f"{folder}: {base.name} ({source.version}) and {count} patches; "
           "`git sparse-checkout disable` there shows the rest of the kernel")
