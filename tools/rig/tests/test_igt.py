@@ -120,6 +120,19 @@ def test_verdicts():
     assert judged("pass", witness=[{"kind": "dma_after_unmap"}]).oracles() == ["witness"]
 
 
+def test_what_the_runner_has_the_kernel_show_is_no_finding():
+    begin = [rec("[IGT] Per-test timeout exceeded. Killing the current test with SIGQUIT.", 4),
+             rec("sysrq: Show State"), rec("task:init            state:S stack:0     pid:1"), rec("Call Trace:"),
+             rec("Sched Debug Version: v0.11, 7.3.4 #3", 4), rec(" S  init     1   90891264", 4)]
+    end = [rec("sysrq: Show Memory"), rec("Mem-Info:", 4), rec("23877 pages reserved", 4)]
+    assert judged("timeout", "x", [*begin, *end]).oracles() == ["program"]
+    for said in ("xe 0000:01:00.0: [drm] *ERROR* GT0: reset failed", "[TTM] Buffer eviction failed",
+                 "BUG: unable to handle page fault", "INFO: task xe_evict:90 blocked for more than 30 seconds."):
+        assert "klog" in judged("timeout", "x", [*begin, rec(said, 3), *end]).oracles(), said
+    assert "klog" in judged("timeout", "x", [*begin, *end, rec("something odd", 4)]).oracles()
+    assert "klog" in judged("timeout", "x", begin).oracles()  # no end: nothing is known about what follows
+
+
 def test_a_taint_that_is_allowed_fails_nothing():
     allowed = [Allowed((), re.compile("overlapping mappings"), "debugging counts no further")]
     log = [rec("DMA-API: exceeded 7 overlapping mappings of cacheline 0x1", 4),

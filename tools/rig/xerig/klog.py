@@ -46,6 +46,10 @@ _INSIDE = re.compile(
     r"Allocated by|Freed by|Last potentially|The buggy address|Memory state|page: |flags: |raw: |page dumped|>|"
     r"Kernel Offset|task:|[a-z_0-9.]+\+0x|note: |Showing all locks|-> |which |(ff|00)[0-9a-f]{2,}|WARNING: |"
     r"Second to last)")
+# What the kernel shows through sysrq, states of tasks first and memory last; a driver may speak in between.
+_SHOWS = re.compile(r"^sysrq: Show State$")
+_SHOWN = re.compile(r"^\d+ pages reserved$")
+_DRIVER = re.compile(r"\[(drm|TTM)\]|^xe ")
 _PENDING = re.compile(r"pending DMA allocations.*\[count=(\d+)\]")
 
 
@@ -196,6 +200,21 @@ def judge(found, rules, facts):
         if e.allowed is None:
             bad.append(e)
     return bad
+
+
+def asked_for(found):
+    """Those entries that are a dump of tasks, schedulers and memory, which somebody asked for through sysrq. Reports,
+    and what drivers say meanwhile, are none of it, nor is anything where the dump has no end."""
+    out, dump = [], None
+    for e in found:
+        if _SHOWS.match(e.title):
+            dump = []
+        elif dump is not None:
+            if e.kind == "line" and not _DRIVER.search(e.title):
+                dump.append(e)
+            if _SHOWN.match(e.title):
+                out, dump = out + dump, None
+    return out
 
 
 def pending_dma(found):
