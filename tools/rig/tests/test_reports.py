@@ -202,6 +202,7 @@ def test_each_gpu_has_a_slot_of_its_own():
         assert f"pcie-root-port,id=rp{n},bus=pcie.0,chassis={n + 1},slot={n + 1}" in argv
         assert f'"id":"gpu{n}","bus":"rp{n}","socket":{{"path":"/run/{path}"' in line
     assert boot.bdf(0) == boot.BDF and boot.bdf(1) == "0000:02:00.0"
+    assert "pci=no_e820" in line and "pci=no_e820" not in " ".join(boot.qemu_argv(m, ["/run/a"], "file:log"))
 
 
 def test_runtime_dir_leaves_room_for_socket_names(monkeypatch, tmp_path):

@@ -94,6 +94,10 @@ def qemu_argv(m, gpu_sockets, serial, agent_fd=None, qmp_fd=None):
     # under QEMU's global lock each time that anybody asks what time it is.
     cmdline = ["console=ttyS0", "panic=-1", "tsc=reliable", "no_timer_check", "printk.devkmsg=on", "printk.time=1",
                "kasan_multi_shot", *XE_OPTIONS, *m.kernel_args]
+    if len(gpu_sockets) > 1:
+        # Two cards with memory do not fit below 4 GiB. The firmware then takes the end of the address space, where QEMU
+        # reserves what real AMD processors use otherwise, and a card that comes back would find no room in its window.
+        cmdline.append("pci=no_e820")
     if m.shares:
         cmdline.append("XE_UNPLUG_9P=" + ",".join(f"{t}:{g}{':ro' if ro else ''}" for t, _, g, ro in m.shares))
     argv = [*map(str, m.qemu), "-machine", "q35,memory-backend=mem0,sata=off,smbus=off",
