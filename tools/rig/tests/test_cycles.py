@@ -70,7 +70,7 @@ class Guest(FakeGuest):
 def machine(guest):
     gpu = FakeGpu()
     return SimpleNamespace(agent=guest, gpu=gpu, gpus=[gpu], render_node=lambda *_a: "/dev/dri/renderD128",
-                           console_lines=list, held_up=lambda: 0)
+                           console_lines=list, held_up=dict)
 
 
 CLOSE = ["close"] * 4 + ["exit"] * 4

@@ -97,7 +97,7 @@ def walk(phase, gpu=None, point=None, bound=True, rules=(), **kw):
     guest, gpu = Guest(**kw), gpu or FakeGpu()
     vm = SimpleNamespace(agent=guest, gpu=gpu, gpus=[gpu], console_lines=list,
                          render_node=lambda *_a: "/dev/dri/renderD128" if bound or "bind" in guest.did else None,
-                         held_up=lambda: 0)
+                         held_up=dict)
     res = sweep.SweepRun(vm, point or Point("userptr", phase, "mmio_read", 4), FACTS, rules, (3, 0)).run()
     return guest.did, gpu.log, res
 
@@ -143,7 +143,7 @@ def test_the_recording_counts_ioctls_by_phase():
     gpu.command = lambda cmd, **a: {"events": [{"kind": "irq", "kn": 1}], "next": 9, "total": 1, "dropped": 0} \
         if cmd == "events" else gpu_command(cmd, **a)
     vm = SimpleNamespace(agent=guest, gpu=gpu, gpus=[gpu], render_node=lambda *_a: "/dev/dri/renderD128",
-                         console_lines=list, held_up=lambda: 0)
+                         console_lines=list, held_up=dict)
     rec = sweep.Recorder(vm, "userptr", FACTS, [], (3, 0))
     start = rec.start
     rec.start = lambda: (start(), setattr(guest, "answer", 'held {"ioctls": 3}'))

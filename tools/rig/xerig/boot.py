@@ -181,16 +181,16 @@ class Boot:
         return klog.death(self.console_lines())
 
     def held_up(self):
-        """Seconds that QEMU's threads, and the virtual GPUs' that serve it, were ready and the host ran others: their
-        sum, so rather too much than too little. 0 where the host does not tell."""
-        waited = 0
+        """Seconds that each thread of QEMU, and of the virtual GPUs that serve it, was ready and the host ran others:
+        by thread, as QEMU's come and go. Empty where the host does not tell."""
+        waited = {}
         folders = [Path(f"/proc/{g.process.pid}/task/{g.process.pid}") for g in self.gpus]
         with contextlib.suppress(OSError):
             folders += Path(f"/proc/{self._qemu.pid}/task").iterdir()
         for folder in folders:
             with contextlib.suppress(OSError, ValueError, IndexError):
-                waited += int((folder / "schedstat").read_text().split()[1])
-        return waited / 1e9
+                waited[folder.name] = int((folder / "schedstat").read_text().split()[1]) / 1e9
+        return waited
 
     def console_lines(self):
         """Lines of the serial console so far; the only voice of a kernel that has panicked."""

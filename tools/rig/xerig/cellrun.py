@@ -133,7 +133,9 @@ class CellRun:
         self.result.remove_ns = leave()
         allowed = self.state.remove_seconds / (2 if self.way.dead else 1) * self.guest.pace
         self.ev.remove_seconds = self.result.remove_ns / 1e9
-        self.ev.remove_limit = round(allowed + self.boot.held_up() - held_up, 1)
+        # Threads wait at the same time, so their sum is rather too much than too little
+        delay = sum(max(now - held_up.get(thread, 0), 0) for thread, now in self.boot.held_up().items())
+        self.ev.remove_limit = round(allowed + delay, 1)
 
     def _leave(self):
         """The way out; what the order wants done beside it is told at a moment that varies with the repeat."""
