@@ -13,9 +13,9 @@
 /**
  * struct xe_bo_list - the buffer objects of a device that unplug looks at
  *
- * Those of users, imported ones, and page tables and ring contexts of users.
- * TTM's lists do not do: they are sorted by use, in constant motion, and lack
- * what is pinned.
+ * Those of users, imported ones, and all page tables and ring contexts, of
+ * users as of the kernel. TTM's lists do not do: they are sorted by use, in
+ * constant motion, and lack what is pinned.
  */
 struct xe_bo_list {
 	/** @lock: protects the lists and &xe_bo.unplug_link; a leaf */

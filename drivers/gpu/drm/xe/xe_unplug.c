@@ -129,7 +129,7 @@ static void stop_bus_master(struct xe_device *xe)
  * xe_unplug_present() - Is the device on the bus?
  * @xe: the device
  *
- * Asks its configuration space.
+ * Asks its configuration space. May be called in atomic context.
  *
  * Return: true if it answers there.
  */
