@@ -149,12 +149,41 @@ static int op_readlink(json_t *req, json_t *reply)
 	return 0;
 }
 
+/* Writes each of words, 16 bits little-endian, at one offset, with nothing between two of them. */
+static int op_poke(json_t *req, json_t *reply)
+{
+	json_t *words = json_object_get(req, "words"), *word;
+	off_t offset = json_integer_value(json_object_get(req, "offset"));
+	const char *path = text_of(req, "path");
+	int fd, ret = 0;
+	size_t i;
+
+	(void)reply;
+	if (!path || !json_is_array(words))
+		return -EINVAL;
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	json_array_foreach(words, i, word) {
+		json_int_t value = json_integer_value(word);
+		unsigned char bytes[2] = { value & 0xff, value >> 8 & 0xff };
+
+		if (pwrite(fd, bytes, sizeof(bytes), offset) != sizeof(bytes)) {
+			ret = errno ? -errno : -EIO;
+			break;
+		}
+	}
+	close(fd);
+	return ret;
+}
+
 static const struct {
 	const char *name;
 	op_fn fn;
 } ops[] = {
 	{ "kmsg", op_kmsg },	 { "spawn", op_spawn }, { "send", op_send }, { "signal", op_signal },
 	{ "write", op_write },	 { "read", op_read },	{ "list", op_list }, { "readlink", op_readlink },
+	{ "poke", op_poke },
 };
 
 static void *serve(void *arg)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+#include <kunit/static_stub.h>
 #include <kunit/test.h>
 #include <kunit/visibility.h>
 
@@ -65,10 +66,43 @@ static void test_lock(struct kunit *test)
 	dma_fence_put(&fence->base);
 }
 
+static bool fake_present(struct xe_device *xe)
+{
+	return true;
+}
+
+static bool fake_absent(struct xe_device *xe)
+{
+	return false;
+}
+
+/* Only where there is a device is it an error that nobody can be asked */
+static void test_pulled(struct kunit *test)
+{
+	struct xe_gt_tlb_invalidation_fence fence;
+	struct xe_gt *gt = test->priv;
+	struct xe_guc_ct *ct = &gt->uc.guc.ct;
+
+	mutex_init(&ct->lock);
+	ct->state = XE_GUC_CT_STATE_ENABLED;
+	ct->ctbs.h2g.info.broken = true;
+
+	kunit_activate_static_stub(test, xe_unplug_present, fake_present);
+	xe_gt_tlb_invalidation_fence_init(gt, &fence, true);
+	KUNIT_EXPECT_EQ(test, xe_gt_tlb_invalidation_range(gt, &fence, 0, SZ_64K, 1), -EPIPE);
+	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(&fence.base));
+
+	kunit_activate_static_stub(test, xe_unplug_present, fake_absent);
+	xe_gt_tlb_invalidation_fence_init(gt, &fence, true);
+	KUNIT_EXPECT_EQ(test, xe_gt_tlb_invalidation_range(gt, &fence, 0, SZ_64K, 1), 0);
+	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(&fence.base));
+}
+
 static struct kunit_case tlb_test_cases[] = {
 	KUNIT_CASE(test_range),
 	KUNIT_CASE(test_ggtt),
 	KUNIT_CASE(test_lock),
+	KUNIT_CASE(test_pulled),
 	{}
 };
 

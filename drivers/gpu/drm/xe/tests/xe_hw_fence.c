@@ -155,10 +155,8 @@ static void test_pulled(struct kunit *test)
 {
 	struct fence_ctx *f = test->priv;
 
-	if (IS_ENABLED(CONFIG_UML))
-		kunit_skip(test, "ordinary memory cannot stand for VRAM here");
-
-	f->seqno = U32_MAX;
+	/* Later than the first, and not to be looked at: buses differ in it */
+	f->seqno = 0;
 	iosys_map_set_vaddr_iomem(&f->map, (void __iomem *)&f->seqno);
 	WRITE_ONCE(f->xe->unplug.gone, true);
 	WRITE_ONCE(f->xe->unplug.dead, true);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+#include <kunit/static_stub.h>
 #include <kunit/test.h>
 #include <kunit/visibility.h>
 
@@ -29,6 +30,16 @@ static bool fake_initialized(struct xe_tlb_inval *tlb_inval)
 static long fake_timeout(struct xe_tlb_inval *tlb_inval)
 {
 	return 60 * HZ;
+}
+
+static bool fake_present(struct xe_device *xe)
+{
+	return true;
+}
+
+static bool fake_absent(struct xe_device *xe)
+{
+	return false;
 }
 
 static const struct xe_tlb_inval_ops fake_tlb_ops = {
@@ -85,9 +96,12 @@ static void test_closing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, xe_tlb_inval_ggtt(tlb_inval), 0);
 	KUNIT_EXPECT_EQ(test, tlb_backend.calls, 1);
 
-	/* Anything else is an error as ever */
+	/* Anything else is an error as ever, where there is a device */
 	tlb_backend.err = -EPROTO;
+	kunit_activate_static_stub(test, xe_unplug_present, fake_present);
 	KUNIT_EXPECT_EQ(test, xe_tlb_inval_ggtt(tlb_inval), -EPROTO);
+	kunit_activate_static_stub(test, xe_unplug_present, fake_absent);
+	KUNIT_EXPECT_EQ(test, xe_tlb_inval_ggtt(tlb_inval), 0);
 	KUNIT_EXPECT_TRUE(test, list_empty(&tlb_inval->pending_fences));
 }
 
