@@ -52,6 +52,7 @@ class Slot(Way):
             if not any("will power off" in r.text for r in boot.agent.slice(start)):
                 return
             _wait(lambda: not boot.plugged(), GONE_TIME, "pciehp after the button that came with the card")
+            time.sleep(HEARD_TIME)  # QEMU lets go of a card's socket after it has forgotten the card
 
 
 class Pciehp(Slot):
@@ -90,10 +91,11 @@ class Pull(Slot):
         at = pcie_capability(space) + 0x18
         control = int.from_bytes(space[at:at + 2], "little")
         # Slot Control: power controller off (bit 10) and power indicator off (9:8) make QEMU take the card out, while
-        # interrupts (bit 5) are off. Then power is on again, or pciehp would believe it had done that itself, and
-        # presence changes interrupt (bit 3), which pciehp asks for only where a slot has no attention button.
+        # interrupts (bit 5) are off. Then power is on again, or pciehp would believe it had done that itself, the
+        # indicator is on, which pciehp did not see to for a card that was there at boot, and presence changes
+        # interrupt (bit 3), which pciehp asks for only where a slot has no attention button.
         # Both at once: until the driver knows, it reads zeros where a bus without a card gives ones.
-        guest.call("poke", path=config, offset=at, words=[control & ~0x0020 | 0x0700, control | 0x0028])
+        guest.call("poke", path=config, offset=at, words=[control & ~0x0020 | 0x0700, control & ~0x0700 | 0x0128])
         seconds = _wait(lambda: not _device_there(boot), LEAVE_TIME, "remove() of a pulled device")
         # pciehp switches the empty slot off a second later; a card plugged in before would go with that.
         now = [0]
