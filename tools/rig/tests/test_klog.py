@@ -62,6 +62,20 @@ LOCKDEP = """
 <4>6.12.117 #1 Not tainted
 <4>------------------------------------------------------
 <4>init/79 is trying to acquire lock:
+<4>ffff88800795c300 (&ctrl->reset_lock){.+.+}-{3:3}, at: pciehp_unconfigure_device+0x1d2/0x2c0
+<4>\\x0abut task is already holding lock:
+<4>ffffffff8281aca8 (pci_rescan_remove_lock){+.+.}-{3:3}, at: pci_lock_rescan_remove+0x12/0x20
+<4>\\x0awhich lock already depends on the new lock.\\x0a
+<4>\\x0athe existing dependency chain (in reverse order) is:
+<4>\\x0a-> #1 (pci_rescan_remove_lock){+.+.}-{3:3}:
+<4>       __mutex_lock+0x17f/0x1c80
+<4>\\x0aother info that might help us debug this:\\x0a
+<4> Possible unsafe locking scenario:\\x0a
+<4>\\x0a *** DEADLOCK ***\\x0a
+<4>1 lock held by init/79:
+<4>\\x0astack backtrace:
+<4>CPU: 1 UID: 0 PID: 39 Comm: irq/25-pciehp Not tainted
+<4> </TASK>
 """
 
 
@@ -99,7 +113,9 @@ def test_oops_is_one_entry_and_names_the_function():
 
 def test_kasan_and_lockdep():
     assert [e.kind for e in klog.entries(records(KASAN)) if e.kind != "line"] == ["kasan"]
-    assert "lockdep" in kinds(LOCKDEP)
+    (e,) = klog.entries(records(LOCKDEP))
+    assert (e.kind, e.title) == ("lockdep", "WARNING: possible circular locking dependency detected in "
+                                            "pciehp_unconfigure_device")
 
 
 @pytest.mark.parametrize("line, kind", [

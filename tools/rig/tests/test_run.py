@@ -227,6 +227,16 @@ def test_a_program_gives_itself_more_time_on_a_slow_kernel():
     assert "--watchdog" not in argv[0] and argv[1][-2:] == ["--watchdog", str(4 * cellrun.WATCHDOG)]
 
 
+def test_a_program_holds_less_on_a_slow_kernel():
+    guest, argv = Guest(), []
+    spawn = guest.spawn
+    guest.spawn = lambda a, env=(): argv.append(a) or spawn(a, env)
+    cell_run(Cell("many-bos", "remove", "close-after"), guest).run()
+    guest.pace = 4
+    cell_run(Cell("many-bos", "remove", "close-after"), guest).run()
+    assert "--count" not in argv[0] and argv[1][-2:] == ["--count", "1000"]
+
+
 class DumpingGuest(Guest):
     """Its kernel makes a device core dump at removal; who reads that waits for the worker, which says words."""
 

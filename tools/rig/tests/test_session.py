@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from xerig import errors, igt, session
+from xerig import errors, igt, matrix, run, session
 from xerig.igt import IgtTest
 from xerig.result import Result
 
@@ -51,6 +51,16 @@ def test_the_only_side_is_split_among_the_jobs(two):
     assert lanes(two) == ([[("patched", ALL[:2])], [("patched", ALL[2:])]], 3)
     two.jobs = 1
     assert lanes(two) == ([[("patched", ALL)]], 3)
+
+
+@pytest.mark.parametrize("variant, want", [("plain", ["pull", "unbind", "pciehp", "remove"]),
+                                           ("debug", ["unbind", "remove", "pull", "pciehp"])])
+def test_what_ends_lockdep_is_last_of_a_boot(two, variant, want):
+    del two.sides["base"]
+    two.jobs, two.variant = 1, variant
+    cells = [matrix.Cell("idle-fd", way, "close-after") for way in ("pull", "unbind", "pciehp", "remove")]
+    ((job,),), _ = two._lanes([("on", cells)], {"patched": []}, run.Worker)
+    assert [c.way for c in job.cells] == want
 
 
 def test_jobs_are_read_before_anything_is_built(monkeypatch):

@@ -160,19 +160,19 @@ def test_words_are_allowed_and_splats_are_not():
     assert (res.verdict, res.oracles()) == ("dirty", ["klog"])
 
 
-@pytest.mark.parametrize("text, verdict", [
-    ("WARNING: CPU: 0 PID: 1 at drivers/gpu/drm/xe/xe_gt_idle.c:141 xe_gt_idle_disable_pg+0x1/0x2", "clean"),
-    ("WARNING: CPU: 0 PID: 1 at drivers/gpu/drm/xe/xe_bo.c:9 xe_bo_f+0x1/0x2", "dirty"),
-    ("WARNING: CPU: 0 PID: 1 at drivers/gpu/drm/xe/xe_gt_clock.c:53 xe_gt_clock_init+0x1/0x2", "dirty"),
-    ("BUG: KASAN: slab-use-after-free in xe_gt_idle_disable_pg+0x1/0x2", "dirty"),
-    ("WARNING: possible circular locking dependency detected", "dirty")])
-def test_an_orderly_removal_may_only_warn_of_force_wake(text, verdict):
+@pytest.mark.parametrize("text", [
+    "WARNING: CPU: 0 PID: 1 at drivers/gpu/drm/xe/xe_gt_idle.c:141 xe_gt_idle_disable_pg+0x1/0x2",
+    "WARNING: CPU: 0 PID: 1 at drivers/gpu/drm/xe/xe_bo.c:9 xe_bo_f+0x1/0x2",
+    "WARNING: CPU: 0 PID: 1 at drivers/gpu/drm/xe/xe_gt_clock.c:53 xe_gt_clock_init+0x1/0x2",
+    "BUG: KASAN: slab-use-after-free in xe_gt_idle_disable_pg+0x1/0x2",
+    "WARNING: possible circular locking dependency detected"])
+def test_an_orderly_removal_may_not_warn(text):
     res = walk("remove", log=[text], rules=klog.load_allowed())[2]
     lines = expect.load("6.12", "patched", "sweep")
-    assert res.verdict == verdict and expect.apply(lines, res) == ("expected" if verdict == "clean" else "unexpected")
+    assert res.verdict == "dirty" and expect.apply(lines, res) == "unexpected"
 
 
-def test_a_probe_may_also_warn_of_registers_of_all_ones():
+def test_a_probe_may_warn_of_registers_of_all_ones():
     text = "WARNING: CPU: 0 PID: 1 at drivers/gpu/drm/xe/xe_gt_clock.c:53 xe_gt_clock_init+0x1/0x2"
     assert walk("probe", log=[text], rules=klog.load_allowed())[2].verdict == "clean"
 

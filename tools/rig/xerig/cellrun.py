@@ -176,6 +176,8 @@ class CellRun:
             argv += self.state.dead_options
         if self.way.resets:
             argv += self.state.reset_options
+        if self.guest.pace > 1:
+            argv += self.state.slow_options
         if self.state.second and len(self.boot.gpus) > 1:
             argv += ["--second", self.boot.render_node(1).removeprefix("/dev/dri/renderD")]
         began = time.monotonic()
@@ -374,7 +376,7 @@ class CellRun:
         elif ev.skip:
             res.verdict = "skip"
         # lockdep and DMA-API debugging switch themselves off or stay wrong after a report.
-        worst = {e.kind for e in ev.entries} & {"lockdep", "panic", "hung"}
+        worst = {e.kind for e in ev.entries if e.allowed is None} & {"lockdep", "panic", "hung"}
         # Where the driver came back first, what the cell leaked for good cannot be counted out of the next one.
         unknown = self._left and bool(res.leaked) and "reprobe" in self.cell.order
         res.broken = bool(unknown or ev.wrong or ev.kernel_died or ev.stuck or ev.infra or ev.reprobe or worst or

@@ -38,14 +38,15 @@ _START = re.compile(
     r"bad unlock|held lock|lock held|Nested|CPU|\S+:\d+ at)|INFO: (task .* blocked|possible|trying to register)|"
     r"watchdog: |rcu: INFO|UBSAN: |Unable to handle kernel|DMA-API: |refcount_t: )")
 _RULE = re.compile(r"^(=+|#+|-+)$")
-# Lines that belong to a trace that has begun.
+# Lines that belong to a trace that has begun; the kernel shows a line break inside of a record as \\x0a.
 _INSIDE = re.compile(
-    r"^(\s|$|Modules linked in|CPU: |Hardware name|RIP: |RSP: |R[A-Z0-9]{2}: |[CDEFG]S: |CR2: |PKRU: |Code: |"
+    r"^(\\x0a)*(\s|$|Modules linked in|CPU: |Hardware name|RIP: |RSP: |R[A-Z0-9]{2}: |[CDEFG]S: |CR2: |PKRU: |Code: |"
     r"Call Trace|PGD |#PF: |Oops|Tainted|Workqueue: |Sched_ext|stack backtrace|but |and |the existing|other info|"
     r"\d+ locks? held|irq event stamp|(hard|soft)irqs last|Mapped at:|DMA-API: Mapped at|Read of size|Write of size|"
     r"Allocated by|Freed by|Last potentially|The buggy address|Memory state|page: |flags: |raw: |page dumped|>|"
     r"Kernel Offset|task:|[a-z_0-9.]+\+0x|note: |Showing all locks|-> |which |(ff|00)[0-9a-f]{2,}|WARNING: |"
-    r"Second to last)")
+    r"Second to last|\d+\.\d+\S* #\d+ (Not t|T)ainted|\S+/\d+ (is (trying|freeing|leaving|exiting)|just changed))")
+_TAKES = re.compile(r", at: ([\w.]+)\+0x")
 # What the kernel shows through sysrq, states of tasks first and memory last; a driver may speak in between.
 _SHOWS = re.compile(r"^sysrq: Show State$")
 _SHOWN = re.compile(r"^\d+ pages reserved$")
@@ -100,8 +101,9 @@ def _title(lines, kind):
     pattern = dict(KINDS).get(kind)
     for text in lines:
         if kind != "warn" and pattern is not None and pattern.search(text):
-            rip = next((m[1] for t in lines if (m := re.match(r"RIP: \S+:([\w.]+)\+", t))), None)
-            return f"{text} in {rip}" if kind == "oops" and rip else text
+            where = {"oops": re.compile(r"^RIP: \S+:([\w.]+)\+"), "lockdep": _TAKES}.get(kind)
+            place = next((m[1] for t in lines if (m := where.search(t))), None) if where else None
+            return f"{text} in {place}" if place else text
     body = [t for t in lines if not _CUT.match(t) and not _RULE.match(t)]
     where = next((t for t in body if t.startswith("WARNING: ")), None)
     if where is None:

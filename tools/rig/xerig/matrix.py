@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from .orders import UNMAPS
 from .states import STATES
-from .ways import CORE
+from .ways import CORE, WAYS
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,11 @@ class Cell:
     def name(self):
         tail = f"#{self.repeat + 1}" if self.repeat else ""
         return f"{self.state}/{self.way}/{self.order}{tail}"
+
+    @property
+    def slot(self):
+        """Whether the GPU leaves through pciehp."""
+        return WAYS[self.way].slot
 
     def facts(self):
         """What expectations and oracles know a cell by."""

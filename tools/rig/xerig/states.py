@@ -10,6 +10,7 @@ class State:
 
     dead_options: given to the program when the device will be dead before the driver is told;
     reset_options: given to it when a GT reset runs before or beside the removal;
+    slow_options: given to it on a slow kernel, where the number of objects is not what is looked for;
     second: the program works with another GPU of the guest, too, and skips where there is none;
     modules: loaded before the first sample; remove_seconds: remove() that takes longer waits for something it must not.
     """
@@ -19,6 +20,7 @@ class State:
     munmap: bool = False
     dead_options: tuple = ()
     reset_options: tuple = ()
+    slow_options: tuple = ()
     second: bool = False
     held_seconds: float = 30.0  # longest time to reach the state on a loaded machine
     modules: tuple = ()
@@ -32,7 +34,8 @@ STATES = {s.name: s for s in (
     State("bo-mmap", "a buffer with a CPU mapping"),
     State("bo-bound", "a buffer bound in a VM"),
     # as many unmaps through an emulated IOMMU on a loaded machine; as many waits would take longer
-    State("many-bos", "10,000 buffers", held_seconds=60.0, remove_seconds=10.0),
+    State("many-bos", "10,000 buffers (1,000 with KERNEL=debug)", held_seconds=60.0, remove_seconds=10.0,
+          slow_options=("--count", "1000")),
     State("many-vms", "150 address spaces", held_seconds=60.0, default=False),
     State("userptr", "user memory bound in a VM", munmap=True),
     State("userptr-munmapped", "user memory bound, then munmapped", munmap=True),
@@ -49,9 +52,11 @@ STATES = {s.name: s for s in (
           dead_options=("--lost", "1"), default=False),
     State("queue-idle", "a queue after finished and verified jobs"),
     State("queue-endless", "a queue running an endless batch", reset_options=("--reset", "1")),
-    State("queue-many", "200 queues, each running an endless batch", held_seconds=60.0, default=False),
-    State("mixed-load", "200 queues, 10,000 buffers, 1,000 userptrs and a stuck ioctl", munmap=True,
-          held_seconds=120.0, remove_seconds=10.0, default=False),
+    State("queue-many", "200 queues (50 with KERNEL=debug), each running an endless batch", held_seconds=60.0,
+          slow_options=("--count", "50"), default=False),
+    State("mixed-load", "200 queues, 10,000 buffers, 1,000 userptrs and a stuck ioctl (KERNEL=debug: 50, 1,000, 100)",
+          munmap=True, held_seconds=120.0, remove_seconds=10.0,
+          slow_options=("--queues", "50", "--bos", "1000", "--userptrs", "100"), default=False),
     State("queue-queued", "jobs running, queued and waiting for a fence", default=False),
     State("foreign-fence", "jobs and a bind that wait for a fence of another driver", default=False),
     State("preempt-vm", "a busy long-running VM with userptrs", munmap=True, default=False),

@@ -40,6 +40,8 @@ def _device_there(boot):
 class Slot(Way):
     """Shared by the ways through the hot-plug slot: how the GPU is plugged in again."""
 
+    slot = True
+
     def back(self, boot):
         """Plugs it in and waits for the driver. QEMU presses the slot's button for a new card; where pciehp hears of
         that when the card is on already, it switches it off five seconds later. That is waited for, not left to the
