@@ -121,10 +121,36 @@ static void test_pending(struct kunit *test)
 	cancel_delayed_work_sync(&tlb_inval->fence_tdr);
 }
 
+/* Registers that read all ones are not enough: it may still look at memory */
+static void test_dead(struct kunit *test)
+{
+	struct xe_tlb_inval *tlb_inval = test->priv;
+	struct xe_tlb_inval_fence first, second;
+
+	xe_tlb_inval_fence_init(tlb_inval, &first, true);
+	KUNIT_EXPECT_EQ(test, xe_tlb_inval_all(tlb_inval, &first), 0);
+
+	WRITE_ONCE(tlb_inval->xe->unplug.dead, true);
+	kunit_activate_static_stub(test, xe_unplug_present, fake_present);
+	xe_tlb_inval_pulled(tlb_inval);
+	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(&first.base));
+
+	kunit_activate_static_stub(test, xe_unplug_present, fake_absent);
+	xe_tlb_inval_pulled(tlb_inval);
+	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(&first.base));
+
+	xe_tlb_inval_fence_init(tlb_inval, &second, true);
+	KUNIT_EXPECT_EQ(test, xe_tlb_inval_all(tlb_inval, &second), 0);
+	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(&second.base));
+	KUNIT_EXPECT_EQ(test, tlb_backend.calls, 1);
+	cancel_delayed_work_sync(&tlb_inval->fence_tdr);
+}
+
 static struct kunit_case tlb_test_cases[] = {
 	KUNIT_CASE(test_stopped),
 	KUNIT_CASE(test_closing),
 	KUNIT_CASE(test_pending),
+	KUNIT_CASE(test_dead),
 	{}
 };
 
