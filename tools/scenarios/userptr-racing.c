@@ -180,6 +180,9 @@ static int gone(void)
 			scn_sleep_ms(2);
 		if (!atomic_load(&r->done))
 			scn_fail("%s goes on after removal", r->what);
+		/* Unmapping beside the removal stops it, maybe before it notices */
+		else if (!r->err && atomic_load(&stop))
+			continue;
 		else if (r->err != ENODEV && !(reset && r->err == ECANCELED))
 			scn_fail_errno(r->err, "%s after removal, not ENODEV", r->what);
 	}

@@ -134,6 +134,14 @@ def test_close_after_is_clean_and_in_order():
     assert [c for c in gpu.log if c[0] == "gone"] == [("gone", True), ("gone", False)]
 
 
+@pytest.mark.parametrize("order, asked", [("close-after", True), ("munmap-during", True), ("during", False)])
+def test_only_who_holds_files_is_asked_for_what_they_hold(order, asked, monkeypatch):
+    seen = []
+    monkeypatch.setattr(cellrun.WAYS["remove"], "held", seen.append, raising=False)
+    res = cell_run(Cell("userptr", "remove", order), Guest()).run()
+    assert res.verdict == "clean" and bool(seen) == asked, res.findings
+
+
 def test_other_gpus_must_work_and_stay_silent():
     guest, other = Guest(), Gpu()
     res = cell_run(Cell("idle-fd", "remove", "close-after"), guest, others=[other]).run()

@@ -57,6 +57,7 @@ def test_rmmod_must_be_refused_as_long_as_somebody_holds_a_file():
     way = ways.WAYS["rmmod"]
     way.prepare(on(guest))
     assert way.leave(on(guest)) == 1000
+    way.held(on(guest))
     way.back(on(guest))
     assert guest.did == ["rmmod xe", "unbind=0000:01:00.0", "rmmod xe", "rmmod xe", "bind=0000:01:00.0"]
     with pytest.raises(ways.Wrong, match="under an open file"):

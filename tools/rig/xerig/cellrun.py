@@ -116,6 +116,8 @@ class CellRun:
         self.way.prepare(self.boot)
         self._dead = self.way.dead
         self.time_leave(self._leave)
+        if BESIDE.get(self.cell.order) != "close":
+            self.way.held(self.boot)
         self._left = True
         self.ev.gone = self.gpu.command("gone", on=True)
         self._window = True

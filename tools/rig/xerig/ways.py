@@ -37,6 +37,9 @@ class Way:
         """Tells the driver; returns the guest's nanoseconds from the write to its return."""
         raise NotImplementedError
 
+    def held(self, boot):
+        """What is to be seen when the device has left and the program still holds its files."""
+
     def back(self, boot):
         """Brings the driver back to the device."""
         raise NotImplementedError

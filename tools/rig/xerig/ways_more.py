@@ -143,10 +143,8 @@ class Rmmod(Unbind):
     def prepare(self, boot):
         self._refused(boot, "with the device bound")
 
-    def leave(self, boot):
-        took = super().leave(boot)
+    def held(self, boot):
         self._refused(boot, "after unbind")
-        return took
 
     def back(self, boot):
         """The module goes where nobody holds it, and comes back."""
