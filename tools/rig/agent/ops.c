@@ -168,6 +168,11 @@ static int op_poke(json_t *req, json_t *reply)
 		json_int_t value = json_integer_value(word);
 		unsigned char bytes[2] = { value & 0xff, value >> 8 & 0xff };
 
+		if (!json_is_integer(word) || value < 0 || value > 0xffff) {
+			ret = -EINVAL;
+			break;
+		}
+		errno = 0;
 		if (pwrite(fd, bytes, sizeof(bytes), offset) != sizeof(bytes)) {
 			ret = errno ? -errno : -EIO;
 			break;

@@ -118,6 +118,13 @@ def test_kasan_and_lockdep():
                                             "pciehp_unconfigure_device")
 
 
+@pytest.mark.parametrize("trace, allowed", [("__mutex_lock+0x17f/0x1c80", True), ("xe_bo_f+0x1/0x2 [xe]", False)])
+def test_a_circle_with_a_drivers_lock_is_never_allowed(trace, allowed):
+    (e,) = found = klog.entries(records(LOCKDEP.replace("__mutex_lock+0x17f/0x1c80", trace)))
+    facts = {"kernel": "debug", "way": "pull"}
+    assert klog.judge(found, klog.load_allowed(), facts) == ([] if allowed else [e])
+
+
 @pytest.mark.parametrize("line, kind", [
     ("<3>INFO: task init:1 blocked for more than 20 seconds.", "hung"),
     ("<3>DMAR: [DMA Read NO_PASID] Request device [01:00.0] fault addr 0x1000", "iommu"),
