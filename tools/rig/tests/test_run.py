@@ -225,24 +225,24 @@ def test_a_removal_may_take_longer_on_a_slow_kernel():
     assert cell_run(Cell("idle-fd", "remove", "close-after"), guest).run().verdict == "clean"
 
 
-def test_a_program_gives_itself_more_time_on_a_slow_kernel():
+def options(state, pace):
+    """What the program of a state is started with on a kernel that is so many times slower."""
     guest, argv = Guest(), []
     spawn = guest.spawn
     guest.spawn = lambda a, env=(): argv.append(a) or spawn(a, env)
-    cell_run(Cell("idle-fd", "remove", "close-after"), guest).run()
-    guest.pace = 4
-    cell_run(Cell("idle-fd", "remove", "close-after"), guest).run()
-    assert "--watchdog" not in argv[0] and argv[1][-2:] == ["--watchdog", str(4 * cellrun.WATCHDOG)]
+    guest.pace = pace
+    cell_run(Cell(state, "remove", "close-after"), guest).run()
+    return argv[0]
+
+
+def test_a_program_gives_itself_more_time_on_a_slow_kernel():
+    assert "--watchdog" not in options("idle-fd", 1)
+    assert options("idle-fd", 4)[-2:] == ["--watchdog", str(4 * cellrun.WATCHDOG)]
 
 
 def test_a_program_holds_less_on_a_slow_kernel():
-    guest, argv = Guest(), []
-    spawn = guest.spawn
-    guest.spawn = lambda a, env=(): argv.append(a) or spawn(a, env)
-    cell_run(Cell("many-bos", "remove", "close-after"), guest).run()
-    guest.pace = 4
-    cell_run(Cell("many-bos", "remove", "close-after"), guest).run()
-    assert "--count" not in argv[0] and argv[1][-2:] == ["--count", "1000"]
+    assert "--count" not in options("many-bos", 1)
+    assert options("many-bos", 4)[-2:] == ["--count", "1000"]
 
 
 class DumpingGuest(Guest):

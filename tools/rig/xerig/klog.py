@@ -38,7 +38,7 @@ _START = re.compile(
     r"bad unlock|held lock|lock held|Nested|CPU|\S+:\d+ at)|INFO: (task .* blocked|possible|trying to register)|"
     r"watchdog: |rcu: INFO|UBSAN: |Unable to handle kernel|DMA-API: |refcount_t: )")
 _RULE = re.compile(r"^(=+|#+|-+)$")
-# Lines that belong to a trace that has begun; the kernel shows a line break inside of a record as \\x0a.
+# Lines that belong to a trace that has begun; the kernel shows a line break inside of a record as \x0a.
 _INSIDE = re.compile(
     r"^(\\x0a)*(\s|$|Modules linked in|CPU: |Hardware name|RIP: |RSP: |R[A-Z0-9]{2}: |[CDEFG]S: |CR2: |PKRU: |Code: |"
     r"Call Trace|PGD |#PF: |Oops|Tainted|Workqueue: |Sched_ext|stack backtrace|but |and |the existing|other info|"
@@ -46,7 +46,8 @@ _INSIDE = re.compile(
     r"Allocated by|Freed by|Last potentially|The buggy address|Memory state|page: |flags: |raw: |page dumped|>|"
     r"Kernel Offset|task:|[a-z_0-9.]+\+0x|note: |Showing all locks|-> |which |(ff|00)[0-9a-f]{2,}|WARNING: |"
     r"Second to last|\d+\.\d+\S* #\d+ (Not t|T)ainted|\S+/\d+ (is (trying|freeing|leaving|exiting)|just changed))")
-_TAKES = re.compile(r", at: ([\w.]+)\+0x")
+# The function that a title names with what happened there.
+_PLACE = {"oops": re.compile(r"^RIP: \S+:([\w.]+)\+"), "lockdep": re.compile(r", at: ([\w.]+)\+0x")}
 # What the kernel shows through sysrq, states of tasks first and memory last; a driver may speak in between.
 _SHOWS = re.compile(r"^sysrq: Show State$")
 _SHOWN = re.compile(r"^\d+ pages reserved$")
@@ -102,8 +103,8 @@ def _title(lines, kind):
     pattern = dict(KINDS).get(kind)
     for text in lines:
         if kind != "warn" and pattern is not None and pattern.search(text):
-            where = {"oops": re.compile(r"^RIP: \S+:([\w.]+)\+"), "lockdep": _TAKES}.get(kind)
-            place = next((m[1] for t in lines if (m := where.search(t))), None) if where else None
+            places = (m[1] for t in lines if kind in _PLACE and (m := _PLACE[kind].search(t)))
+            place = next(places, None)
             return f"{text} in {place}" if place else text
     body = [t for t in lines if not _CUT.match(t) and not _RULE.match(t)]
     where = next((t for t in body if t.startswith("WARNING: ")), None)
