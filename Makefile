@@ -2,7 +2,7 @@
 # The front door. Each target is one line to tools/rig/xe-unplug; `make help` lists them.
 
 RIG := tools/rig/xe-unplug
-export BASE STATE WAY ORDER KERNEL IOMMU GPU CPUS REPEAT SIDE TESTS POINTS RESUME LIMIT JOBS ONLY RELEASE WHERE CACHE BASE_SRC V
+export BASE STATE WAY ORDER KERNEL IOMMU GPU CPUS REPEAT TOGETHER SIDE TESTS POINTS RESUME LIMIT JOBS ONLY RELEASE WHERE CACHE BASE_SRC V
 
 .DEFAULT_GOAL := help
 
@@ -15,7 +15,7 @@ setup: ## host packages, root filesystem, kernel sources; idempotent [BASE=]
 	@$(RIG) setup
 
 ##@ Pieces of it
-matrix: ## any subset: BASE= STATE= WAY= ORDER= KERNEL= IOMMU= GPU= SIDE= (comma lists, all; their product) REPEAT=
+matrix: ## any subset: BASE= STATE= WAY= ORDER= KERNEL= IOMMU= GPU= SIDE= (comma lists, all; their product) REPEAT= TOGETHER=
 	@$(RIG) matrix
 igt: ## IGT's packaged programs in the guest: TESTS=program[@subtest],… (globs, short) [BASE= SIDE= GPU= CPUS= REPEAT= RESUME= LIMIT=]
 	@$(RIG) igt

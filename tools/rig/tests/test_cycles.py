@@ -73,20 +73,20 @@ def machine(guest):
                            console_lines=list, held_up=dict)
 
 
-CLOSE = ["close"] * 4 + ["exit"] * 4
+GONE, CLOSE = ["gone"] * 4, ["close"] * 4 + ["exit"] * 4
 
 
 @pytest.mark.parametrize("n, did", [
-    (3, ["unbind", *CLOSE, "bind"]),
-    (1, ["remove", *["signal"] * 4, "rescan"]),
-    (6, ["unbind", "bind", *CLOSE]),
-    (9, [*["close"] * 4, "unbind", *CLOSE, "bind"]),
+    (3, ["unbind", *GONE, *CLOSE, "bind"]),
+    (1, ["remove", *GONE, *["signal"] * 4, "rescan"]),
+    (6, ["unbind", *GONE, "bind", *CLOSE]),
+    (9, ["unbind", *CLOSE, "bind"]),
 ])
 def test_all_programs_hold_and_end_as_the_cycle_says(n, did):
     guest = Guest()
     res = cycles.CycleRun(machine(guest), Cycle(n), FACTS, [], (3, 0)).run()
     assert res.verdict == "clean", res.findings
-    assert guest.did == ["spawn"] * 4 + did
+    assert guest.did == ["spawn"] * 4 + ["verify"] * 4 + did
 
 
 @pytest.mark.parametrize("n, status", [(3, 1), (3, 77), (1, 1), (1, 77)])

@@ -3,9 +3,10 @@
 
 import pytest
 
-from xerig import eachpatch, errors, hunt, matrix, options, slices
+from xerig import eachpatch, errors, expect, hunt, klog, matrix, options, slices
 from xerig.orders import ORDERS, UNMAPS
-from xerig.states import STATES
+from xerig.result import Result
+from xerig.states import STATES, find
 from xerig.ways import CORE, WAYS
 
 
@@ -40,10 +41,10 @@ def product(monkeypatch, ends, **args):
             return self
 
     monkeypatch.setattr(session, "Session", Session)
-    monkeypatch.setattr(slices.Slices, "run", lambda _self, _s, plan, _w: made.append(
+    monkeypatch.setattr(slices.Slices, "run", lambda _self, _s, plan, _w, **_kw: made.append(
         made.pop() + tuple(i for i, _ in plan)))
     monkeypatch.setattr(show, "verdict", lambda _s: ends[len(made) - 1])
-    names = ("state", "way", "order", "side", "iommu", "repeat", "kernel", "gpu", "limit", "resume")
+    names = ("state", "way", "order", "side", "iommu", "repeat", "kernel", "gpu", "limit", "resume", "together")
     return command.run(SimpleNamespace(**{**dict.fromkeys(names), "base": "6.12", "table": False, **args})), made
 
 
@@ -117,3 +118,45 @@ def test_cells_that_are_named_elsewhere_exist(rows):
 def test_names_are_unique_with_repeats():
     cells = matrix.cells(["idle-fd"], ["remove"], ["kill"], 3)
     assert len({c.name for c in cells}) == 3
+
+
+def test_several_states_together_are_the_same_cells_in_fewer():
+    every = matrix.cells(STATES, WAYS, ORDERS, 2)
+    for most in (2, 8, len(STATES)):
+        packed = matrix.together(every, most)
+        assert [len(c.programs) for c in packed if not 1 <= len(c.programs) <= most] == []
+        names = [r.cell.name for c in packed for r in matrix.each(Result(c, c.facts()))]
+        assert sorted(names) == sorted(c.name for c in every)
+    assert len(matrix.together(every, 8)) < len(every) / 6
+    assert all(find(c.state).munmap for c in packed if c.order in UNMAPS)
+
+
+def test_what_is_found_where_several_are_held_is_no_single_cells_affair():
+    cell = matrix.Cell("userptr+vram-mmap", "remove", "kill")
+    good, skipped = matrix.each(Result(cell, cell.facts(), left_out={"vram-mmap": "no VRAM"}))
+    assert (good.verdict, good.cell.name, good.facts["state"]) == ("clean", "userptr/remove/kill", "userptr")
+    assert (skipped.verdict, skipped.skip, skipped.held) == ("skip", "no VRAM", {"together": cell.state})
+    dirty = Result(cell, cell.facts(), verdict="dirty")
+    assert matrix.each(dirty) == [dirty]
+
+
+def test_states_are_joined_by_name():
+    assert options.together("STATE", None, STATES) == list(STATES)
+    assert options.together("STATE", "userptr+idle-fd, bo-mmap", STATES) == ["bo-mmap", "userptr+idle-fd"]
+    for bad in ("userptr+", "userptr+nothing", "userptr+userptr", "nothing"):
+        with pytest.raises(errors.UsageError, match="STATE"):
+            options.together("STATE", bad, STATES)
+
+
+def test_what_is_held_together_is_judged_by_what_each_state_may_do():
+    both = find("queue-endless+userptr+mixed-load")
+    assert [s.name for s in both.each()] == ["userptr", "queue-endless", "mixed-load"]
+    assert not both.munmap and both.remove_seconds == STATES["mixed-load"].remove_seconds
+    assert find("dmabuf-imported+dmabuf-second").modules == ("vgem",)
+    assert find("userptr+fault-userptr").munmap
+    facts = {"state": "userptr+mixed-load", "way": "pull", "order": "during", "gpu": "lnl+bmg"}
+    rule, = (r for r in klog.load_allowed() if "No forward process" in r.pattern.pattern)
+    assert rule.applies(facts) and not rule.applies({**facts, "state": "userptr+idle-fd"})
+    lines = expect.parse("fail mixed-load/pull/* gpu=lnl klog why", "x")
+    assert lines[0].applies(facts) and not lines[0].applies({**facts, "gpu": "bmg+lnl"})
+    assert not lines[0].applies({**facts, "state": "userptr"})

@@ -18,7 +18,7 @@ def clean(**facts):
     ev.samples = {k: Sample(900000, 800000, m) for k, m in
                   (("before", 16), ("held", 30), ("removed", 3), ("closed", 3), ("after", 16))}
     ev.replies = [("hold", "held {}", 0.1), ("gone", "ok {}", 0.1), ("close", "ok {}", 0.1)]
-    ev.ended, ev.exit_status = True, 0
+    ev.ends = [("the program", 0, None)]
     ev.gone = {"live_dma_pages": 0, "contexts": 0, "jobs_running": 0, "bus_master": False}
     return ev
 
@@ -222,18 +222,18 @@ def test_program_without_an_answer_and_bad_ends_speak():
     ev.replies[1] = ("gone", None, 0.1)
     assert spoke(ev) == ["program"]
     ev = clean()
-    ev.exit_status = 1
+    ev.ends = [("the program", 1, None)]
     assert spoke(ev) == ["program"]
     ev = clean()
-    ev.exit_status, ev.exit_signal = None, 11
+    ev.ends = [("the program", 0, None), ("userptr", None, 11)]
     assert spoke(ev) == ["program"]
 
 
 def test_killed_on_purpose_is_no_failure():
     ev = clean(order="kill")
-    ev.exit_status, ev.exit_signal, ev.killed = None, 7, True
+    ev.ends, ev.killed = [("the program", None, 7)], True
     assert spoke(ev) == ["program"], "it died of something else before"
-    ev.exit_signal = 9
+    ev.ends = [("the program", None, 9)]
     assert spoke(ev) == []
 
 

@@ -376,7 +376,7 @@ def test_program_that_ends_by_itself_during_the_removal_is_dirty(order, monkeypa
     leave = cell.way.leave
 
     def ends(boot):
-        guest.child(cell.pid).ended, guest.child(cell.pid).status = True, 0
+        guest.child(cell.programs.pids["idle-fd"]).ended, guest.child(cell.programs.pids["idle-fd"]).status = True, 0
         return leave(boot)
 
     monkeypatch.setattr(cell.way, "leave", ends)
@@ -487,3 +487,62 @@ def test_a_boot_that_fails_once_is_tried_again(monkeypatch, tmp_path):
 def test_boots_that_fail_for_good_make_every_cell_infra(monkeypatch, tmp_path):
     results, made = worker(monkeypatch, set(), CELLS, boots_fail=99)(tmp_path)
     assert [r.verdict for r in results] == ["infra"] * 4 and len(made) == 2
+
+
+def together(guest, **gpu):
+    return cell_run(Cell("idle-fd+userptr", "remove", "close-after"), guest, **gpu)
+
+
+def test_states_held_together_are_asked_beside_each_other():
+    guest = Guest()
+    res = together(guest).run()
+    assert res.verdict == "clean", res.findings
+    spawned = ["spawn /scenarios/idle-fd", "spawn /scenarios/userptr"]
+    assert guest.steps == spawned + ["verify", "verify", "remove"] + [c for c in ("gone", "close", "exit") for _ in "ab"
+                                                                      ] + ["rescan"]
+    assert [what for what, _, _ in res.replies][:4] == ["idle-fd: hold", "userptr: hold", "idle-fd: verify",
+                                                        "userptr: verify"]
+
+
+def test_of_states_held_together_the_one_that_fails_is_named():
+    class Second(Guest):
+        def next_line(self, pid, timeout):
+            return "fail its data is gone" if (pid, self._last) == (6, "gone") else super().next_line(pid, timeout)
+
+    res = together(Second()).run()
+    assert [f.summary for f in res.findings] == ["userptr: gone: its data is gone"]
+
+
+def test_a_state_that_skips_is_left_out_and_the_others_are_held():
+    class Second(Guest):
+        def __init__(self, *why):
+            super().__init__()
+            self.why = why
+
+        def next_line(self, pid, timeout):
+            return f"skip {self.why[pid - 5]}" if self._last == "hold" and self.why[pid - 5] else \
+                super().next_line(pid, timeout)
+
+    vram = "the GPU has no local memory"
+    res = cell_run(Cell("idle-fd+vram-mmap", "remove", "close-after"), Second("", vram)).run()
+    assert (res.verdict, res.left_out) == ("clean", {"vram-mmap": vram})
+    res = cell_run(Cell("idle-fd+vram-mmap", "remove", "close-after"), Second("", "I am tired")).run()
+    assert res.verdict == "dirty" and "no such reason" in res.findings[0].summary
+    res = cell_run(Cell("vram-bound+vram-mmap", "remove", "close-after"), Second(vram, vram)).run()
+    assert (res.verdict, res.skip) == ("skip", vram)
+
+
+def test_where_one_state_cannot_be_held_the_others_let_go():
+    class Second(Guest):
+        def next_line(self, pid, timeout):
+            return "fail no" if pid == 6 else super().next_line(pid, timeout)
+
+    guest = Second()
+    res = together(guest).run()
+    assert res.verdict == "dirty" and "remove" not in guest.steps
+    assert guest.steps[-2:] == ["signal 9", "signal 9"] and all(c.ended for c in guest._children.values())
+
+
+def test_what_programs_hold_together_adds_up():
+    res = together(Guest({"hold": 'held {"bos": 7, "faults": true, "name": "x"}'})).run()
+    assert res.held == {"bos": 14, "faults": 2, "name": "x"}

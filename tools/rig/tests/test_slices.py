@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from xerig import errors, expect, paths, run, slices
+from xerig import errors, expect, matrix, paths, run, slices
 from xerig.matrix import Cell
 from xerig.result import Result
 
@@ -44,9 +44,9 @@ def walk(tmp_path, monkeypatch):
     monkeypatch.setattr(expect, "load", lambda *_a: [])
     cache = paths.Cache(tmp_path)
 
-    def go(plan, resume=None, limit=None, **of):
+    def go(plan, resume=None, limit=None, pack=None, each=lambda res: [res], **of):
         s, one = Session(cache, **of), slices.Slices(SimpleNamespace(resume=resume, limit=limit))
-        one.run(s, plan, run.Worker)
+        one.run(s, plan, run.Worker, pack=pack, each=each)
         return s, one.status(errors.OK)
     return go
 
@@ -82,3 +82,18 @@ def test_wrong_options_are_one_line():
     for resume, limit, name in (("some", None, "RESUME"), (None, "0", "LIMIT")):
         with pytest.raises(errors.UsageError, match=name):
             slices.Slices(SimpleNamespace(resume=resume, limit=limit))
+
+
+def test_states_held_together_are_packed_from_what_is_left_and_kept_one_by_one(walk):
+    def go(plan, **kw):
+        return walk(plan, pack=lambda left: matrix.together(left, 2), each=matrix.each, **kw)
+
+    walk([("on", [A])])
+    s, _ = go([("on", [A, B, C])], resume="same")
+    both = "userptr+bo-mmap/unbind/close-after"
+    assert s.ran == [("on", both)] and [r.cell for r in s.results] == [A, Cell("userptr+bo-mmap", "unbind", "close-after")]
+    assert not walk([("on", [A, B, C])], resume="same")[0].ran
+    s, _ = go([("on", [B, C])], red=[both])
+    assert walk([("on", [B, C])], resume="same")[0].ran == [], "what stood before stands"
+    go([("off", [B, C])], red=[both])
+    assert len(walk([("off", [B, C])], resume="same")[0].ran) == 2

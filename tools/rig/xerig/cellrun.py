@@ -7,15 +7,13 @@ import re
 import threading
 import time
 
-from . import agent, boot, errors, klog, oracles, paths, vgpu, ways
+from . import agent, boot, errors, klog, oracles, paths, states, vgpu, ways
 from .oracles import dma_debug, memory
 from .orders import BESIDE, ORDERS
+from .programs import EXIT_TIME, Programs
 from .result import Result
-from .states import STATES
 from .ways import WAYS
 
-ANSWER_TIME = 20.0  # seconds for one command of the protocol
-EXIT_TIME = 20.0
 WATCHDOG = 15  # seconds a program gives one of its own steps, less than the answer may take
 SETTLE_TIME = 0.3  # seconds without change after which nothing is freed late any more (RCU, workqueues)
 IDLE_TIME = 2.5  # the same for memory, after a drop of caches, on a loaded machine
@@ -59,11 +57,11 @@ class CellRun:
         """
         self.boot, self.cell, self.rules = machine, cell, rules
         self.guest, self.gpu = machine.agent, machine.gpu
-        self.state, self.way = STATES[cell.state], WAYS[cell.way]
+        self.state, self.way = states.find(cell.state), WAYS[cell.way]
         self.ev = oracles.Evidence({**facts, **cell.facts()})
         self.ev.own_mappings, self.ev.own_pages = lingering
         self.result = Result(cell, self.ev.facts)
-        self.pid = None
+        self.programs = Programs(self.guest, self.ev, bool(self.state.parts))
         self.lingering, self.fault = lingering, fault
         self._window = False
         self._dead = False
@@ -95,7 +93,7 @@ class CellRun:
             self.ev.wrong.append(str(e))
         except ways.Missing as e:
             self.ev.skip = str(e)
-            self.kill()
+            self.programs.kill()
         except errors.InfraError as e:
             self.ev.infra.append(str(e))
         self._collect(since, begin_text)
@@ -108,8 +106,9 @@ class CellRun:
     def _steps(self):
         for module in self.state.modules:
             self.guest.run(["modprobe", module], EXIT_TIME)
-        self.ev.samples["before"] = sample(self.guest)
+        self.ev.samples["before"] = self._before()
         if not self._hold():
+            self._let_go()
             return
         self.say("verify")
         self.ev.samples["held"] = sample(self.guest)
@@ -127,6 +126,10 @@ class CellRun:
         self._others()
         ORDERS[self.cell.order](self)
         self._settle()
+
+    def _before(self):
+        """Memory and mappings of the guest before anything is held."""
+        return sample(self.guest)
 
     def time_leave(self, leave):
         """Runs leave(), which returns the nanoseconds of remove(), and says how long it may have taken: what the state
@@ -164,7 +167,7 @@ class CellRun:
             if failed:
                 raise failed[0]
 
-    def program(self, name, *options, number=0):
+    def argv(self, name, *options, number=0):
         """Command line of a guest program on a GPU of the guest (its driver is there, or InfraError)."""
         node = self.boot.render_node(number)
         if node is None:
@@ -172,46 +175,66 @@ class CellRun:
         slow = ["--watchdog", str(WATCHDOG * self.guest.pace)] if self.guest.pace > 1 else []
         return [f"/scenarios/{name}", "--device", node, *slow, *options]
 
-    def _hold(self):
-        argv = self.program(self.state.name)
+    def _options(self, state):
+        """What the program of a state is given in this cell."""
+        options = []
         if self.way.dead:
-            argv += self.state.dead_options
+            options += state.dead_options
         if self.way.resets:
-            argv += self.state.reset_options
-        if self.guest.pace > 1:
-            argv += self.state.slow_options
-        if self.state.second and len(self.boot.gpus) > 1:
-            argv += ["--second", self.boot.render_node(1).removeprefix("/dev/dri/renderD")]
-        began = time.monotonic()
-        self.pid = self.guest.spawn(argv)
-        line = self.guest.next_line(self.pid, self.state.held_seconds)
+            options += state.reset_options
+        if self.guest.pace > 1 or self.state.parts:
+            options += state.slow_options
+        if state.second and len(self.boot.gpus) > 1:
+            options += ["--second", self.boot.render_node(1).removeprefix("/dev/dri/renderD")]
+        return options
+
+    def _hold(self):
+        """Whether all states are held. One that skips itself is left out where others are not."""
+        began, good = time.monotonic(), True
+        for state in self.state.each():
+            self.programs.start(state.name, self.argv(state.name, *self._options(state)))
+            good = self._held(state) and good
         self.result.times["hold"] = time.monotonic() - began
+        return good and bool(self.programs.pids)
+
+    def _held(self, state):
+        began = time.monotonic()
+        line = self.programs.line(state.name, state.held_seconds)
         if line is not None and line.startswith("skip"):
-            self.ev.skip = line[4:].strip() or "no reason given"
-            self.wait_exit()
-            return False
-        self.ev.replies.append(("hold", line, self.result.times["hold"]))
+            self._left_out(state, line[4:].strip() or "no reason given")
+            return True
+        self.programs.note(state.name, "hold", line, time.monotonic() - began)
         if line is None or not line.startswith("held"):
-            self.wait_exit()
+            self.programs.wait([state.name])
             return False
         try:
-            self.ev.held = json.loads(line[4:] or "{}")
+            self._add(json.loads(line[4:] or "{}"))
         except ValueError:
             self.ev.infra.append(f"the program's facts are no JSON: {line[:200]}")
         return True
 
+    def _left_out(self, state, why):
+        """A program skips itself, for a reason that is judged with the cell."""
+        self.programs.forget(state.name)
+        self.result.left_out[state.name] = why
+        if not self.state.parts or set(self.result.left_out) == {s.name for s in self.state.parts}:
+            self.ev.skip = why
+
+    def _let_go(self):
+        """What is held already where another state cannot be: the next cell is not to meet it."""
+        if self.state.parts:
+            self.programs.kill()
+            self.programs.wait()
+
+    def _add(self, told):
+        """What a program holds, to what the others do."""
+        for key, value in told.items():
+            mine = self.ev.held.get(key)
+            self.ev.held[key] = value if mine is None else mine + value if isinstance(value, int) else mine
+
     def say(self, command):
-        """One command to the program and its answer: None where it has ended before it was told to exit."""
-        began, line = time.monotonic(), None
-        if not self.guest.child(self.pid).ended:
-            with contextlib.suppress(agent.AgentError):  # it ends in between
-                self.guest.call("send", pid=self.pid, line=command)
-                if command == "exit":
-                    return
-                line = self.guest.next_line(self.pid, ANSWER_TIME)
-        took = time.monotonic() - began
-        self.result.times[command] = took
-        self.ev.replies.append((command, line, took))
+        """One command to the programs and their answers."""
+        self.result.times[command] = self.programs.ask(command)
 
     def _others(self):
         """The other GPUs of the guest must not have noticed: each runs verified jobs while the first is away."""
@@ -219,7 +242,7 @@ class CellRun:
             node, began = self.boot.render_node(number), time.monotonic()
             line = "fail its driver has let go of it"
             if node:
-                pid = self.guest.spawn(self.program("bo-bound", number=number))
+                pid = self.guest.spawn(self.argv("bo-bound", number=number))
                 line = self.guest.next_line(pid, self.state.held_seconds)
                 if line and line.startswith("held"):
                     self.guest.call("send", pid=pid, line="exit")
@@ -228,17 +251,12 @@ class CellRun:
             self.ev.replies.append((f"GPU {number + 1}, which stays", line, time.monotonic() - began))
 
     def kill(self):
-        """SIGKILL to the program."""
-        self.ev.killed = True
-        try:
-            self.guest.call("signal", pid=self.pid, sig=9)
-        except agent.AgentError:
-            pass
+        """SIGKILL to the programs."""
+        self.programs.kill()
 
     def wait_exit(self):
-        """Waits for the program's end and looks at what is still mapped then."""
-        child = self.guest.wait_exit(self.pid, EXIT_TIME)
-        self.ev.ended, self.ev.exit_status, self.ev.exit_signal = True, child.status, child.signal
+        """Waits for the programs' end and looks at what is still mapped then."""
+        self.programs.wait()
         if not self._left:
             return
         since, last = time.monotonic(), None
@@ -334,9 +352,7 @@ class CellRun:
             ev.infra.append("the kernel log overran its buffer: lines are lost")
         self.result.log = [str(r) for r in records]
         ev.entries = klog.entries(records)
-        if self.pid is not None:
-            child = guest.child(self.pid)
-            ev.stderr = list(child.err)
+        ev.stderr = self.programs.stderr()
         try:
             if self._window:
                 self.gpu.command("gone", on=False)
@@ -365,8 +381,11 @@ class CellRun:
         res.findings = oracles.judge(ev)
         res.entries, res.witness, res.samples = ev.entries, ev.witness, ev.samples
         res.replies, res.held = ev.replies, ev.held
+        reasons = klog.load_allowed(SKIPS)
         if ev.skip:
-            res.skipped(ev.skip, klog.load_allowed(SKIPS))
+            res.skipped(ev.skip, reasons)
+        for state, why in res.left_out.items() if self.state.parts else ():
+            res.leave_out(state, why, reasons)
         res.leaked = dma_debug.leaked(ev)
         res.splats = sum(e.kind in klog.SPLATS for e in ev.bad_entries)
         if ev.infra:

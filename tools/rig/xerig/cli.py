@@ -17,7 +17,7 @@ import sys
 from . import commands, errors, procs
 
 # What `make` hands on to the sub-commands; each uses some of them.
-VARIABLES = ("BASE", "STATE", "WAY", "ORDER", "KERNEL", "IOMMU", "GPU", "REPEAT", "SIDE", "TESTS", "POINTS",
+VARIABLES = ("BASE", "STATE", "WAY", "ORDER", "KERNEL", "IOMMU", "GPU", "REPEAT", "TOGETHER", "SIDE", "TESTS", "POINTS",
              "RESUME", "LIMIT", "CPUS", "ONLY", "RELEASE", "WHERE")
 EVERYWHERE = ("CACHE", "BASE_SRC", "V", "JOBS")  # those that no command has an option for
 # What the machine lacks, as opposed to what the rig does wrong.

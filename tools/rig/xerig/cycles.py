@@ -7,11 +7,9 @@ compared with the start of the boot, and so are mappings.
 """
 
 import re
-import time
 from dataclasses import dataclass
 
-from . import agent, cellrun, errors, options, run
-from .states import STATES
+from . import cellrun, errors, options, run
 from .ways import CORE
 
 KIND = "cycles"
@@ -30,11 +28,19 @@ class Cycle:
 
     n: int
 
-    state = BUSY[0]  # what expectations and the time of remove() go by
-
     @property
     def name(self):
         return f"cycle@{self.n}"
+
+    @property
+    def state(self):
+        """The states that are held together."""
+        return "+".join(self.programs)
+
+    @property
+    def repeat(self):
+        """What the moment of a close beside the removal goes by."""
+        return self.n
 
     @property
     def way(self):
@@ -73,59 +79,9 @@ class CycleRun(cellrun.CellRun):
     def __init__(self, machine, cycle, facts, rules, lingering, usual=None):
         super().__init__(machine, cycle, facts, rules, lingering)
         self.usual = usual
-        self._pids = {}
 
-    def _steps(self):
-        self.ev.samples["before"] = self.usual or cellrun.sample(self.guest)
-        self._start()
-        self.way.prepare(self.boot)
-        self._dead = self.way.dead
-        if self.cell.order == "during":
-            self._tell("close")
-        self.time_leave(lambda: self.way.leave(self.boot))
-        self._left = True
-        self.ev.gone = self.gpu.command("gone", on=True)
-        self._window = True
-        self.ev.samples["removed"] = cellrun.sample(self.guest)
-        if self.cell.order == "close-after-reprobe":
-            self.back()
-            self._end()
-        else:
-            self._end()
-            self.back()
-        self._settle()
-
-    def _start(self):
-        began = time.monotonic()
-        self._pids = {name: self.guest.spawn(self.program(name)) for name in self.cell.programs}
-        for name, pid in self._pids.items():
-            line = self.guest.next_line(pid, STATES[name].held_seconds)
-            self.ev.replies.append((f"{name}: hold", line, time.monotonic() - began))
-
-    def _tell(self, line):
-        for pid in self._pids.values():
-            try:
-                self.guest.call("send", pid=pid, line=line)
-            except agent.AgentError:
-                pass  # it has ended: its status tells
-
-    def _end(self):
-        """Ends the programs as the order says and waits until all they held is gone."""
-        killed = self.cell.order == "kill"
-        for pid in self._pids.values():
-            if killed:
-                self.guest.call("signal", pid=pid, sig=9)
-        if not killed:
-            self._tell("close")
-            self._tell("exit")
-        for name, pid in self._pids.items():
-            child = self.guest.wait_exit(pid, cellrun.EXIT_TIME)
-            if (child.status, child.signal) != ((None, 9) if killed else (0, None)):
-                said = next((line for line in child.out if line.startswith("fail")),
-                            f"fail ended with status {child.status}, signal {child.signal}")
-                self.ev.replies.append((name, said, 0))
-        self.pid, self.ev.killed = pid, killed
-        self.wait_exit()
+    def _before(self):
+        return self.usual or super()._before()
 
 
 class Worker(run.Worker):

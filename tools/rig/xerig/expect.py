@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 
 from . import errors, oracles, paths
+from . import facts as of
 from .orders import ORDERS
 from .states import STATES
 from .ways import WAYS
@@ -36,19 +37,15 @@ class Line:
 
     def applies(self, facts):
         """Whether the line is about a test with these facts."""
-        return fnmatch.fnmatchcase(name_of(facts), self.pattern) and \
-            all(fact(facts, k) in v.split(",") for k, v in self.conditions.items())
+        return any(fnmatch.fnmatchcase(name, self.pattern) for name in names_of(facts)) and \
+            all(any(mine in v.split(",") for mine in of.values(facts, k)) for k, v in self.conditions.items())
 
 
-def fact(facts, key):
-    """What a condition is compared with; of several GPUs it is the one that is unplugged."""
-    value = str(facts.get(key))
-    return value.split("+")[0] if key == "gpu" else value
-
-
-def name_of(facts):
-    """What the patterns are compared with: the test's name, or state/way/order of a cell."""
-    return facts["test"] if "test" in facts else f"{facts['state']}/{facts['way']}/{facts['order']}"
+def names_of(facts):
+    """What the patterns are compared with: the test's name, or state/way/order of a cell, for each of its states."""
+    if "test" in facts:
+        return [facts["test"]]
+    return [f"{state}/{facts['way']}/{facts['order']}" for state in of.values(facts, "state")]
 
 
 def parse(text, where, cells=True):

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from . import errors, paths
+from . import facts as of
 from .agent import Record
 
 ALLOW_FILE = paths.EXPECT / "klog-allow.txt"
@@ -161,8 +162,8 @@ class Allowed:
     reason: str
 
     def applies(self, facts):
-        """Whether the conditions hold; values are shell patterns. Of several GPUs the one that is unplugged counts."""
-        return all(any(fnmatch.fnmatchcase(str(facts.get(key)).split("+")[0], v) for v in values)
+        """Whether the conditions hold; values are shell patterns."""
+        return all(any(fnmatch.fnmatchcase(mine, v) for v in values for mine in of.values(facts, key))
                    for key, values in self.conditions)
 
 

@@ -4,13 +4,14 @@
 from dataclasses import dataclass
 
 from .orders import UNMAPS
-from .states import STATES
+from .result import Result
+from .states import STATES, find
 from .ways import CORE, WAYS
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One test. repeat counts from 0."""
+    """One test. state: one, or several joined by "+" that are held together; repeat counts from 0."""
 
     state: str
     way: str
@@ -21,6 +22,11 @@ class Cell:
     def name(self):
         tail = f"#{self.repeat + 1}" if self.repeat else ""
         return f"{self.state}/{self.way}/{self.order}{tail}"
+
+    @property
+    def programs(self):
+        """Names of the states, a program each."""
+        return tuple(self.state.split("+"))
 
     @property
     def slot(self):
@@ -35,7 +41,34 @@ class Cell:
 def cells(states, ways, orders, repeat=1):
     """The product; orders that unmap only where a state has memory for it."""
     return [Cell(s, w, o, r) for r in range(repeat) for o in orders for s in states for w in ways
-            if o not in UNMAPS or STATES[s].munmap]
+            if o not in UNMAPS or find(s).munmap]
+
+
+def together(some, most):
+    """The same states in fewer cells: up to most at once, those with the same way and order beside each other."""
+    alike = {}
+    for cell in some:
+        alike.setdefault((cell.way, cell.order, cell.repeat), []).append(cell.state)
+    out = []
+    for rest, states in alike.items():
+        count = -(-len(states) // most)
+        cuts = [len(states) * n // count for n in range(count + 1)]
+        out += [Cell("+".join(states[a:b]), *rest) for a, b in zip(cuts, cuts[1:])]
+    return out
+
+
+def each(res):
+    """What a cell's result says: of several states held together that each of them was clean, or had to be left out;
+    where something was found that is no other cell's affair."""
+    if len(res.cell.programs) == 1 or res.verdict not in ("clean", "skip"):
+        return [res]
+    out = []
+    for state in res.cell.programs:
+        cell, why = Cell(state, res.cell.way, res.cell.order, res.cell.repeat), res.left_out.get(state)
+        out.append(Result(cell, {**res.facts, **cell.facts()}, verdict="skip" if why else "clean", skip=why,
+                          held={"together": res.cell.state}, entries=res.entries, leaked=res.leaked,
+                          seconds=res.seconds / len(res.cell.programs), boot=res.boot))
+    return out
 
 
 def default():

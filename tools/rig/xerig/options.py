@@ -26,6 +26,7 @@ KNOWN = {
     "release": ("kernel release (the only one that fits)", None),
     "points": ("how many, or all", None),
     "repeat": ("how often", None),
+    "together": ("how many states a cell holds at once, programs beside each other (1)", None),
     "limit": ("seconds after which the run stops where it is; RESUME goes on", None),
     "resume": ("same or any: take results that were as expected from earlier runs of these kernels, with this virtual "
                "GPU and these guest programs or with any", None),
@@ -102,6 +103,20 @@ def select(what, text, known, default):
         if name not in known and name != "all":
             raise errors.UsageError(f"{what} {name} is unknown; known: {', '.join(known)}, all")
     return [n for n in known if n in wanted or "all" in wanted]
+
+
+def together(what, text, known):
+    """As select(), for names of which several joined by "+" are one more; all of known where text is empty."""
+    if not text:
+        return list(known)
+    joined = [word for word in words(what, text, f"some of {', '.join(known)}, or all") if "+" in word]
+    for parts in (word.split("+") for word in joined):
+        for name in parts:
+            choice(what, name or "(nothing)", known, None)
+        if len(set(parts)) < len(parts):
+            raise errors.UsageError(f"{what} {'+'.join(parts)} has a name twice")
+    single = ",".join(word for word in words(what, text, "") if "+" not in word)
+    return select(what, single, known, []) + joined
 
 
 def choice(what, text, known, default):

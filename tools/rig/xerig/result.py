@@ -31,6 +31,7 @@ class Result:
     replies: list = field(default_factory=list)
     held: dict = field(default_factory=dict)
     skip: str | None = None
+    left_out: dict = field(default_factory=dict)  # state -> why; of those that were to be held with others
     broken: bool = False  # the boot proves nothing any more
     expected: str | None = None  # set by expect.apply()
     reason: str | None = None
@@ -43,7 +44,15 @@ class Result:
     def skipped(self, why, known):
         """The test skipped itself: a finding where none of the known reasons (klog.Allowed) is why."""
         self.skip = why
-        if klog.known(why, known, self.facts) is None:
+        self._needs_reason(why, known, self.facts)
+
+    def leave_out(self, state, why, known):
+        """The same of one of several states, without which the others were held."""
+        self.left_out[state] = why
+        self._needs_reason(why, known, {**self.facts, "state": state})
+
+    def _needs_reason(self, why, known, facts):
+        if klog.known(why, known, facts) is None:
             self.findings.append(Finding("program", f"{UNLISTED}: {why}"))
 
     def oracles(self):

@@ -26,30 +26,43 @@ class Slices:
         """Whether the time is over."""
         return self.until is not None and time.monotonic() > self.until
 
-    def run(self, session, plan, worker, lists=None, model=None, package=""):
+    def run(self, session, plan, worker, lists=None, model=None, package="", pack=None, each=lambda res: [res]):
         """Session.run() of a plan, what is known taken up first; keeps every result. Returns the stores (kept.Kept)
         by (side, iommu).
 
         lists: what a result may rest on, as kept.Kept.results() wants them (None: those of cells); model: digest of
         what results depend on besides the kernel (None: virtual GPU and guest programs, kept.Content); package:
-        name of what else.
+        name of what else; pack: makes other tests of those that are left, each: the results to keep of one of theirs.
         """
         model = model or kept.Content()
         lists = lists or (klog.load_allowed(), klog.load_allowed(cellrun.SKIPS), ())
         stores = {(side, iommu): kept.Kept(
             session.cache, store_of(self.kind or "cells", made.kernel, session.gpu, iommu, package), model)
             for side, made in session.sides.items() for iommu, _ in plan}
-        session.keep = lambda res: stores[res.facts["side"], res.facts["iommu"]].add(res)
+
+        def keep(res):
+            for one in each(res):
+                stores[res.facts["side"], res.facts["iommu"]].add(one)
+
+        session.keep = keep
         for (side, iommu), store in stores.items() if self.resume else ():
             wanted = [cell for i, cells in plan if i == iommu for cell in cells]
             had = known(store, session, side, iommu, wanted, lists, self.resume, self.kind)
             mine = session.have[side, iommu] = {c: r for c, r in had.items() if not r.odd}
             if mine:
                 session.note(f"{side}: {len(mine)} of {len(wanted)} results are of earlier runs of this kernel")
+        if pack:
+            plan = [(iommu, self._packed(session, iommu, cells, pack)) for iommu, cells in plan]
         session.run(plan, self.kind, type("Worker", (worker,), {"until": self.until}))
         wanted = len(session.sides) * sum(len(cells) for _, cells in plan)
         self.missed(wanted - len(session.results), wanted)
         return stores
+
+    @staticmethod
+    def _packed(session, iommu, cells, pack):
+        had = [session.have.get((side, iommu), {}) for side in session.sides]
+        done = [c for c in cells if all(c in known for known in had)]
+        return done + pack([c for c in cells if c not in set(done)])
 
     def missed(self, count, wanted):
         """So many of the wanted tests were not run, since the time was over."""

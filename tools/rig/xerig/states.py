@@ -10,7 +10,9 @@ class State:
 
     dead_options: given to the program when the device will be dead before the driver is told;
     reset_options: given to it when a GT reset runs before or beside the removal;
-    slow_options: given to it on a slow kernel, where the number of objects is not what is looked for;
+    endless: its jobs have to outlive what the driver gives them, so of states that are held together it comes last;
+    slow_options: given to it on a slow kernel, and beside other states, where the number of objects is not what is
+    looked for;
     second: the program works with another GPU of the guest, too, and skips where there is none;
     modules: loaded before the first sample; remove_seconds: remove() that takes longer waits for something it must not.
     """
@@ -22,11 +24,17 @@ class State:
     reset_options: tuple = ()
     slow_options: tuple = ()
     second: bool = False
+    endless: bool = False
     held_seconds: float = 30.0  # longest time to reach the state on a loaded machine
     modules: tuple = ()
     # A job timeout is 5 s at least: who waits for one is found out, a loaded machine is not.
     remove_seconds: float = 4.0
     default: bool = True
+    parts: tuple = ()  # the states, where several are held together
+
+    def each(self):
+        """The states to hold, in the order of their start."""
+        return sorted(self.parts, key=lambda part: part.endless) or [self]
 
 
 STATES = {s.name: s for s in (
@@ -51,13 +59,13 @@ STATES = {s.name: s for s in (
     State("svm-vram", "user memory that has moved to local memory (GPU=bmg)", munmap=True,
           dead_options=("--lost", "1"), default=False),
     State("queue-idle", "a queue after finished and verified jobs"),
-    State("queue-endless", "a queue running an endless batch", reset_options=("--reset", "1")),
+    State("queue-endless", "a queue running an endless batch", reset_options=("--reset", "1"), endless=True),
     State("queue-many", "200 queues (50 with KERNEL=debug), each running an endless batch", held_seconds=60.0,
-          slow_options=("--count", "50"), default=False),
+          slow_options=("--count", "50"), endless=True, default=False),
     State("mixed-load", "200 queues, 10,000 buffers, 1,000 userptrs and a stuck ioctl (KERNEL=debug: 50, 1,000, 100)",
           munmap=True, held_seconds=120.0, remove_seconds=10.0,
-          slow_options=("--queues", "50", "--bos", "1000", "--userptrs", "100"), default=False),
-    State("queue-queued", "jobs running, queued and waiting for a fence", default=False),
+          slow_options=("--queues", "50", "--bos", "1000", "--userptrs", "100"), endless=True, default=False),
+    State("queue-queued", "jobs running, queued and waiting for a fence", endless=True, default=False),
     State("foreign-fence", "jobs and a bind that wait for a fence of another driver", default=False),
     State("preempt-vm", "a busy long-running VM with userptrs", munmap=True, default=False),
     State("preempt-many", "2,000 buffers in a busy long-running VM", held_seconds=60.0, default=False),
@@ -71,10 +79,20 @@ STATES = {s.name: s for s in (
     State("vram-bound", "local memory bound in a VM (GPU=bmg)", default=False),
     State("vram-dmabuf", "exported local memory (GPU=bmg)", dead_options=("--lost", "1"), default=False),
     State("user-fence", "a thread waiting on a user fence"),
-    State("syncobj-waiter", "threads and a process waiting on sync objects", default=False),
-    State("hang-fault", "a CPU fault that waits for an endless batch", munmap=True, default=False),
+    State("syncobj-waiter", "threads and a process waiting on sync objects", endless=True, default=False),
+    State("hang-fault", "a CPU fault that waits for an endless batch", munmap=True, endless=True, default=False),
     State("ioctl-stuck", "ioctls asleep in a copy from user memory", default=False),
     State("fd-passed", "a device file whose creator is dead", default=False),
     State("debugfs-forcewake", "a file of debugfs that holds force wake", default=False),
     State("oa-stream", "an OA stream with readers asleep", default=False),
 )}
+
+
+def find(name):
+    """The State of a name, or of several joined by "+": held together, each by a program of its own."""
+    parts = tuple(STATES[n] for n in name.split("+"))
+    if len(parts) == 1:
+        return parts[0]
+    return State(name, " + ".join(s.what for s in parts), munmap=all(s.munmap for s in parts),
+                 modules=tuple(dict.fromkeys(m for s in parts for m in s.modules)), default=False, parts=parts,
+                 remove_seconds=max(s.remove_seconds for s in parts))

@@ -15,7 +15,7 @@ import re
 import time
 from dataclasses import dataclass, field
 
-from . import agent, cellrun, errors, kept, options, procs, results, run, ways
+from . import agent, cellrun, errors, kept, options, procs, programs, results, run, ways
 
 KIND = "sweep"
 PHASES = ("probe", "work", "close", "remove")
@@ -149,7 +149,7 @@ class Phases:
                 self._answer(fired, self.c.state.held_seconds)
             else:
                 self.c.tell("close")
-                self._answer(fired, cellrun.ANSWER_TIME)
+                self._answer(fired, programs.ANSWER_TIME)
         except agent.AgentError:
             pass  # a write that fails on a dead device
 
@@ -157,7 +157,7 @@ class Phases:
         end = time.monotonic() + limit * self.c.guest.pace
         while time.monotonic() < end:
             try:
-                self.c.said(self.c.guest.next_line(self.c.pid, FIRED_TIME))
+                self.c.said(self.c.line(FIRED_TIME))
                 return
             except agent.GuestTimeout:
                 if fired():
@@ -174,17 +174,21 @@ class SweepRun(cellrun.CellRun):
     def start(self):
         """Starts the program of the state."""
         pause = ["--pause-at", str(self.cell.n)] if self.cell.kind == IOCTL else []
-        self.pid = self.guest.spawn(self.program(self.state.name, *pause))
+        self.programs.start(self.state.name, self.argv(self.state.name, *pause))
+
+    def line(self, timeout):
+        """The next line of the program."""
+        return self.programs.line(self.state.name, timeout)
 
     def hold(self):
         """Starts the program and waits until it holds its state; whether it does."""
         self.start()
-        line = self.guest.next_line(self.pid, self.state.held_seconds)
+        line = self.line(self.state.held_seconds)
         return bool(line and line.startswith("held"))
 
     def tell(self, command):
         """One command to the program; its answer is waited for elsewhere."""
-        self.guest.call("send", pid=self.pid, line=command)
+        self.programs.tell(command)
 
     def said(self, line):
         """The program's answer in a phase; of interest to who records."""
@@ -202,14 +206,14 @@ class SweepRun(cellrun.CellRun):
         self.ev.gone = self.gpu.command("gone", on=True)
         self._window = True
         self.ev.samples["removed"] = cellrun.sample(self.guest)
-        if self.pid is not None:
+        if self.programs.pids:
             if self.cell.kind == IOCTL and not self.ev.skip:
                 self.tell("go")
                 with contextlib.suppress(agent.GuestTimeout):
-                    self.guest.next_line(self.pid, cellrun.ANSWER_TIME)
+                    self.line(programs.ANSWER_TIME)
             self.kill()
             self.wait_exit()
-        self.ev.ended, self.ev.replies = False, []  # what the program thinks of a device that dies is its own affair
+        self.ev.ends, self.ev.replies = [], []  # what the program thinks of a device that dies is its own affair
         if self.cell.phase == "probe":
             self._back_without_driver()
         else:
@@ -232,7 +236,7 @@ class SweepRun(cellrun.CellRun):
             self.tell("close")
         else:
             self.start()
-        line = self.guest.next_line(self.pid, self.state.held_seconds)
+        line = self.line(self.state.held_seconds)
         if not (line or "").startswith("boundary"):
             self.ev.skip = "this run had no such event"
         self.time_leave(lambda: self.way.leave(self.boot))
@@ -291,7 +295,7 @@ class Recorder(SweepRun):
                 self.wait_exit()
         self.kill()
         self.wait_exit()
-        self.ev.ended = False
+        self.ev.ends = []
         UNBIND.back(self.boot)
 
 

@@ -90,8 +90,9 @@ def tests(results, title, group):
 def _part(title, rows, sides):
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False,
                   header_style="bold", padding=(0, 1))
-    for name in ("state", "way"):
-        table.add_column(name, no_wrap=True)
+    together = any("+" in state for state, *_ in rows)
+    table.add_column("state", no_wrap=not together, max_width=60 if together else None)
+    table.add_column("way", no_wrap=True)
     for side in sides:
         table.add_column(SIDES[side], no_wrap=True)
         for name in ("leaks", "splats", "ms"):
@@ -99,7 +100,7 @@ def _part(title, rows, sides):
         table.add_column("who spoke", no_wrap=True)
     last = None
     for (state, way, _), by_side in rows.items():
-        cells = ["" if state == last else state, way]
+        cells = ["" if state == last else state.replace("+", " + "), way]
         last = state
         for side in sides:
             res = by_side.get(side)

@@ -10,7 +10,8 @@ HELP = "any subset of states, ways and orders, with a verdict each"
 
 def add_arguments(parser):
     options.add(parser, "base", "state", "way", "order", "sides", "kernel", "iommu", "gpu", "repeat", "limit", "resume",
-                base="kernel bases, comma list or all (6.12)", state="comma list (all)",
+                "together", base="kernel bases, comma list or all (6.12)",
+                state="comma list; userptr+queue-many holds both at once (all)",
                 way="comma list or all (unbind,remove,surprise)", order="comma list or all (close-after)",
                 kernel="plain, debug, or plain,debug (plain)", iommu="on, off, or on,off (on)",
                 gpu="virtual GPUs, comma list (lnl); lnl+bmg: two in one guest",
@@ -27,7 +28,8 @@ def run(args):
     from ..states import STATES
     from ..ways import CORE, WAYS
 
-    states = options.select("STATE", args.state, STATES, STATES)
+    states = options.together("STATE", args.state, STATES)
+    most = options.count("TOGETHER", args.together, 1, len(STATES))
     ways = options.select("WAY", args.way, WAYS, CORE)
     orders = options.select("ORDER", args.order, ORDERS, ["close-after"])
     sides = options.select("SIDE", args.side, options.SIDES, options.SIDES)
@@ -50,7 +52,8 @@ def run(args):
             walk.missed(missed, missed)
             continue
         s = session.Session("matrix", base, kernel, gpu).prepare(sides)
-        walk.run(s, [(iommu, cells) for iommu in iommus], Worker)
+        walk.run(s, [(iommu, cells) for iommu in iommus], Worker, each=matrix.each,
+                 pack=(lambda left: matrix.together(left, most)) if most > 1 else None)
         ends.add(show.verdict(s))
     status = errors.CHECK_FAILED if errors.CHECK_FAILED in ends else errors.OK if errors.OK in ends else errors.SKIPPED
     return walk.status(status)

@@ -45,13 +45,11 @@ class Evidence:
     # ever by earlier cells of the boot. None where DMA-API debugging is absent.
     own_mappings: int | None = None
     own_pages: int = 0
-    held: dict = field(default_factory=dict)  # facts the program printed with "held"
+    held: dict = field(default_factory=dict)  # facts the programs printed with "held", numbers added up
     replies: list = field(default_factory=list)  # (command, answer, seconds)
     stderr: list = field(default_factory=list)
-    exit_status: int | None = None
-    exit_signal: int | None = None
-    killed: bool = False  # the order killed the program on purpose
-    ended: bool = False  # the program's end was seen
+    ends: list = field(default_factory=list)  # (who, status, signal) of each program whose end was seen
+    killed: bool = False  # the order killed the programs on purpose
     skip: str | None = None
     gone: dict | None = None  # reply of the witness at the moment remove() had returned
     witness: list = field(default_factory=list)  # its events during the cell

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Memory: what remove() did not give back, and what nobody gives back."""
 
+from .. import facts
 from . import Finding
 
 NAME = "memory"
@@ -35,8 +36,8 @@ def check(ev):
     bo_kib = ev.held.get("bo_bytes", 0) // 1024
     # Shared buffers survive an orderly removal by contract; the rest belongs to nobody any more. What only
     # the close gave back was kept; with the driver bound again in between, that cannot be told apart.
-    if removed and closed and bo_kib >= BIG_KIB and not ev.facts["state"].startswith("dmabuf") \
-            and "reprobe" not in ev.facts["order"]:
+    shared = any(state.startswith("dmabuf") for state in facts.values(ev.facts, "state"))
+    if removed and closed and bo_kib >= BIG_KIB and not shared and "reprobe" not in ev.facts["order"]:
         kept = closed.free_kib - removed.free_kib
         # What is left of a buffer without its pages is as large as a small buffer: it does not count where
         # removal gave back as much as was in the buffers.

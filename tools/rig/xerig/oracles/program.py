@@ -18,10 +18,12 @@ def check(ev):
             out.append(Finding(NAME, f"{command}: {answer[4:].strip()}", said))
         elif not answer.startswith(("ok", "held", "skip")):
             out.append(Finding(NAME, f"{command}: not an answer: {answer[:200]}", said))
-    if ev.skip or not ev.ended:
+    if ev.skip:
         return out
-    if ev.exit_signal is not None and not (ev.killed and ev.exit_signal == signal.SIGKILL):
-        out.append(Finding(NAME, f"the program was killed by signal {ev.exit_signal}", said))
-    elif ev.exit_status and not out:
-        out.append(Finding(NAME, f"the program ended with status {ev.exit_status}", said))
+    spoke = bool(out)
+    for who, status, by in ev.ends:
+        if by is not None and not (ev.killed and by == signal.SIGKILL):
+            out.append(Finding(NAME, f"{who} was killed by signal {by}", said))
+        elif status and not spoke:
+            out.append(Finding(NAME, f"{who} ended with status {status}", said))
     return out
