@@ -127,6 +127,8 @@ def test_several_states_together_are_the_same_cells_in_fewer():
         assert [len(c.programs) for c in packed if not 1 <= len(c.programs) <= most] == []
         names = [r.cell.name for c in packed for r in matrix.each(Result(c, c.facts()))]
         assert sorted(names) == sorted(c.name for c in every)
+        held = [[STATES[p] for p in c.programs] for c in packed]
+        assert not [h for h in held if any(s.faults for s in h) and any(s.endless for s in h)]
     assert len(matrix.together(every, 8)) < len(every) / 6
     assert all(find(c.state).munmap for c in packed if c.order in UNMAPS)
 

@@ -11,6 +11,8 @@ class State:
     dead_options: given to the program when the device will be dead before the driver is told;
     reset_options: given to it when a GT reset runs before or beside the removal;
     endless: its jobs have to outlive what the driver gives them, so of states that are held together it comes last;
+    faults: its VM takes page faults: the driver lets its jobs run when no other kind of job does, so that it is not
+    held together with what is endless;
     slow_options: given to it on a slow kernel, and beside other states, where the number of objects is not what is
     looked for;
     second: the program works with another GPU of the guest, too, and skips where there is none;
@@ -25,6 +27,7 @@ class State:
     slow_options: tuple = ()
     second: bool = False
     endless: bool = False
+    faults: bool = False
     held_seconds: float = 30.0  # longest time to reach the state on a loaded machine
     modules: tuple = ()
     # A job timeout is 5 s at least: who waits for one is found out, a loaded machine is not.
@@ -53,11 +56,11 @@ STATES = {s.name: s for s in (
     State("userptr-forked", "bound user memory after fork and copy on write", munmap=True, default=False),
     State("userptr-racing", "munmap, bind and exec of one memory at once", munmap=True, reset_options=("--reset", "1"),
           default=False),
-    State("fault-userptr", "user memory in a VM that takes page faults", munmap=True, default=False),
+    State("fault-userptr", "user memory in a VM that takes page faults", munmap=True, faults=True, default=False),
     State("fault-svm", "user memory at the CPU's addresses, page faults", munmap=True,
-          dead_options=("--lost", "1"), default=False),
+          dead_options=("--lost", "1"), faults=True, default=False),
     State("svm-vram", "user memory that has moved to local memory (GPU=bmg)", munmap=True,
-          dead_options=("--lost", "1"), default=False),
+          dead_options=("--lost", "1"), faults=True, default=False),
     State("queue-idle", "a queue after finished and verified jobs"),
     State("queue-endless", "a queue running an endless batch", reset_options=("--reset", "1"), endless=True),
     State("queue-many", "200 queues (50 with KERNEL=debug), each running an endless batch", held_seconds=60.0,
