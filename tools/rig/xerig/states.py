@@ -10,7 +10,7 @@ class State:
 
     dead_options: given to the program when the device will be dead before the driver is told;
     reset_options: given to it when a GT reset runs before or beside the removal;
-    endless: its jobs have to outlive what the driver gives them, so of states that are held together it comes last;
+    endless: its jobs last as long as somebody's time-out, so that of states that are held together it comes last;
     faults: its VM takes page faults: the driver lets its jobs run when no other kind of job does, so that it is not
     held together with what is endless;
     slow_options: given to it on a slow kernel, and beside other states, where the number of objects is not what is
@@ -69,7 +69,7 @@ STATES = {s.name: s for s in (
           munmap=True, held_seconds=120.0, remove_seconds=10.0,
           slow_options=("--queues", "50", "--bos", "1000", "--userptrs", "100"), endless=True, default=False),
     State("queue-queued", "jobs running, queued and waiting for a fence", endless=True, default=False),
-    State("foreign-fence", "jobs and a bind that wait for a fence of another driver", default=False),
+    State("foreign-fence", "jobs and a bind that wait for a fence of another driver", endless=True, default=False),
     State("preempt-vm", "a busy long-running VM with userptrs", munmap=True, default=False),
     State("preempt-many", "2,000 buffers in a busy long-running VM", held_seconds=60.0, default=False),
     State("dmabuf-open", "an exported dma-buf, its handle open"),
