@@ -6,8 +6,10 @@
  * move the kernel asks for a preempt fence instead: the queue is suspended, the
  * rebind worker maps the memory again and resumes it. Each `verify` makes the
  * kernel do that (MADV_DONTNEED on a bound range, which then gets new pages) and
- * sees the batch run on, over the new pages. After removal nobody may resume
- * anything, and munmap of the ranges is an ordinary munmap.
+ * sees the batch run on, over the new pages. The batch stores to one page of the
+ * process without end, so whoever gives that back before the batch has stopped shows.
+ * After removal nobody may resume anything, and munmap of the ranges is an ordinary
+ * munmap.
  */
 #include <errno.h>
 #include <sys/mman.h>
@@ -26,8 +28,9 @@ static struct work work, busy;		/* two queues; busy has a VM of its own */
 static struct xe_bo memory, bo;
 static struct spin spin;
 static void *range;			/* bound in both VMs */
+static void *target;			/* a page of the busy VM that its batch stores to */
 static uint64_t bytes = 256 << 10;
-static uint64_t va, busy_va;
+static uint64_t va, busy_va, target_va;
 
 static const struct scn_option options[] = {
 	{ "userptr-size", &bytes, PAGE, 64 << 20, "bytes of the range", .whole_pages = true },
@@ -48,6 +51,13 @@ static int map_range(void)
 	if (xe_vm_bind(&xe, work.vm, &op, 1, NULL))
 		return -1;
 	op = xe_op_userptr(&xe, range, bytes, busy_va);
+	if (xe_vm_bind(&xe, busy.vm, &op, 1, NULL))
+		return -1;
+	target = mem_map(PAGE);
+	if (!target)
+		return -1;
+	target_va = xe_va(&xe, PAGE);
+	op = xe_op_userptr(&xe, target, PAGE, target_va);
 	return xe_vm_bind(&xe, busy.vm, &op, 1, NULL);
 }
 
@@ -55,7 +65,7 @@ static int map_range(void)
 static int move_range(uint32_t seed)
 {
 	scn_step("new pages for a bound range");
-	if (madvise(range, bytes, MADV_DONTNEED))
+	if (madvise(target, PAGE, MADV_DONTNEED) || madvise(range, bytes, MADV_DONTNEED))
 		return scn_fail_errno(errno, "madvise of a bound userptr");
 	mem_fill(range, bytes, seed);
 	if (spin_check(&spin, 1, "endless batch of a long-running VM"))
@@ -69,7 +79,7 @@ static int verify(void)
 {
 	static uint32_t round;
 
-	if (!range || !bo.map || !memory.map)
+	if (!range || !target || !bo.map || !memory.map)
 		return 0;
 	return move_range(SEED + ++round) || move_range(SEED) ? -1 : 0;
 }
@@ -86,7 +96,7 @@ static int setup(const char *device)
 	    work_open_vm(&xe, &busy, DRM_XE_ENGINE_CLASS_COPY, flags) ||
 	    xe_bo_make(&xe, &bo, bytes, work.vm) ||
 	    xe_bo_make(&xe, &memory, PAGE, busy.vm) ||
-	    map_range() || spin_write(&spin, &memory, 0))
+	    map_range() || spin_write_to(&spin, &memory, 0, target_va))
 		return -1;
 	scn_step("submission of the endless batch");
 	sync = xe_sync_user_fence(memory.va + PAGE - 8, 1);
@@ -94,7 +104,7 @@ static int setup(const char *device)
 	    spin_check(&spin, 1, "endless batch of a long-running VM") ||
 	    verify())
 		return -1;
-	scn_fact("userptr_bytes", bytes);
+	scn_fact("userptr_bytes", bytes + PAGE);
 	scn_fact("bo_bytes", bo.size + memory.size + work.batch.size + busy.batch.size);
 	scn_fact("jobs", work.jobs + 1);
 	return 0;
@@ -113,7 +123,9 @@ static int gone(void)
 
 static int unmap(void)
 {
-	return mem_unmap(&range, bytes, "a bound userptr");
+	int ret = mem_unmap(&target, PAGE, "a page that the GPU stores to");
+
+	return mem_unmap(&range, bytes, "a bound userptr") || ret ? -1 : 0;
 }
 
 static int close_all(void)

@@ -4,12 +4,13 @@
  *
  * `gone` asks: the mapping made before still shows the data; DMA_BUF_IOCTL_SYNC
  * returns 0 or ENODEV; a new mmap of the dma-buf shows the data or fails with
- * ENODEV.
+ * ENODEV, and thousands of them cost no memory.
  */
 #include "dmabuf.h"
 
 #include <errno.h>
 #include <linux/dma-buf.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@
 #include "work.h"
 
 #define SEED 40
+#define MAPPINGS 2048u
 
 static struct xe xe = { .fd = -1 };
 static struct work work;
@@ -159,6 +161,40 @@ static void gone_new_mmap(void)
 		scn_fail_errno(errno, "new mmap of the dma-buf after removal");
 }
 
+/* Kilobytes of memory that are free, 0 where the kernel does not say. */
+static unsigned long free_kib(void)
+{
+	unsigned long kib = 0;
+	char line[128];
+	FILE *f = fopen("/proc/meminfo", "r");
+
+	while (f && fgets(line, sizeof(line), f) && sscanf(line, "MemFree: %lu", &kib) != 1)
+		;
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+/* Whatever stands in for content that is lost, there is not one for each look at it. */
+static void gone_many_mmaps(void)
+{
+	unsigned long page = sysconf(_SC_PAGESIZE), before = free_kib(), after;
+	unsigned int i;
+
+	scn_step("%u mappings of the dma-buf after removal", MAPPINGS);
+	for (i = 0; i < MAPPINGS; i++) {
+		void *p = mmap(NULL, page, PROT_READ, MAP_SHARED, fd, 0);
+
+		if (p == MAP_FAILED)
+			return;	/* the errno is judged above */
+		mem_classify(p, 4, SEED);
+		munmap(p, page);
+	}
+	after = free_kib();
+	if (before > after && before - after > MAPPINGS * page / 1024 / 2)
+		scn_fail("%u mappings of the dma-buf took %lu KiB", MAPPINGS, before - after);
+}
+
 int dmabuf_gone(void)
 {
 	gone_ioctls(&xe, &work, with_handle ? &bo : &copy);
@@ -169,6 +205,7 @@ int dmabuf_gone(void)
 	if (map)
 		gone_shown(map, "mapping of the dma-buf after sync");
 	gone_new_mmap();
+	gone_many_mmaps();
 	if (copy.map)
 		gone_readable(copy.map, copy.size, SEED, "copy");
 	return 0;

@@ -28,6 +28,11 @@ int spin_begin(struct xe *xe, struct work *w, const char *device)
 
 int spin_write(struct spin *s, const struct xe_bo *bo, unsigned int slot)
 {
+	return spin_write_to(s, bo, slot, 0);
+}
+
+int spin_write_to(struct spin *s, const struct xe_bo *bo, unsigned int slot, uint64_t to)
+{
 	size_t at = (size_t)slot * SPIN_BYTES;
 	struct batch b;
 
@@ -38,6 +43,8 @@ int spin_write(struct spin *s, const struct xe_bo *bo, unsigned int slot)
 	s->flag = s->cs + FLAG_OFFSET / 4;
 	batch_begin(&b, (void *)s->cs, FLAG_OFFSET, s->va);
 	batch_store(&b, s->va + FLAG_OFFSET, FLAG);
+	if (to)
+		batch_store(&b, to, FLAG);
 	batch_preempt(&b);
 	batch_jump(&b, s->va);
 	return batch_check(&b);

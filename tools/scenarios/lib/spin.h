@@ -28,6 +28,9 @@ int spin_begin(struct xe *xe, struct work *w, const char *device);
  */
 int spin_write(struct spin *s, const struct xe_bo *bo, unsigned int slot);
 
+/* The same of a batch that also stores to the dword at GPU address @to, each round. */
+int spin_write_to(struct spin *s, const struct xe_bo *bo, unsigned int slot, uint64_t to);
+
 /*
  * Clear the flags of @n batches and see every one set again, within a time
  * that is enough for all to have had their turn. 0 or -1, reported with @what.
