@@ -56,8 +56,10 @@ class Kept:
     model: digest of what runs now besides the kernel, or a function of the test (Content).
     """
 
-    def __init__(self, cache, key, model):
+    def __init__(self, cache, key, model, recorded=None):
+        """recorded: what is known of tests from elsewhere, as walked.load() has it; this cache knows better."""
         self.memo = Memo(cache, key)
+        self.recorded = recorded or {}
         self.model = model if callable(model) else lambda _test: model
 
     def add(self, res):
@@ -70,6 +72,10 @@ class Kept:
             "findings": [[f.oracle, f.summary] for f in res.findings],
             "allowed": [e.title for e in res.entries if e.allowed]})
 
+    def allowed(self):
+        """Lines of the log that results of this cache rest on."""
+        return {title for had in self.memo.known().values() for title in had["allowed"]}
+
     def results(self, tests, facts, rules, skips, excuses=(), model="same"):
         """test -> Result of those that need not run again.
 
@@ -77,7 +83,7 @@ class Kept:
         excused event of the witness that is gone has to run again; reasons of skips are judged anew.
         model: one of CHOICES.
         """
-        known, out = self.memo.known(), {}
+        known, out = {**self.recorded, **self.memo.known()}, {}
         for test in tests:
             had = known.get(test.name)
             if not had or (model == "same" and had["model"] != self.model(test)):

@@ -48,18 +48,13 @@ def together(some, most):
     """The same states in fewer cells: up to most at once, those with the same way and order beside each other."""
     alike = {}
     for cell in some:
-        apart = find(cell.state).endless
-        alike.setdefault((cell.way, cell.order, cell.repeat), ([], []))[apart].append(cell.state)
+        kind = cell.way, cell.order, cell.repeat, find(cell.state).faults
+        alike.setdefault(kind, []).append(cell.state)
     out = []
-    for rest, (others, endless) in alike.items():
-        # Those that take page faults come first, and are not among the ones that fill up the endless ones' cells
-        others.sort(key=lambda state: not find(state).faults)
-        room = -len(endless) % most
-        keep = max(len(others) - room, sum(find(state).faults for state in others))
-        for states in (others[:keep], others[keep:] + endless):
-            count = -(-len(states) // most)
-            cuts = [len(states) * n // count for n in range(count + 1)] if states else []
-            out += [Cell("+".join(states[a:b]), *rest) for a, b in zip(cuts, cuts[1:])]
+    for (*rest, _), states in alike.items():
+        count = -(-len(states) // most)
+        cuts = [len(states) * n // count for n in range(count + 1)]
+        out += [Cell("+".join(states[a:b]), *rest) for a, b in zip(cuts, cuts[1:])]
     return out
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from . import base as bases
-from . import cellrun, kept, klog, paths, session, slices
+from . import cellrun, kept, klog, paths, session, slices, ui, walked
 from . import kernel as kernels
 
 COLUMNS = ("base", "side", "kernel", "GPU", "vIOMMU", "cells", "clean", "known", "skipped", "not", "left")
@@ -45,8 +45,9 @@ class Row:
         return self.cells - self.clean - self.known - self.skipped
 
 
-def rows(names, variants, gpus, sides, iommus, cells):
-    """A Row for each configuration, of results of the kernels as they would be built now."""
+def rows(names, variants, gpus, sides, iommus, cells, record=False):
+    """A Row for each configuration, of results of the kernels as they would be built now. record: also writes what is
+    clean or skipped into the repository."""
     cache = paths.Cache()
     lists = klog.load_allowed(), klog.load_allowed(cellrun.SKIPS), ()
     content = kept.Content()
@@ -58,8 +59,13 @@ def rows(names, variants, gpus, sides, iommus, cells):
             row = Row(name, side, variant, gpu, iommu, len(cells))
             had = slices.left_out(s, side, iommu, cells)
             if made:
-                store = kept.Kept(cache, slices.store_of("cells", made, gpu, iommu), content)
+                facts = s.facts(side, iommu)
+                store = kept.Kept(cache, slices.store_of("cells", made, gpu, iommu), content,
+                                  walked.load(facts, made.content, lists[0]))
                 had = {**slices.known(store, s, side, iommu, cells, lists, "same"), **had}
+                if record:
+                    count = walked.save(facts, made.content, had, content, lists[0], store.allowed())
+                    ui.say(f"{walked.path_of(facts).name}: {count} cells")
             row.count(had.values())
             yield row
 

@@ -3,7 +3,7 @@
 
 import time
 
-from . import cellrun, errors, expect, kept, klog, options, ui
+from . import cellrun, errors, expect, kept, klog, options, ui, walked
 from .result import Result
 
 
@@ -37,7 +37,8 @@ class Slices:
         model = model or kept.Content()
         lists = lists or (klog.load_allowed(), klog.load_allowed(cellrun.SKIPS), ())
         stores = {(side, iommu): kept.Kept(
-            session.cache, store_of(self.kind or "cells", made.kernel, session.gpu, iommu, package), model)
+            session.cache, store_of(self.kind or "cells", made.kernel, session.gpu, iommu, package), model,
+            None if self.kind else walked.load(session.facts(side, iommu), made.kernel.content, lists[0]))
             for side, made in session.sides.items() for iommu, _ in plan}
 
         def keep(res):

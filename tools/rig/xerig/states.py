@@ -11,8 +11,8 @@ class State:
     dead_options: given to the program when the device will be dead before the driver is told;
     reset_options: given to it when a GT reset runs before or beside the removal;
     endless: its jobs last as long as somebody's time-out, so that of states that are held together it comes last;
-    faults: its VM takes page faults: the driver lets its jobs run when no other kind of job does, so that it is not
-    held together with what is endless;
+    faults: its VM takes page faults: the driver lets its jobs run when no other kind of job does, so that its like only
+    is held together with it;
     slow_options: given to it on a slow kernel, and beside other states, where the number of objects is not what is
     looked for;
     second: the program works with another GPU of the guest, too, and skips where there is none;

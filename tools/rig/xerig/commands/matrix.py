@@ -18,6 +18,8 @@ def add_arguments(parser):
                 repeat="how often each cell is run (1)")
     parser.add_argument("--table", action="store_true",
                         help="run nothing; show which cells have results, and how many are left")
+    parser.add_argument("--record", action="store_true",
+                        help="as --table, and write what is clean into tools/rig/walked, for other machines")
 
 
 def run(args):
@@ -41,8 +43,8 @@ def run(args):
     cells = matrix.cells(states, ways, orders, options.count("REPEAT", args.repeat))
     if not cells:
         raise errors.UsageError("nothing to run: munmap orders need a STATE with memory to unmap")
-    if args.table:
-        left = product.show(product.rows(names, kernels, gpus, sides, iommus, cells))
+    if args.table or args.record:
+        left = product.show(product.rows(names, kernels, gpus, sides, iommus, cells, args.record))
         return errors.CHECK_FAILED if left else errors.OK
     walk = slices.Slices(args)
     ends = set()

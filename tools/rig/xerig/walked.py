@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: MIT
+"""The matrix as far as it was walked, kept in the repository: no machine lives long enough to walk all of it.
+
+A file a configuration, tools/rig/walked/BASE-SIDE-KERNEL-GPU-IOMMU.txt: the content of the kernel, the lines of the
+allow-list that its results rest on, and a row a state with six letters a way, one for each order. A row also has the
+digest of the virtual GPU and the state's program. What differs from what is there now is nothing known.
+"""
+
+import re
+
+from . import paths
+from .orders import ORDERS
+from .states import STATES
+from .ways import WAYS
+
+FOLDER = paths.RIG / "walked"
+LETTERS = {"clean": ".", "skip": "s"}
+UNKNOWN = "-"
+
+
+def path_of(facts):
+    """Where the results of a configuration are; facts: base, side, kernel, gpu, iommu."""
+    return FOLDER / ("-".join(facts[k] for k in ("base", "side", "kernel", "gpu", "iommu")) + ".txt")
+
+
+def _line(rule):
+    """A line of the allow-list as it stands there, but for the reason."""
+    return " ".join([*(f"{key}={','.join(values)}" for key, values in rule.conditions), f"/{rule.pattern.pattern}/"])
+
+
+def load(facts, content, rules):
+    """Name of the cell -> what kept.Kept knows of it. Empty where the file is of another kernel, or rests on a line of
+    the allow-list (rules) that is gone."""
+    path = path_of(facts)
+    if not path.exists():
+        return {}
+    lines = [s for s in path.read_text(encoding="utf-8").splitlines() if s and not s.startswith("#")]
+    if lines[:1] != [f"content {content}"]:
+        return {}
+    there, out = {_line(r) for r in rules}, {}
+    for text in lines[1:]:
+        if text.startswith("rests on "):
+            if text.removeprefix("rests on ") not in there:
+                return {}
+            continue
+        state, model, *rest = text.split(" ", 2 + len(WAYS))
+        for way, letters in zip(WAYS, rest):
+            for order, letter in zip(ORDERS, letters):
+                if letter in LETTERS.values():
+                    skip = rest[len(WAYS)] if letter == LETTERS["skip"] else None
+                    out[f"{state}/{way}/{order}"] = {
+                        "model": model, "verdict": "skip" if skip else "clean", "skip": skip, "seconds": 0.0,
+                        "leaked": 0, "splats": 0, "held": {"walked": path.name}, "replies": [], "findings": [],
+                        "allowed": []}
+    return out
+
+
+def save(facts, content, results, model, rules, allowed):
+    """Writes the file of a configuration anew; returns how many cells it has, or 0 where there is nothing to write.
+
+    results: cell -> Result, judged; model: of a cell; allowed: titles of the log that results rest on.
+    """
+    good = {c.name: r for c, r in results.items() if r.verdict in LETTERS and not r.odd and not c.repeat}
+    if not good:
+        return 0
+    mine = {c.state: model(c) for c in results}
+    rests = [r for r in rules if any(r.pattern.search(title) for title in allowed)]
+    rows = []
+    for state in (s for s in STATES if s in mine):
+        skips = {r.skip for name, r in good.items() if name.startswith(f"{state}/") and r.skip}
+        ways = ["".join(LETTERS[good[n].verdict] if (n := f"{state}/{way}/{order}") in good else UNKNOWN
+                        for order in ORDERS) for way in WAYS]
+        # Two reasons for one state's skips do not fit into a row; none has two
+        rows.append(" ".join([state, mine[state], *ways, *sorted(skips)[:1]]))
+    text = ["# SPDX-License-Identifier: MIT",
+            f"# {', '.join(f'{k} {v}' for k, v in facts.items())}; made by `xe-unplug matrix --record`. A row: state,",
+            "# digest of virtual GPU and program, a group of six orders for each way; . clean, s skipped, - not walked.",
+            f"# ways: {' '.join(WAYS)}; orders: {' '.join(ORDERS)}", f"content {content}",
+            *(f"rests on {_line(r)}" for r in rests), *rows]
+    FOLDER.mkdir(exist_ok=True)
+    path_of(facts).write_text("\n".join(text) + "\n", encoding="utf-8")
+    return len(good)
