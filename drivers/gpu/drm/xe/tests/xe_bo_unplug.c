@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: MIT
 
+#include <linux/anon_inodes.h>
 #include <linux/delay.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/uaccess.h>
 
+#include <drm/drm_gem.h>
 #include <drm/drm_gpuvm.h>
 
 #include "tests/xe_bo_unplug_kunit.h"
@@ -258,6 +265,57 @@ static void test_late_callers(struct kunit *test)
 	xe_bo_put(bo);
 }
 
+static int lost_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct xe_bo *bo = file->private_data;
+
+	return drm_gem_mmap_obj(&bo->ttm.base, bo->ttm.base.size, vma);
+}
+
+static const struct file_operations lost_fops = {
+	.mmap = lost_mmap,
+};
+
+/* All mappings show the same page, or as many were taken as there are faults */
+static void test_lost_page(struct kunit *test)
+{
+	struct xe_device *xe = test->priv;
+	struct xe_bo_unplug_stats stats;
+	struct xe_bo *bo = new_bo(test);
+	unsigned long maps[2];
+	struct file *file;
+	unsigned int i;
+	u8 value = 0;
+
+	unplug(xe, &stats);
+	expect_dropped(test, bo);
+	xe->drm.unplugged = true;
+
+	file = anon_inode_getfile("xe-bo", &lost_fops, bo, O_RDWR);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
+	for (i = 0; i < ARRAY_SIZE(maps); i++)
+		maps[i] = kunit_vm_mmap(test, file, 0, BO_SIZE,
+					PROT_READ | PROT_WRITE, MAP_SHARED, 0);
+	fput(file);
+	if (!maps[0] || IS_ERR_VALUE(maps[0]) || !maps[1] || IS_ERR_VALUE(maps[1]))
+		kunit_skip(test, "no memory of a process here");
+
+	KUNIT_EXPECT_EQ(test, get_user(value, (u8 __user *)maps[0]), 0);
+	KUNIT_EXPECT_EQ(test, value, 0);
+	KUNIT_EXPECT_EQ(test, put_user(PATTERN, (u8 __user *)maps[0]), 0);
+	for (i = 0; i < BO_PAGES; i++) {
+		KUNIT_EXPECT_EQ(test, get_user(value, (u8 __user *)(maps[1] + i * PAGE_SIZE)),
+				0);
+		KUNIT_EXPECT_EQ(test, value, PATTERN);
+	}
+
+	/* It is the buffer's: nothing of it is left when both are gone */
+	KUNIT_EXPECT_NOT_NULL(test, bo->lost_page);
+	for (i = 0; i < ARRAY_SIZE(maps); i++)
+		KUNIT_EXPECT_EQ(test, vm_munmap(maps[i], BO_SIZE), 0);
+	xe_bo_put(bo);
+}
+
 static struct kunit_case unplug_test_cases[] = {
 	KUNIT_CASE(test_drop),
 	KUNIT_CASE(test_drop_many),
@@ -269,6 +327,7 @@ static struct kunit_case unplug_test_cases[] = {
 	KUNIT_CASE(test_hidden_before),
 	KUNIT_CASE(test_busy),
 	KUNIT_CASE(test_late_callers),
+	KUNIT_CASE(test_lost_page),
 	{}
 };
 
