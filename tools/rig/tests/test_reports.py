@@ -109,6 +109,9 @@ def test_page_explains_its_words(written):
                        ("hang", "something did not come back in time")):
         assert f"<b>{word}</b></td><td class=\"soft\">{text}</td>" in page
     assert "bo-mmap" in page and "queue-endless" not in page and "close-after-reprobe" not in page
+    both = {**data, "results": [{**r, "state": "userptr+queue-endless"} for r in data["results"]]}
+    page = html.write_run(run, both).read_text()
+    assert "<b>userptr + queue-endless</b>" in page and "<b>queue-endless</b></td>" in page
     named = {**data, "kind": "mutants", "results": [{**r, "test": "0001@all@1"} for r in data["results"]]}
     page = html.write_run(run, named).read_text()
     assert "killed: a test noticed" in page and "user memory bound" not in page

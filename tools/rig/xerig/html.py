@@ -60,7 +60,8 @@ def legend(results, kind):
         return (text or "").strip().split("\n", 1)[0]
 
     def used(key, known):
-        return {n: known[n] for n in known if any(r[key] == n for r in results)}
+        words = {word for r in results for word in (r[key].split("+") if key == "state" else [r[key]])}
+        return {n: known[n] for n in known if n in words}
 
     verdicts = {**VERDICTS, **OF_MUTANTS} if kind == "mutants" else VERDICTS
     out = [("Verdicts", used("verdict", verdicts)), ("Oracles", {m.NAME: said(m.__doc__) for m in oracles.modules()})]
