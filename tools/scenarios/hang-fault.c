@@ -16,6 +16,8 @@
  */
 #include <unistd.h>
 
+#include <errno.h>
+
 #include "common.h"
 #include "fence.h"
 #include "gone.h"
@@ -33,6 +35,12 @@ static struct xe_bo memory, private;
 static struct spin spin;
 static void *range;
 static int batch_file = -1, unbind_file = -1;	/* fences */
+static uint64_t reset;
+
+static const struct scn_option options[] = {
+	{ "reset", &reset, 0, 1, "1: an engine reset may find the batch before the removal does" },
+	{ 0 }
+};
 
 static int touch(void *arg)
 {
@@ -100,6 +108,7 @@ static int setup(const char *device)
 
 static int gone(void)
 {
+	int unbind = 0;
 	uint64_t start = scn_now_ms(), end = start + GONE_MS;
 
 	scn_step("end of the fault");
@@ -107,8 +116,11 @@ static int gone(void)
 		scn_fail("%s still sleeps after removal", fault.what);
 	else
 		scn_fact("fault_slept_ms", fault.slept_ms);
-	fence_gone(batch_file, end, false, "the endless batch");
-	fence_gone(unbind_file, end, true, "the unbind behind the endless batch");
+	fence_gone(batch_file, end, reset ? -ETIME : 0, "the endless batch");
+	/* Behind a batch that a reset has ended it runs, or shares its fate */
+	fence_status(unbind_file, &unbind);
+	fence_gone(unbind_file, end, reset && unbind == -ETIME ? unbind : 1,
+		   "the unbind behind the endless batch");
 	gone_ioctls(&xe, &work, &private);
 	if (range)
 		gone_intact(range, PAGES * PAGE, 1, "userptr");
@@ -143,6 +155,7 @@ static int close_all(void)
 static const struct scenario scn = {
 	.name = "hang-fault",
 	.summary = "a CPU fault on a BO that waits for an endless batch",
+	.options = options,
 	SCN_CALLBACKS,
 	.unmap = unmap,
 	.user_memory = true,

@@ -34,6 +34,12 @@ static struct spin spin;
 static uint32_t out, timeline, never;	/* sync objects */
 static int sync_file = -1, event = -1;
 static struct child other;		/* the second process */
+static uint64_t reset;
+
+static const struct scn_option options[] = {
+	{ "reset", &reset, 0, 1, "1: an engine reset may find the batch before the removal does" },
+	{ 0 }
+};
 
 static int wait_all(void *arg)
 {
@@ -223,7 +229,7 @@ static int gone(void)
 	for (size_t i = 0; i < ARRAY_SIZE(waiters); i++)
 		waiter_gone(&waiters[i], end, true);
 	gone_other(end);
-	fence_gone(sync_file, end, false, "the endless batch");
+	fence_gone(sync_file, end, reset ? -ETIME : 0, "the endless batch");
 	scn_fact("waiters_ms", scn_now_ms() - start);
 	scn_fact_str("for_submit", waiter_ended(&for_submit, 0) ? scn_errname(for_submit.err) : "asleep");
 	gone_ioctls(&xe, &work, &memory);
@@ -266,6 +272,7 @@ static int close_all(void)
 static const struct scenario scn = {
 	.name = "syncobj-waiter",
 	.summary = "threads and a process asleep on the fence of a job that never ends",
+	.options = options,
 	SCN_CALLBACKS,
 	.unmap = unmap,
 };
