@@ -137,6 +137,8 @@ def test_what_is_found_where_several_are_held_is_no_single_cells_affair():
     good, skipped = matrix.each(Result(cell, cell.facts(), left_out={"vram-mmap": "no VRAM"}))
     assert (good.verdict, good.cell.name, good.facts["state"]) == ("clean", "userptr/remove/kill", "userptr")
     assert (skipped.verdict, skipped.skip, skipped.held) == ("skip", "no VRAM", {"together": cell.state})
+    missing = matrix.each(Result(cell, cell.facts(), verdict="skip", skip="no slot"))
+    assert [(r.verdict, r.skip) for r in missing] == [("skip", "no slot")] * 2
     dirty = Result(cell, cell.facts(), verdict="dirty")
     assert matrix.each(dirty) == [dirty]
 

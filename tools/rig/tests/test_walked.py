@@ -50,6 +50,12 @@ def test_another_kernel_program_or_allow_list_knows_nothing(save, tmp_path):
     assert set(store.results([A, B], FACTS, [QUIET], [])) == {B}
 
 
+def test_what_an_earlier_machine_rested_on_stays(save):
+    save()
+    save(allowed=())
+    assert walked.load(FACTS, "k1", [QUIET]) and not walked.load(FACTS, "k1", [OTHER])
+
+
 def test_nothing_is_written_where_nothing_is_known(tmp_path, monkeypatch):
     monkeypatch.setattr(walked, "FOLDER", tmp_path / "walked")
     assert walked.save(FACTS, "k1", {}, str, [], ()) == 0 and not (tmp_path / "walked").exists()

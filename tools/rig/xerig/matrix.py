@@ -65,7 +65,7 @@ def each(res):
         return [res]
     out = []
     for state in res.cell.programs:
-        cell, why = Cell(state, res.cell.way, res.cell.order, res.cell.repeat), res.left_out.get(state)
+        cell, why = Cell(state, res.cell.way, res.cell.order, res.cell.repeat), res.left_out.get(state, res.skip)
         out.append(Result(cell, {**res.facts, **cell.facts()}, verdict="skip" if why else "clean", skip=why,
                           held={"together": res.cell.state}, entries=res.entries, leaked=res.leaked,
                           seconds=res.seconds / len(res.cell.programs), boot=res.boot))

@@ -16,6 +16,7 @@ from .ways import WAYS
 FOLDER = paths.RIG / "walked"
 LETTERS = {"clean": ".", "skip": "s"}
 UNKNOWN = "-"
+RESTS = "rests on "
 
 
 def path_of(facts):
@@ -28,21 +29,25 @@ def _line(rule):
     return " ".join([*(f"{key}={','.join(values)}" for key, values in rule.conditions), f"/{rule.pattern.pattern}/"])
 
 
+def _read(facts, content):
+    """Lines of a configuration's file but the first: (those of the allow-list, rows); nothing of another kernel."""
+    path = path_of(facts)
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    lines = [s for s in text.splitlines() if s and not s.startswith("#")]
+    if lines[:1] != [f"content {content}"]:
+        return [], []
+    rests = [s.removeprefix(RESTS) for s in lines if s.startswith(RESTS)]
+    return rests, [s for s in lines[1:] if not s.startswith(RESTS)]
+
+
 def load(facts, content, rules):
     """Name of the cell -> what kept.Kept knows of it. Empty where the file is of another kernel, or rests on a line of
     the allow-list (rules) that is gone."""
-    path = path_of(facts)
-    if not path.exists():
+    rests, rows = _read(facts, content)
+    if not set(rests) <= {_line(r) for r in rules}:
         return {}
-    lines = [s for s in path.read_text(encoding="utf-8").splitlines() if s and not s.startswith("#")]
-    if lines[:1] != [f"content {content}"]:
-        return {}
-    there, out = {_line(r) for r in rules}, {}
-    for text in lines[1:]:
-        if text.startswith("rests on "):
-            if text.removeprefix("rests on ") not in there:
-                return {}
-            continue
+    out, name = {}, path_of(facts).name
+    for text in rows:
         state, model, *rest = text.split(" ", 2 + len(WAYS))
         for way, letters in zip(WAYS, rest):
             for order, letter in zip(ORDERS, letters):
@@ -50,7 +55,7 @@ def load(facts, content, rules):
                     skip = rest[len(WAYS)] if letter == LETTERS["skip"] else None
                     out[f"{state}/{way}/{order}"] = {
                         "model": model, "verdict": "skip" if skip else "clean", "skip": skip, "seconds": 0.0,
-                        "leaked": 0, "splats": 0, "held": {"walked": path.name}, "replies": [], "findings": [],
+                        "leaked": 0, "splats": 0, "held": {"walked": name}, "replies": [], "findings": [],
                         "allowed": []}
     return out
 
@@ -64,7 +69,9 @@ def save(facts, content, results, model, rules, allowed):
     if not good:
         return 0
     mine = {c.state: model(c) for c in results}
-    rests = [r for r in rules if any(r.pattern.search(title) for title in allowed)]
+    # What an earlier machine's results rest on is not in this one's log
+    before = _read(facts, content)[0]
+    rests = [s for r in rules if (s := _line(r)) in before or any(r.pattern.search(title) for title in allowed)]
     rows = []
     for state in (s for s in STATES if s in mine):
         skips = {r.skip for name, r in good.items() if name.startswith(f"{state}/") and r.skip}
@@ -76,7 +83,7 @@ def save(facts, content, results, model, rules, allowed):
             f"# {', '.join(f'{k} {v}' for k, v in facts.items())}; made by `xe-unplug matrix --record`. A row: state,",
             "# digest of virtual GPU and program, a group of six orders for each way; . clean, s skipped, - not walked.",
             f"# ways: {' '.join(WAYS)}; orders: {' '.join(ORDERS)}", f"content {content}",
-            *(f"rests on {_line(r)}" for r in rests), *rows]
+            *(RESTS + s for s in rests), *rows]
     FOLDER.mkdir(exist_ok=True)
     path_of(facts).write_text("\n".join(text) + "\n", encoding="utf-8")
     return len(good)
