@@ -5,7 +5,7 @@ import pytest
 from test_klog import DMA, OOPS, PM, records
 
 from xerig import klog, oracles
-from xerig.oracles import Evidence, Sample, witness
+from xerig.oracles import Evidence, Sample, memory, witness
 
 FACTS = {"base": "6.12", "side": "base", "kernel": "plain", "iommu": "on", "gpu": "lnl",
          "state": "bo-bound", "way": "remove", "order": "close-after"}
@@ -255,3 +255,11 @@ def test_what_the_log_repeats_is_one_finding():
     assert repeated.summary == "line: [TTM] Buffer eviction failed" and once.summary == "line: something else"
     assert repeated.detail.startswith("3 times, first:\n") and repeated.detail.count("eviction") == 1
     assert "times" not in once.detail
+
+
+def test_each_further_program_may_leave_some_slabs():
+    ev = clean(state="+".join("abcde"))
+    ev.samples["after"] = Sample(900000 - memory.NOISE_KIB - 4 * memory.PROGRAM_KIB, 800000, 16)
+    assert spoke(ev) == []
+    ev.facts["state"] = "a"
+    assert spoke(ev) == ["memory"]

@@ -245,6 +245,10 @@ def test_a_program_holds_less_on_a_slow_kernel():
     assert options("many-bos", 4)[-2:] == ["--count", "1000"]
 
 
+def test_a_program_holds_less_beside_others():
+    assert options("many-bos+idle-fd", 1)[-2:] == ["--count", "1000"]
+
+
 class DumpingGuest(Guest):
     """Its kernel makes a device core dump at removal; who reads that waits for the worker, which says words."""
 

@@ -95,5 +95,8 @@ def test_states_held_together_are_packed_from_what_is_left_and_kept_one_by_one(w
     assert not walk([("on", [A, B, C])], resume="same")[0].ran
     s, _ = go([("on", [B, C])], red=[both])
     assert walk([("on", [B, C])], resume="same")[0].ran == [], "what stood before stands"
+    assert go([("on", [B, A])], resume="same", key="new")[0].ran == [("on", "userptr+idle-fd/unbind/close-after")]
+    walk([("on", [B])], key="newer")
+    assert go([("on", [A, B, C])], resume="same", key="newer")[0].ran == [("on", "idle-fd+bo-mmap/unbind/close-after")]
     go([("off", [B, C])], red=[both])
     assert len(walk([("off", [B, C])], resume="same")[0].ran) == 2
