@@ -49,6 +49,7 @@ def run_suite(base, vm, suite, cache):
     """Runs one suite of the driver's module on a guest of guest_of() ("": all of them); a kunit.Outcome."""
     module = MODULES[base.name][0]
     vm.agent.run(["modprobe", "-r", module], LOAD_TIME)
+    vm.agent.run(["modprobe", "kunit"], LOAD_TIME)  # whose parameter it is; it went with the last module
     vm.agent.write(kunit.GLOB, suite or "*")
     return heard(base, [load(vm.agent, module, suite)], cache)
 
