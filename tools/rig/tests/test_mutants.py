@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Mutants: what can be taken out of a series, and what counts as noticed."""
 
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -241,7 +242,8 @@ SECONDS = {"userptr/unbind/close-after": 1, "idle-fd/remove/close-after-reprobe"
 
 def switched(hunting, monkeypatch, names=SECONDS, trouble=(), mutant=M):
     """Hunt.switched() of a mutant that the named tests come by; trouble: tests of KUnit that fail."""
-    def run_suite(_base, _vm, suite, _cache):
+    def run_suite(_base, _vm, suite, _cache, limit):
+        assert limit == hunt.HANGS
         asked.append(("KUnit", suite))
         return SimpleNamespace(failed=list(trouble), splats=[], suites={suite: 1})
 
@@ -273,6 +275,31 @@ def test_suites_kill_behind_switches_and_a_guest_that_never_comes_up_does_not(hu
     res = switched(hunter(), monkeypatch, names=["KUnit xe_dma"], trouble=["xe_dma.gate"])
     assert res.held["killed_by"] == "KUnit xe_dma: failed xe_dma.gate" and asked == [("KUnit", "xe_dma")]
     assert switched(hunter(no_probe=99), monkeypatch).verdict == "infra"
+
+
+def test_mutants_that_share_a_kernel_are_run_side_by_side():
+    both, seen = threading.Barrier(2, timeout=5), []
+
+    def one(m):
+        if m < 2:
+            both.wait()
+        return -m
+
+    hunt.side_by_side([0, 1, 2, 3], one, lambda m, res: seen.append((m, res)), 2, lambda: False)
+    assert sorted(seen) == [(m, -m) for m in range(4)]
+    hunt.side_by_side([0, 1], one, None, 2, lambda: True)
+
+
+def test_what_ends_one_of_them_ends_all():
+    def one(m):
+        if m == 1:
+            raise errors.InfraError("no more guests")
+        return m
+
+    seen = []
+    with pytest.raises(errors.InfraError, match="no more guests"):
+        hunt.side_by_side([0, 1, 2], one, lambda m, _res: seen.append(m), 1, lambda: False)
+    assert seen == [0]
 
 
 def test_the_unmutated_series_has_to_pass_first(hunter):

@@ -45,19 +45,23 @@ def guest_of(machine, out):
     return boot.Boot(replace(machine, kernel_args=(*machine.kernel_args, *kunit.GUEST_ARGS)), out, gpu=False)
 
 
-def run_suite(base, vm, suite, cache):
-    """Runs one suite of the driver's module on a guest of guest_of() ("": all of them); a kunit.Outcome."""
+def run_suite(base, vm, suite, cache, limit=LOAD_TIME):
+    """Runs one suite of the driver's module on a guest of guest_of() ("": all of them); a kunit.Outcome.
+
+    limit: seconds after which the guest counts as broken (agent.GuestError).
+    """
     module = MODULES[base.name][0]
     vm.agent.run(["modprobe", "-r", module], LOAD_TIME)
     vm.agent.run(["modprobe", "kunit"], LOAD_TIME)  # whose parameter it is; it went with the last module
     vm.agent.write(kunit.GLOB, suite or "*")
-    return heard(base, [load(vm.agent, module, suite)], cache)
+    return heard(base, [load(vm.agent, module, suite, limit)], cache)
 
 
-def load(guest, module, name):
-    """Loads a module, which runs its suites; the kernel log of it as text. name: for the marks around it."""
+def load(guest, module, name, limit=LOAD_TIME):
+    """Loads a module, which runs its suites; the kernel log of it as text. name: for the marks around it; limit: as
+    run_suite()."""
     begin = guest.mark(f"xe-unplug: kunit {name}: begin")
-    child = guest.run(["modprobe", module], LOAD_TIME)
+    child = guest.run(["modprobe", module], limit)
     if child.status:
         raise errors.InfraError(f"modprobe {module} in the guest: {' '.join(child.err) or f'status {child.status}'}")
     end = guest.mark(f"xe-unplug: kunit {name}: end")

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import itertools
 import re
+import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -42,6 +43,7 @@ ASKED = ("unbind", "surprise")
 MANY = 8  # so many are worth a kernel with switches
 LONG = 4.0  # seconds: cells that take longer are asked last
 CELLS = 14  # of those that reach a mutant, so many are asked at most
+HANGS, SLOWER = 20.0, 10  # seconds, and times as long as without a mutant: a suite that takes more of both hangs
 # Then everybody, cheap first.
 BATTERY = (("userptr", "unbind", "munmap-after"), ("bo-bound", "remove", "close-after"),
            ("queue-endless", "unbind", "close-after"), ("dmabuf-closed", "unbind", "close-after"),
@@ -116,7 +118,8 @@ class Hunt:
         # What needs no other guest runs together.
         for kind, mine in itertools.groupby(tests, self.kind):
             if kind == "KUnit":
-                killer = self._ask_suites(mutant, machine, list(mine))
+                mine = list(mine)
+                killer = self._ask_suites(mutant, machine, mine, [max(HANGS, SLOWER * reach.seconds(n)) for n in mine])
             else:
                 facts = {**self.facts, "gpu": kind}
                 killer = self._ask_cells(mutant, replace(machine, personality=kind), facts, list(mine))
@@ -248,16 +251,16 @@ class Hunt:
                     return f"the guest: {e}"
         return None
 
-    def _ask_suites(self, mutant, machine, names):
-        """Some suites by name, in one guest."""
+    def _ask_suites(self, mutant, machine, names, limits):
+        """Some suites by name, in one guest; limits: seconds after which each of them hangs."""
         for attempt in (1, 2):
             self.note(f"{mutant.name}: KUnit")
             name = names[0]
             try:
                 with guest_kunit.guest_of(machine, self._folder(mutant) / f"kunit-{attempt}") as vm:
-                    for name in names:
+                    for name, limit in zip(names, limits, strict=True):
                         suite = name.removeprefix(switched.SUITE)
-                        wrong = switched.trouble(guest_kunit.run_suite(self.s.base, vm, suite, self.s.cache))
+                        wrong = switched.trouble(guest_kunit.run_suite(self.s.base, vm, suite, self.s.cache, limit))
                         if wrong:
                             return f"{name}: {wrong}"
                 return None
@@ -335,8 +338,46 @@ class Past:
                 if one["series"] == self.series or model == "any" and one["verdict"] == "clean"}
 
 
+def side_by_side(mutants, one, told, jobs, late):
+    """one(mutant) -> Result for each, some at a time until late(), and told(mutant, Result), one at a time. What ends
+    one of them ends all."""
+    left, lock, stop, errors_seen = list(reversed(mutants)), threading.Lock(), threading.Event(), []
+
+    def work():
+        try:
+            while not stop.is_set() and not late():
+                with lock:
+                    if not left:
+                        return
+                    m = left.pop()
+                res = one(m)
+                with lock:
+                    if not stop.is_set():
+                        told(m, res)
+        except BaseException as e:
+            errors_seen.append(e)
+            stop.set()
+
+    workers = [threading.Thread(target=work, name=f"hunt-{n}") for n in range(jobs)]
+    for w in workers:
+        w.start()
+    try:
+        for w in workers:
+            while w.is_alive():
+                w.join(0.2)
+    except BaseException:
+        stop.set()
+        procs.stop_all()
+        for w in workers:
+            w.join(15)
+        raise
+    if errors_seen:
+        raise errors_seen[0]
+
+
 def walk(session, wanted, every, rules, battery=None, idents=None, late=lambda: False):
-    """Runs mutants until late(); fills session.results and writes the files of the run.
+    """Runs mutants until late(), side by side where they share a kernel; fills session.results and writes the files of
+    the run.
 
     battery: in place of all cells there are; idents: mutant -> identity(), of those that are to be remembered.
     """
@@ -358,27 +399,31 @@ def walk(session, wanted, every, rules, battery=None, idents=None, late=lambda: 
             if together:
                 reach = switched.Reach(session, together, kept.model_and_programs())
                 hunt.learn(reach, together)
-            ahead = None
-            for m in sorted(wanted, key=lambda m: m in alone):
-                if late():
-                    break
-                if m in alone and not ahead:
-                    ahead = stack.enter_context(Ahead(session, alone, every))
-                    passed = f"unmutated-{hunt.asks(touched)}"
-                    if passed not in past.known("same"):
-                        hunt.start(touched)
-                        past.add(passed, "clean", "")
-                if m in alone:
-                    res = hunt.run(m, ahead.take(m), changed[m])
-                elif m in together.without:
-                    res = hunt.skipped(m, "takes out nothing that runs")
-                else:
-                    res = hunt.switched(m, together, reach, changed[m][0])
+
+            def told(m, res):
                 if idents.get(m) and res.verdict != "infra":
-                    past.add(idents[m], res.verdict, res.skip or res.held.get("killed_by") or "")
+                    why = "; ".join(f.summary for f in res.findings)
+                    past.add(idents[m], res.verdict, res.skip or res.held.get("killed_by") or why)
                 results.save_cell(session.run_dir, res)
                 session.results.append(res)
                 progress.step(res)
+
+            def behind_its_switch(m):
+                if m in together.without:
+                    return hunt.skipped(m, "takes out nothing that runs")
+                return hunt.switched(m, together, reach, changed[m][0])
+
+            side_by_side([m for m in wanted if m not in alone], behind_its_switch, told, session.jobs, late)
+            if alone and not late():
+                ahead = stack.enter_context(Ahead(session, alone, every))
+                passed = f"unmutated-{hunt.asks(touched)}"
+                if passed not in past.known("same"):
+                    hunt.start(touched)
+                    past.add(passed, "clean", "")
+                for m in alone:
+                    if late():
+                        break
+                    told(m, hunt.run(m, ahead.take(m), changed[m]))
         finally:
             progress.end()
     progress.remember()
