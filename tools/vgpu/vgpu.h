@@ -324,6 +324,11 @@ const char *vgpu_action_name(uint32_t action);
  * 0, -ENOENT (no such context) or -EINVAL.
  */
 int vgpu_hw_fault(struct vgpu *g, enum vgpu_fault fault, int guc_id);
+/*
+ * vgpu_hw_slow - from now on power wells wake one after the other, each takes @wake_us, and
+ * a reset of the GT @reset_us, during which engines go on. Until the next call. Loop thread.
+ */
+void vgpu_hw_slow(struct vgpu *g, uint64_t wake_us, uint64_t reset_us);
 
 /* vgpu_hw_init - allocate blocks, start engine threads. Returns 0 or -errno. */
 int vgpu_hw_init(struct vgpu *g, const struct personality *p);

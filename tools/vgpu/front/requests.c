@@ -306,6 +306,16 @@ static json_t *cmd_fault(struct vgpu *g, const json_t *req)
 									ok();
 }
 
+static json_t *cmd_slow(struct vgpu *g, const json_t *req)
+{
+	json_int_t wake = get_int(req, "wake_us", 0), reset = get_int(req, "reset_us", 0);
+
+	if (wake < 0 || wake > EVENTS_MAX_DELAY_US || reset < 0 || reset > EVENTS_MAX_DELAY_US)
+		return fail("slow: a time is out of range");
+	vgpu_hw_slow(g, (uint64_t)wake, (uint64_t)reset);
+	return ok();
+}
+
 static const struct {
 	const char *name;
 	json_t *(*run)(struct vgpu *g, const json_t *req);
@@ -314,7 +324,7 @@ static const struct {
 	{ "dead", cmd_dead },	  { "gone", cmd_gone },		{ "witness", cmd_witness },
 	{ "accesses", cmd_accesses }, { "record", cmd_record },	{ "events", cmd_events },
 	{ "trigger", cmd_trigger },   { "triggers", cmd_triggers }, { "disarm", cmd_disarm },
-	{ "fault", cmd_fault },	  { "shutdown", cmd_shutdown },
+	{ "fault", cmd_fault },	  { "slow", cmd_slow },		{ "shutdown", cmd_shutdown },
 };
 
 json_t *control_execute(struct vgpu *g, const char *line, size_t len, bool *shutdown)

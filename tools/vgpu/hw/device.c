@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "forcewake.h"
 #include "pcode.h"
 #include "reset.h"
 
@@ -169,6 +168,16 @@ void vgpu_hw_reset(struct vgpu *g, enum vgpu_reset why)
 void vgpu_hw_quiesce(struct vgpu *g, bool on)
 {
 	engines_hold(g->hw, on);
+}
+
+void vgpu_hw_slow(struct vgpu *g, uint64_t wake_us, uint64_t reset_us)
+{
+	struct vgpu_hw *h = g->hw;
+
+	pthread_mutex_lock(&h->regs.lock);
+	h->wake_us = wake_us;
+	h->reset_us = reset_us;
+	pthread_mutex_unlock(&h->regs.lock);
 }
 
 int vgpu_ggtt_fd(struct vgpu *g)

@@ -12,6 +12,7 @@
 
 #include "vgpu.h"
 #include "engine.h"
+#include "forcewake.h"
 #include "ggtt.h"
 #include "guc.h"
 #include "irq.h"
@@ -34,6 +35,8 @@ struct vgpu_hw {
 	 */
 	pthread_rwlock_t xlat;
 	pthread_mutex_t atomics; /* held over MI_ATOMIC, outside xlat */
+	/* how long the hardware takes, and when what it does now will be done; regs.lock */
+	uint64_t wake_us, reset_us, awake_ns[FORCEWAKE_WELLS], reset_ns;
 	_Atomic unsigned int walks; /* compute walkers under way, of all contexts */
 	_Atomic uint64_t ppgtt_faults, ggtt_faults, resets_guc, resets_full, resets_flr;
 };

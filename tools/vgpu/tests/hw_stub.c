@@ -123,6 +123,12 @@ const char *vgpu_action_name(uint32_t action)
 	return action == 0x1001 ? "STUB_ACTION" : NULL;
 }
 
+void vgpu_hw_slow(struct vgpu *g, uint64_t wake_us, uint64_t reset_us)
+{
+	g->hw->wake_us = wake_us;
+	g->hw->reset_us = reset_us;
+}
+
 int vgpu_hw_fault(struct vgpu *g, enum vgpu_fault fault, int guc_id)
 {
 	if (guc_id > 0xffff)

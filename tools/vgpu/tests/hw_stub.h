@@ -26,6 +26,7 @@ struct vgpu_hw {
 	unsigned int faults; /* raised from outside */
 	enum vgpu_fault last_fault;
 	int last_fault_id;
+	uint64_t wake_us, reset_us; /* what vgpu_hw_slow() was told */
 	bool reset_while_running; /* a reset came while engines were not stopped */
 };
 

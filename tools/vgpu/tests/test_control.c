@@ -75,6 +75,18 @@ static void dead(void **state)
 	assert_int_equal(h->g->hw->quiesced, 0);
 }
 
+static void slow(void **state)
+{
+	struct harness *h = *state;
+
+	must(h, "{\"cmd\":\"slow\",\"wake_us\":30000,\"reset_us\":4000}");
+	assert_int_equal(h->g->hw->wake_us, 30000);
+	assert_int_equal(h->g->hw->reset_us, 4000);
+	must(h, "{\"cmd\":\"slow\"}");
+	assert_int_equal(h->g->hw->wake_us, 0);
+	assert_int_equal(h->g->hw->reset_us, 0);
+}
+
 static void gone(void **state)
 {
 	struct harness *h = *state;
@@ -164,6 +176,9 @@ static void bad_requests(void **state)
 		"{\"cmd\":\"witness\",\"since\":\"0\"}",
 		"{\"cmd\":\"witness\",\"since\":1.5}",
 		"{\"cmd\":\"witness\",\"since\":99999999999999999999999}",
+		"{\"cmd\":\"slow\",\"wake_us\":-1}",
+		"{\"cmd\":\"slow\",\"wake_us\":\"1\"}",
+		"{\"cmd\":\"slow\",\"reset_us\":10000001}",
 		"{\"cmd\":\"\xff\xff\"}",
 	};
 	struct harness *h = *state;
@@ -172,6 +187,8 @@ static void bad_requests(void **state)
 		must_not(h, bad[i]);
 	assert_false(vgpu_is_dead(h->g));
 	assert_false(h->g->gone);
+	assert_int_equal(h->g->hw->wake_us, 0);
+	assert_int_equal(h->g->hw->reset_us, 0);
 }
 
 static void noise(void **state)
@@ -373,6 +390,7 @@ int main(void)
 		TEST(hello),
 		TEST(stats),
 		TEST(dead),
+		TEST(slow),
 		TEST(gone),
 		TEST(marks_and_events),
 		TEST(asking_looks_at_the_table),

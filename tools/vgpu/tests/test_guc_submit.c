@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Contexts: order of answers, states, ids that lie, resets with jobs on the engines. */
 #include "gpu.h"
+#include "events.h"
 
 #define RESULT 0x5000u /* offset behind OFF_DATA, PPGTT VA */
 #define LOOP   0x20000u
@@ -273,6 +274,59 @@ static void reset_under_load(void **state)
 	assert_int_equal(result(h), at);
 }
 
+/* Engines go on until a slow reset is done, and only then does the bit say so. */
+static void check_slow_reset(struct harness *h, bool late)
+{
+	uint32_t at;
+
+	json_decref(harness_control(h, "{\"cmd\":\"slow\",\"reset_us\":300000}", true));
+	start_endless(h);
+	wr(h, 0x941c, 1);
+	wr(h, 0x941c, 8); /* asked twice, reset once */
+	wait_moving(h);
+	assert_int_equal(rd(h, 0x941c), 9);
+	assert_int_equal(stat_of(h, "contexts"), 1);
+	vgpu_events_ready(h->g); /* not yet */
+	assert_int_equal(rd(h, 0x941c), 9);
+	sleep_ms(310);
+	if (late)
+		assert_int_equal(rd(h, 0x941c), 0); /* who looks finds it done, however late the timer */
+	else
+		vgpu_events_ready(h->g);
+	assert_int_equal(stat_of(h, "contexts"), 0);
+	assert_int_equal(rd(h, 0x941c), 0);
+	assert_int_equal(stat_of(h, "contexts_dropped_by_reset"), 1);
+	at = result(h);
+	sleep_ms(20);
+	assert_int_equal(result(h), at);
+	assert_int_equal(harness_witness_total(h), 0);
+}
+
+static void slow_reset(void **state)
+{
+	check_slow_reset(*state, false);
+}
+
+static void slow_reset_seen_first(void **state)
+{
+	check_slow_reset(*state, true);
+}
+
+/* What a reset of the function has overtaken does not come later, upon a new driver. */
+static void slow_reset_is_forgotten(void **state)
+{
+	struct harness *h = *state;
+
+	json_decref(harness_control(h, "{\"cmd\":\"slow\",\"reset_us\":10000}", true));
+	wr(h, 0x941c, 1);
+	vgpu_hw_reset(h->g, VGPU_RESET_FLR);
+	assert_int_equal(rd(h, 0x941c), 0);
+	regs_set(&h->g->hw->regs, 0xc000, 0x8000f0ec); /* firmware that was loaded since */
+	sleep_ms(20);
+	vgpu_events_ready(h->g);
+	assert_int_equal(rd(h, 0xc000), 0x8000f0ec);
+}
+
 static void quiesce_holds(void **state)
 {
 	struct harness *h = *state;
@@ -424,6 +478,9 @@ int main(void)
 		BAD(GPU_TEST(leaked_contexts_are_told)),
 		GPU_TEST(disable_then_enable_in_order),
 		BAD(GPU_TEST(reset_under_load)),
+		GPU_TEST(slow_reset),
+		GPU_TEST(slow_reset_seen_first),
+		GPU_TEST(slow_reset_is_forgotten),
 		GPU_TEST(quiesce_holds),
 		BAD(GPU_TEST(register_refuses)),
 		BAD(GPU_TEST(unknown_ids)),

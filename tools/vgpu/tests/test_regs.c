@@ -215,6 +215,32 @@ static void forcewake(void **state)
 	assert_int_equal(rd(h, 0xd84), 1);
 }
 
+static void slow_forcewake(void **state)
+{
+	struct harness *h = *state;
+	uint64_t t = hw_now_ns();
+
+	json_decref(harness_control(h, "{\"cmd\":\"slow\",\"wake_us\":50000}", true));
+	wr(h, 0xa188, 0x00010001);
+	wr(h, 0xa278, 0x00010001);
+	assert_int_equal(rd(h, 0xdfc), 0);
+	while (!rd(h, 0xdfc))
+		assert_true(hw_now_ns() - t < 5000000000);
+	assert_true(hw_now_ns() - t >= 50000000);
+	while (!rd(h, 0xd84))
+		assert_true(hw_now_ns() - t < 5000000000);
+	assert_true(hw_now_ns() - t >= 100000000); /* one after the other */
+	wr(h, 0xa188, 0x00010000); /* sleeps at once */
+	assert_int_equal(rd(h, 0xdfc), 0);
+	wr(h, 0xa188, 0x00010001);
+	wr(h, 0xa188, 0x00010000); /* and is not woken by what was taken back */
+	sleep_ms(60);
+	assert_int_equal(rd(h, 0xdfc), 0);
+	json_decref(harness_control(h, "{\"cmd\":\"slow\"}", true));
+	wr(h, 0xa188, 0x00010001);
+	assert_int_equal(rd(h, 0xdfc), 1);
+}
+
 static void pcode(void **state)
 {
 	struct harness *h = *state;
@@ -334,6 +360,7 @@ int main(void)
 		TEST(power_on_values),
 		BAD(TEST(constants_resist)),
 		TEST(forcewake),
+		TEST(slow_forcewake),
 		TEST(pcode),
 		BAD(TEST(wopcm_lock)),
 		TEST(driver_flr),
