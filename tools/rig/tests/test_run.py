@@ -183,6 +183,22 @@ def test_a_command_beside_that_hangs_is_a_hang():
     assert res.verdict == "hang" and res.broken
 
 
+def test_a_gpu_is_slow_for_as_long_as_it_leaves():
+    guest, gpu = Guest(), Gpu()
+    quick, seen = guest.write, []
+    guest.write = lambda path, *a, **k: seen.append((path.rsplit("/", 1)[1], gpu.log[-1])) or quick(path, *a, **k)
+    assert cell_run(Cell("preempt-racing", "remove", "close-after"), guest, gpu).run().verdict == "clean"
+    assert seen[0] == ("remove", ("slow", 40000, 4000))
+    assert [c for c in gpu.log if c[0] == "slow"][1:] == [("slow",)]
+    assert gpu.log.index(("slow",)) < gpu.log.index(("gone", True))
+    guest.write = lambda *_a, **_k: (_ for _ in ()).throw(agent.GuestTimeout("no answer"))
+    assert cell_run(Cell("preempt-racing+idle-fd", "remove", "close-after"), guest, gpu).run().verdict == "hang"
+    assert [c for c in gpu.log if c[0] == "slow"][2:] == [("slow", 40000, 4000), ("slow",)]
+    gpu.log.clear()
+    cell_run(Cell("idle-fd", "remove", "close-after"), Guest(), gpu).run()
+    assert not [c for c in gpu.log if c[0] == "slow"]
+
+
 def test_modules_of_a_state_are_loaded_before_anything_is_counted():
     guest = Guest()
     guest.run = lambda argv, _t: guest.steps.append(" ".join(argv))

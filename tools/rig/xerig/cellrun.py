@@ -114,7 +114,7 @@ class CellRun:
         self.ev.samples["held"] = sample(self.guest)
         self.way.prepare(self.boot)
         self._dead = self.way.dead
-        self.time_leave(self._leave)
+        self._slowly(lambda: self.time_leave(self._leave))
         if BESIDE.get(self.cell.order) != "close":
             self.way.held(self.boot)
         self._left = True
@@ -141,6 +141,17 @@ class CellRun:
         # Threads wait at the same time, so their sum is rather too much than too little
         delay = sum(max(now - held_up.get(thread, 0), 0) for thread, now in self.boot.held_up().items())
         self.ev.remove_limit = round(allowed + delay, 1)
+
+    def _slowly(self, leave):
+        """Runs leave(), with a GPU that takes its time where the state wants that."""
+        if not self.state.slow:
+            return leave()
+        self.gpu.command("slow", **dict(self.state.slow))
+        try:
+            return leave()
+        finally:
+            with contextlib.suppress(vgpu.VgpuError):
+                self.gpu.command("slow")
 
     def _leave(self):
         """The way out; what the order wants done beside it is told at a moment that varies with the repeat."""

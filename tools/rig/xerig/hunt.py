@@ -32,7 +32,7 @@ KNOWS = (
     (r"dma_buf", ("dmabuf-closed", "dmabuf-open", "dmabuf-imported", "dmabuf-second")),
     (r"xe_bo|ttm|migrate|vram|xe_map|xe_sa", ("many-bos", "bo-mmap", "dmabuf-closed", "queue-idle")),
     (r"guc|queue|sched|fence|sync|lrc|engine|exec",
-     ("queue-endless", "queue-queued", "foreign-fence", "syncobj-waiter", "queue-idle")),
+     ("queue-endless", "queue-queued", "foreign-fence", "syncobj-waiter", "queue-idle", "preempt-racing")),
     (r"pagefault|tlb", ("fault-userptr", "fault-svm")),
     (r"oa|eu_stall", ("oa-stream",)),
     (r"debugfs|force_wake", ("debugfs-forcewake", "idle-fd")),

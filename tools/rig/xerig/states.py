@@ -16,6 +16,8 @@ class State:
     slow_options: given to it on a slow kernel, and beside other states, where the number of objects is not what is
     looked for;
     second: the program works with another GPU of the guest, too, and skips where there is none;
+    slow: what the GPU takes its time for while it leaves, as its control command of that name has it: the state is
+    after a moment that passes too fast otherwise;
     modules: loaded before the first sample; remove_seconds: remove() that takes longer waits for something it must not.
     """
 
@@ -28,6 +30,7 @@ class State:
     second: bool = False
     endless: bool = False
     faults: bool = False
+    slow: tuple = ()
     held_seconds: float = 30.0  # longest time to reach the state on a loaded machine
     modules: tuple = ()
     # A job timeout is 5 s at least: who waits for one is found out, a loaded machine is not.
@@ -72,6 +75,10 @@ STATES = {s.name: s for s in (
     State("foreign-fence", "jobs and a bind that wait for a fence of another driver", endless=True, default=False),
     State("preempt-vm", "a busy long-running VM with userptrs", munmap=True, default=False),
     State("preempt-many", "2,000 buffers in a busy long-running VM", held_seconds=60.0, default=False),
+    # xe waits 50 ms for each of two wells and 5 ms for a reset: as long as that after it has stopped talking to the GuC
+    # the GPU may execute.
+    State("preempt-racing", "busy long-running VMs whose pages go all the time; the GPU wakes slowly", munmap=True,
+          slow=(("wake_us", 40000), ("reset_us", 4000)), default=False),
     State("dmabuf-open", "an exported dma-buf, its handle open"),
     State("dmabuf-closed", "an exported dma-buf, its handle closed"),
     State("dmabuf-imported", "buffers of another driver, bound", modules=("vgem",), default=False),
@@ -100,4 +107,4 @@ def find(name):
         return parts[0]
     return State(name, " + ".join(s.what for s in parts), munmap=all(s.munmap for s in parts),
                  modules=tuple(dict.fromkeys(m for s in parts for m in s.modules)), default=False, parts=parts,
-                 remove_seconds=max(s.remove_seconds for s in parts))
+                 slow=tuple(t for s in parts for t in s.slow), remove_seconds=max(s.remove_seconds for s in parts))
