@@ -105,6 +105,42 @@ static void test_closing(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, list_empty(&tlb_inval->pending_fences));
 }
 
+/* Of a device that is there, for all that runtime PM is told otherwise */
+static int inval_present(struct xe_tlb_inval *tlb_inval)
+{
+	struct xe_tlb_inval_fence fence;
+	int err;
+
+	xe_tlb_inval_fence_init(tlb_inval, &fence, true);
+	WRITE_ONCE(tlb_inval->xe->unplug.gone, false);
+	err = xe_tlb_inval_all(tlb_inval, &fence);
+	WRITE_ONCE(tlb_inval->xe->unplug.gone, true);
+
+	return err;
+}
+
+/* Between the reset of the GT and the load of its firmware */
+static void test_clean(struct kunit *test)
+{
+	struct xe_tlb_inval *tlb_inval = test->priv;
+
+	kunit_activate_static_stub(test, xe_unplug_present, fake_present);
+	tlb_backend.err = -ENODEV;
+	KUNIT_EXPECT_EQ(test, inval_present(tlb_inval), -ENODEV);
+
+	xe_tlb_inval_set_clean(tlb_inval, true);
+	KUNIT_EXPECT_EQ(test, inval_present(tlb_inval), 0);
+	/* The firmware is asked nonetheless: it may be back already */
+	KUNIT_EXPECT_EQ(test, tlb_backend.calls, 2);
+	tlb_backend.err = -EPROTO;
+	KUNIT_EXPECT_EQ(test, inval_present(tlb_inval), -EPROTO);
+
+	tlb_backend.err = -ENODEV;
+	xe_tlb_inval_set_clean(tlb_inval, false);
+	KUNIT_EXPECT_EQ(test, inval_present(tlb_inval), -ENODEV);
+	KUNIT_EXPECT_TRUE(test, list_empty(&tlb_inval->pending_fences));
+}
+
 /* On its way when the device stops: the halt signals it */
 static void test_pending(struct kunit *test)
 {
@@ -149,6 +185,7 @@ static void test_dead(struct kunit *test)
 static struct kunit_case tlb_test_cases[] = {
 	KUNIT_CASE(test_stopped),
 	KUNIT_CASE(test_closing),
+	KUNIT_CASE(test_clean),
 	KUNIT_CASE(test_pending),
 	KUNIT_CASE(test_dead),
 	{}
