@@ -139,7 +139,7 @@ class FakeBoot:
 
 @pytest.fixture
 def hunter(monkeypatch, tmp_path):
-    def make(red=(), kunit_ok=True, no_probe=0, same=False):
+    def make(red=(), kunit_ok=True, no_probe=0, same=False, left=""):
         FakeBoot.no_probe = no_probe
 
         class FakeRun:
@@ -160,6 +160,7 @@ def hunter(monkeypatch, tmp_path):
         monkeypatch.setattr(hunt.cellrun, "sample", lambda _g: SimpleNamespace(dma_mappings=0))
         monkeypatch.setattr(hunt.results, "save_cell", lambda *_a: None)
         monkeypatch.setattr(hunt.expect, "load", lambda *_a: [])
+        monkeypatch.setattr(hunt.unload, "look", lambda *_a: [Finding("rig", left)] if left else [])
         monkeypatch.setattr(hunt.guest_kunit, "on_machine",
                             lambda *_a: SimpleNamespace(ok=kunit_ok, problems=lambda: ["failed s.case"]))
         facts = {"base": "6.12", "side": "patched", "kernel": "plain", "iommu": "on", "gpu": "lnl"}
@@ -201,6 +202,11 @@ def test_a_guest_that_never_comes_up_kills_nothing(hunter):
 
 def test_one_boot_that_fails_kills_nothing(hunter):
     assert hunter(no_probe=1).run(M, built, HMM).verdict == "dirty"
+
+
+def test_what_a_boot_leaves_behind_kills(hunter):
+    res = hunter(left="xe is not unloaded").run(M, built, HMM)
+    assert res.verdict == "clean" and "rig: xe is not unloaded" in res.held["killed_by"]
 
 
 def test_who_knows_the_file_is_asked_first_and_in_the_end_everybody(hunter):

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import agent, boot, cellrun, errors, expect, guest_kunit, kept, kernel, matrix, oracles, procs, results
-from . import switched, tree, ui
+from . import switched, tree, ui, unload
 from .memo import Memo
 from .mutants import KIND, Mutant
 from .result import Result
@@ -243,6 +243,10 @@ class Hunt:
                             return f"{cell.name}: {res.findings[0].oracle}: {res.findings[0].summary[:160]}"
                         if res.broken:
                             break
+                    else:
+                        found = unload.look(vm.agent, self.rules, res.facts)
+                        if found:
+                            return f"{cell.name}: {found[0].oracle}: {found[0].summary[:160]}"
             except BROKEN as e:
                 # The unmutated series boots, see start(); but on a loaded machine any boot may fail once.
                 failed += 1

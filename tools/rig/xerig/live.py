@@ -187,6 +187,7 @@ class Worker(run.Worker):
     """Runs live cases, as many as possible a boot."""
 
     skips = None
+    unloads = False  # each case does
 
     @staticmethod
     def tune(machine, _session):

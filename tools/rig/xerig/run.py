@@ -6,7 +6,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from . import agent, boot, errors, oracles, procs
+from . import agent, boot, errors, oracles, procs, unload
 from .cellrun import CellRun, booted
 from .result import Result
 
@@ -40,6 +40,7 @@ class Worker(threading.Thread):
 
     split = staticmethod(alternate)
     until = None  # monotonic time after which nothing new is begun
+    unloads = True  # whether the driver is unloaded at the end of a boot
 
     @staticmethod
     def tune(machine, _session):
@@ -107,8 +108,8 @@ class Worker(threading.Thread):
                     res.boot = name
                     done += 1
                     late = self._late()
-                    if self.job.facts["kernel"] == "debug" and (res.broken or late or done == len(cells)):
-                        self._kmemleak(vm, res)
+                    if res.broken or late or done == len(cells):
+                        self._last(vm, res)
                     self.sink(res)
                     if late and done < len(cells):
                         raise Stop
@@ -140,6 +141,15 @@ class Worker(threading.Thread):
                 yield vm, name, lingering
             finally:
                 (where / "kernel.log").write_text("\n".join(map(str, vm.agent.slice(0))) + "\n")
+
+    def _last(self, vm, res):
+        """What only shows at the end of a boot is added to its last result."""
+        if self.job.facts["kernel"] == "debug":
+            self._kmemleak(vm, res)
+        if self.unloads and self.job.facts["side"] == "patched" and res.verdict in ("clean", "skip"):
+            found = unload.look(vm.agent, self.rules, res.facts)
+            res.findings += found
+            res.verdict = "dirty" if found else res.verdict
 
     def _kmemleak(self, vm, res):
         """Scans once a boot: the scanner only believes in objects that are five seconds old."""

@@ -6,7 +6,7 @@ import json
 import re
 import time
 
-from . import agent, buildtree, cellrun, errors, guest_kunit, kconfig, kernel, sources, switches, ui
+from . import agent, buildtree, cellrun, errors, guest_kunit, kconfig, kernel, sources, switches, ui, unload
 from .memo import Memo
 
 FORMAT = 1
@@ -190,6 +190,10 @@ class Reach:
                     self.learn(cell.name, () if res.verdict == "skip" else met, res.seconds)
                     if res.broken:
                         break
+                else:
+                    found = unload.look(vm.agent, rules, res.facts)
+                    if found:
+                        raise errors.InfraError(f"the series with switches is not clean: {found[0].summary}")
 
     def kunit(self, machine, out, note):
         """The same for each KUnit suite."""

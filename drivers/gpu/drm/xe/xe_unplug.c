@@ -218,9 +218,12 @@ static void finish_copies(struct xe_device *xe)
 	if (!IS_DGFX(xe))
 		return;
 
-	for_each_tile(tile, xe, id)
-		if (tile->migrate && time_before(jiffies, end))
-			xe_migrate_wait_timeout(tile->migrate, end - jiffies);
+	for_each_tile(tile, xe, id) {
+		long left = end - jiffies;
+
+		if (tile->migrate && left > 0)
+			xe_migrate_wait_timeout(tile->migrate, left);
+	}
 }
 
 /**
