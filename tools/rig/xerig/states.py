@@ -97,6 +97,7 @@ STATES = {s.name: s for s in (
     State("fd-passed", "a device file whose creator is dead", default=False),
     State("debugfs-forcewake", "a file of debugfs that holds force wake", default=False),
     State("oa-stream", "an OA stream with readers asleep", default=False),
+    State("eu-stall-stream", "an EU stall stream with readers asleep (7.3)", dead_options=("--lost", "1"), default=False),
 )}
 
 
