@@ -204,9 +204,50 @@ static void test_imported_closed(struct kunit *test)
 	synchronize_rcu();
 }
 
+static bool evictable(struct xe_bo *bo)
+{
+	struct ttm_place place = { .mem_type = bo->ttm.resource->mem_type };
+
+	return bo->ttm.bdev->funcs->eviction_valuable(&bo->ttm, &place);
+}
+
+/* Importers map what stays where it is, and no move tells them to let go */
+static void test_exported_evicted(struct kunit *test)
+{
+	struct ttm_place place = { .mem_type = XE_PL_SYSTEM };
+	struct ttm_placement system = { .num_placement = 1, .placement = &place };
+	struct ttm_operation_ctx ctx = {};
+	struct xe_bo_unplug_stats stats;
+	struct xe_bo *bo = new_bo(test);
+	struct dma_buf *buf;
+
+	buf = xe_gem_prime_export(&bo->ttm.base, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(buf));
+
+	xe_bo_lock(bo, false);
+	KUNIT_EXPECT_EQ(test, ttm_bo_validate(&bo->ttm, &system, &ctx), 0);
+	KUNIT_EXPECT_EQ(test, bo->ttm.resource->mem_type, XE_PL_SYSTEM);
+	KUNIT_EXPECT_TRUE(test, evictable(bo));
+	xe_bo_unlock(bo);
+
+	unplug(test->priv, &stats);
+	KUNIT_EXPECT_EQ(test, stats.kept, 1);
+	KUNIT_EXPECT_TRUE(test, has_content(bo));
+
+	xe_bo_lock(bo, false);
+	KUNIT_EXPECT_EQ(test, bo->ttm.resource->mem_type, XE_PL_SYSTEM);
+	KUNIT_EXPECT_FALSE(test, evictable(bo));
+	xe_bo_unlock(bo);
+
+	dma_buf_put(buf);
+	flush_delayed_fput();
+	xe_bo_put(bo);
+}
+
 static struct kunit_case shared_test_cases[] = {
 	KUNIT_CASE(test_exported),
 	KUNIT_CASE(test_exported_no_handle),
+	KUNIT_CASE(test_exported_evicted),
 	KUNIT_CASE(test_imported),
 	KUNIT_CASE(test_imported_closed),
 	KUNIT_CASE(test_filled),
