@@ -10,6 +10,13 @@ from xerig.states import STATES, find
 from xerig.ways import CORE, WAYS
 
 
+def test_only_what_lets_the_device_sleep_is_removed_in_its_sleep():
+    some = matrix.cells(["idle-fd", "user-fence", "queue-endless", "fault-svm", "idle-fd+user-fence",
+                         "idle-fd+queue-endless", "idle-fd+userptr"], ["remove", "suspend-surprise"], ["kill"])
+    assert {c.state for c in some if c.way == "suspend-surprise"} == {"idle-fd", "idle-fd+userptr"}
+    assert len({c.state for c in some if c.way == "remove"}) == 7
+
+
 def test_lists_all_and_defaults():
     assert options.select("STATE", None, STATES, ["userptr"]) == ["userptr"]
     assert options.select("STATE", "userptr, idle-fd", STATES, []) == ["idle-fd", "userptr"]

@@ -66,6 +66,16 @@ def test_witness_knows_that_a_vm_may_be_closed_under_its_job_while_the_device_is
     assert spoke(ev) == ["witness"]
 
 
+def test_witness_lets_a_job_fault_whose_program_was_killed_before_anything_left():
+    ev = clean()
+    ev.witness = [{"kind": "ppgtt_fault", "iova": 4096, "detail": "not present, level 0"}]
+    assert spoke(ev) == ["witness"]
+    ev.skip = "why"
+    assert spoke(ev) == []
+    ev.witness[0]["kind"] = "dma_after_unmap"
+    assert spoke(ev) == ["witness"]
+
+
 def test_witness_lets_a_recoverable_fault_be_refused_where_there_are_such():
     ev = clean()
     ev.witness = [{"kind": "ppgtt_fault", "iova": 4096}]

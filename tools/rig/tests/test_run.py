@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from xerig import agent, cellrun, errors, run
+from xerig import agent, cellrun, errors, run, ways
 from xerig.matrix import Cell
 from xerig.oracles import Finding
 from xerig.result import Result
@@ -140,6 +140,19 @@ def test_only_who_holds_files_is_asked_for_what_they_hold(order, asked, monkeypa
     monkeypatch.setattr(cellrun.WAYS["remove"], "held", seen.append, raising=False)
     res = cell_run(Cell("userptr", "remove", order), Guest()).run()
     assert res.verdict == "clean" and bool(seen) == asked, res.findings
+
+
+@pytest.mark.parametrize("stays", [False, True])
+def test_a_way_that_cannot_be_gone_leaves_nobody_to_the_next_cell(stays, monkeypatch):
+    def missing(_boot):
+        raise ways.Missing("the device does not suspend at runtime")
+    monkeypatch.setattr(cellrun.WAYS["remove"], "prepare", missing, raising=False)
+    monkeypatch.setattr(cellrun, "DISMISS_TIME", 0.1)
+    guest = Guest()
+    guest.running = lambda: [5] if stays else []
+    res = cell_run(Cell("queue-endless", "remove", "close-after"), guest).run()
+    assert guest.steps[-1] == "signal 9" and "remove" not in guest.steps
+    assert res.skip == "the device does not suspend at runtime" and res.broken is stays
 
 
 def test_other_gpus_must_work_and_stay_silent():

@@ -50,6 +50,18 @@ def test_another_kernel_program_or_allow_list_knows_nothing(save, tmp_path):
     assert set(store.results([A, B], FACTS, [QUIET], [])) == {B}
 
 
+def test_a_way_that_came_later_voids_nothing(save, monkeypatch):
+    save()
+    before = walked.load(FACTS, "k1", [QUIET])
+    monkeypatch.setattr(walked, "WAYS", ["new", *walked.WAYS, "newer"])
+    assert walked.load(FACTS, "k1", [QUIET]) == before and before[C.name]["skip"] == SKIP
+    save()
+    assert walked.load(FACTS, "k1", [QUIET]) == before
+    path = walked.path_of(FACTS)
+    path.write_text(re.sub("# ways:.*\n", "", path.read_text()))
+    assert not walked.load(FACTS, "k1", [QUIET]), "nobody knows whose the letters are"
+
+
 def test_what_an_earlier_machine_rested_on_stays(save):
     save()
     save(allowed=())

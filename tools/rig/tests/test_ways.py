@@ -138,11 +138,66 @@ def test_a_wedged_device_is_unbound():
 def test_capability_list():
     space = bytearray(256)
     space[0x34], space[0x40], space[0x41], space[0x54] = 0x40, 0x05, 0x54, 0x10
-    assert ways_more.pcie_capability(bytes(space)) == 0x54
+    assert ways_more.capability(bytes(space), ways_more.PCI_EXPRESS) == 0x54
+    assert ways_more.capability(bytes(space), 0x05) == 0x40
     space[0x55], space[0x54] = 0x40, 0x01  # a loop
     for bad in (bytes(space), b"", bytes(256)):
         with pytest.raises(ways.Missing):
-            ways_more.pcie_capability(bad)
+            ways_more.capability(bad, ways_more.PCI_EXPRESS)
+
+
+class Sleeper(Guest):
+    """A device whose status becomes what is asked for after some looks; power capability at 0x40."""
+
+    def __init__(self, *status):
+        super().__init__()
+        self.status = list(status)
+
+    def read(self, path):
+        if path.endswith("autosuspend_delay_ms"):
+            return "1000\n"
+        assert path.endswith("/power/runtime_status")
+        self.did.append(self.status[0])
+        return (self.status.pop(0) if len(self.status) > 1 else self.status[0]) + "\n"
+
+    def run(self, argv, _timeout):
+        space = bytearray(256)
+        space[0x34], space[0x40] = 0x40, ways_more.PCI_POWER
+        return SimpleNamespace(status=0, out=[space.hex(" ")])
+
+    def call(self, op, **kw):
+        self.did.append((op, kw["offset"], kw["words"]))
+
+
+@pytest.fixture
+def hasty(monkeypatch):
+    monkeypatch.setattr(ways_more, "SUSPEND_TIME", 0.1)
+    monkeypatch.setattr(ways_more, "SUSPEND_TRIES", 0)
+    monkeypatch.setattr(Guest, "pace", 1, raising=False)
+
+
+ASLEEP = ["control=auto", "autosuspend_delay_ms=20", "active", "suspending", "suspended"]
+
+
+@pytest.mark.parametrize("name, then", [
+    ("suspend-remove", []),
+    ("suspend-surprise", ["{'on': True}", ("poke", 0x44, [0])]),
+    ("surprise-suspend", ["control=on", "{'on': True}", "control=auto"])])
+def test_nothing_happens_before_the_device_is_suspended(hasty, name, then):
+    guest = Sleeper("active", "suspending", "suspended")
+    way = ways.WAYS[name]
+    way.prepare(on(guest))
+    way.leave(on(guest))
+    assert guest.did == [*ASLEEP, *then, "remove=1"]
+
+
+def test_a_device_that_stays_awake_skips_and_has_its_delay_again(hasty):
+    guest = Sleeper("active")
+    with pytest.raises(ways.Missing, match="does not suspend"):
+        ways.WAYS["suspend-surprise"].prepare(on(guest))
+    assert guest.did[-1] == "autosuspend_delay_ms=1000" and "{'on': True}" not in guest.did
+    with pytest.raises(ways.Wrong, match="failed to suspend"):
+        ways.WAYS["suspend-remove"].prepare(on(Sleeper("active", "error")))
 
 
 def monitor(*replies):

@@ -18,6 +18,7 @@ WATCHDOG = 15  # seconds a program gives one of its own steps, less than the ans
 SETTLE_TIME = 0.3  # seconds without change after which nothing is freed late any more (RCU, workqueues)
 IDLE_TIME = 2.5  # the same for memory, after a drop of caches, on a loaded machine
 RACE_SPREAD = 0.4  # seconds a removal takes on an emulated processor: a race may begin anywhere in it
+DISMISS_TIME = 5.0  # seconds that killed programs may take to end, where the next cell is to have the same boot
 DUMP_TIME = 10.0  # seconds a device core dump's worker may take: it waits for answers of a dead device
 DUMP = re.compile(r"device coredump has been (created|deleted)")
 DUMPS = "/sys/class/devcoredump"
@@ -67,6 +68,7 @@ class CellRun:
         self._dead = False
         self._left = False
         self._dumped = False
+        self._stay = False
 
     def run(self):
         """All steps, the verdict, and whether the boot may go on."""
@@ -93,7 +95,7 @@ class CellRun:
             self.ev.wrong.append(str(e))
         except ways.Missing as e:
             self.ev.skip = str(e)
-            self.programs.kill()
+            self._dismiss()
         except errors.InfraError as e:
             self.ev.infra.append(str(e))
         self._collect(since, begin_text)
@@ -236,6 +238,15 @@ class CellRun:
         if self.state.parts:
             self.programs.kill()
             self.programs.wait()
+
+    def _dismiss(self):
+        """The programs go while the device is there. Jobs without an end can hold them for minutes, and what is left
+        of them is not for the next cell."""
+        self.programs.kill()
+        until = time.monotonic() + DISMISS_TIME * self.guest.pace
+        while self.guest.running() and time.monotonic() < until:
+            time.sleep(0.05)
+        self._stay = bool(self.guest.running())
 
     def _add(self, told):
         """What a program holds, to what the others do."""
@@ -412,4 +423,4 @@ class CellRun:
         # Where the driver came back first, what the cell leaked for good cannot be counted out of the next one.
         unknown = self._left and bool(res.leaked) and "reprobe" in self.cell.order
         res.broken = bool(unknown or ev.wrong or ev.kernel_died or ev.stuck or ev.infra or ev.reprobe or worst or
-                          self._dumped)
+                          self._dumped or self._stay)

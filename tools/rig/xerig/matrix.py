@@ -39,9 +39,9 @@ class Cell:
 
 
 def cells(states, ways, orders, repeat=1):
-    """The product; orders that unmap only where a state has memory for it."""
+    """The product; orders that unmap only where a state has memory for it, ways that suspend where it lets them."""
     return [Cell(s, w, o, r) for r in range(repeat) for o in orders for s in states for w in ways
-            if o not in UNMAPS or find(s).munmap]
+            if (o not in UNMAPS or find(s).munmap) and (find(s).sleeps or not WAYS[w].suspends)]
 
 
 def together(some, most):

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The matrix as far as it was walked, kept in the repository: no machine lives long enough to walk all of it.
 
-A file a configuration, tools/rig/walked/BASE-SIDE-KERNEL-GPU-IOMMU.txt: the content of the kernel, the lines of the
-allow-list that its results rest on, and a row a state with six letters a way, one for each order. A row also has the
-digest of the virtual GPU and the state's program. What differs from what is there now is nothing known.
+A file a configuration, tools/rig/walked/BASE-SIDE-KERNEL-GPU-IOMMU.txt: names of ways and orders, the content of the
+kernel, the lines of the allow-list that its results rest on, and a row a state with six letters a way, one for each
+order. A row also has the digest of the virtual GPU and the state's program. What differs from what is there now is
+nothing known; of a way that came later nothing is, and the others stand.
 """
 
 import re
@@ -17,6 +18,7 @@ FOLDER = paths.RIG / "walked"
 LETTERS = {"clean": ".", "skip": "s"}
 UNKNOWN = "-"
 RESTS = "rests on "
+NAMES = re.compile(r"^# ways: (.+); orders: (.+)$", re.M)
 
 
 def path_of(facts):
@@ -46,13 +48,17 @@ def load(facts, content, rules):
     rests, rows = _read(facts, content)
     if not set(rests) <= {_line(r) for r in rules}:
         return {}
-    out, name = {}, path_of(facts).name
+    out, path = {}, path_of(facts)
+    names = NAMES.search(path.read_text(encoding="utf-8")) if rows else None
+    if not names:
+        return {}
+    name, ways, orders = path.name, names[1].split(), names[2].split()
     for text in rows:
-        state, model, *rest = text.split(" ", 2 + len(WAYS))
-        for way, letters in zip(WAYS, rest):
-            for order, letter in zip(ORDERS, letters):
+        state, model, *rest = text.split(" ", 2 + len(ways))
+        for way, letters in zip(ways, rest):
+            for order, letter in zip(orders, letters):
                 if letter in LETTERS.values():
-                    skip = rest[len(WAYS)] if letter == LETTERS["skip"] else None
+                    skip = rest[len(ways)] if letter == LETTERS["skip"] else None
                     out[f"{state}/{way}/{order}"] = {
                         "model": model, "verdict": "skip" if skip else "clean", "skip": skip, "seconds": 0.0,
                         "leaked": 0, "splats": 0, "held": {"walked": name}, "replies": [], "findings": [],

@@ -22,11 +22,12 @@ class Way:
     """One way out and the way back.
 
     dead: the device does not answer while the driver lets go; resets: a GT reset, or a device that is
-    given up after one, may end jobs before that; slot: it goes through pciehp.
+    given up after one, may end jobs before that; slot: it goes through pciehp; suspends: nothing may keep the device
+    awake.
     """
 
     name = what = ""
-    dead = resets = slot = False
+    dead = resets = slot = suspends = False
 
     def prepare(self, boot):
         """What happens to the device before the driver is told."""

@@ -6,12 +6,16 @@ import time
 
 from . import agent
 from .boot import BDF
-from .ways import DEVICE, DRIVER, LEAVE_TIME, Missing, Remove, Unbind, Way, Wrong
+from .ways import DEVICE, DRIVER, LEAVE_TIME, Missing, Remove, Surprise, Unbind, Way, Wrong
 
 GONE_TIME = 30.0  # a slot blinks for five seconds before it acts
 BACK_TIME = 30.0
 HEARD_TIME = 0.3  # pciehp goes on to the next event when probe is done
 PLUGS = 4
+PCI_POWER, PCI_EXPRESS = 0x01, 0x10  # capabilities
+SUSPEND_TIME = 2.0  # what is idle sleeps within a tenth of that; what is not is held awake
+SUSPEND_TRIES = 0.3  # seconds in which a device that just became idle is suspended, or refuses to be
+SUSPEND_DELAY = "20"  # ms without a user, in place of the driver's second
 DEBUG = "/sys/kernel/debug"
 # Where probe can be made to fail, from early to late; a kernel has some of them.
 PROBE_POINTS = ("xe_device_probe_early", "xe_ggtt_init_early", "xe_guc_ct_init", "guc_wait_ucode", "xe_wa_gt_init")
@@ -90,7 +94,7 @@ class Pull(Slot):
         port = guest.call("readlink", path=DEVICE)["target"].split("/")[-2]
         config = f"/sys/bus/pci/devices/{port}/config"
         space = config_space(guest, config)
-        at = pcie_capability(space) + 0x18
+        at = capability(space, PCI_EXPRESS) + 0x18
         control = int.from_bytes(space[at:at + 2], "little")
         # Slot Control: power controller off (bit 10) and power indicator off (9:8) make QEMU take the card out, while
         # interrupts (bit 5) are off. Then power is on again, or pciehp would believe it had done that itself, the
@@ -120,16 +124,16 @@ def config_space(guest, config):
     return bytes.fromhex("".join("".join(guest.run(["od", "-An", "-v", "-tx1", "-N256", config], 10).out).split()))
 
 
-def pcie_capability(data):
-    """Offset of the PCI Express capability in a config space; Missing where there is none."""
+def capability(data, ident, who="the slot"):
+    """Offset of a capability in a config space; Missing where there is none."""
     at = data[0x34] if len(data) == 256 else 0
     for _ in range(48):
         if at < 0x40:
             break
-        if data[at] == 0x10:
+        if data[at] == ident:
             return at
         at = data[at + 1]
-    raise Missing("the slot has no PCI Express capability")
+    raise Missing(f"{who} has no PCI capability {ident:#x}")
 
 
 def _refcount(guest):
@@ -272,4 +276,60 @@ class RemoveProbe(Remove):
         return took
 
 
-WAYS = (Pciehp(), Pull(), Rmmod(), FailedProbe(), ResetRemove(), Wedged(), RemoveProbe())
+def suspend(boot):
+    """Waits until the device is runtime suspended; Missing where something keeps it awake. No list excuses that: states
+    that may are none of this way's (matrix.cells())."""
+    guest, power = boot.agent, f"{DEVICE}/power"
+    usual = guest.read(f"{power}/autosuspend_delay_ms").strip()
+    guest.write(f"{power}/control", "auto")
+    guest.write(f"{power}/autosuspend_delay_ms", SUSPEND_DELAY)
+    until = time.monotonic() + SUSPEND_TIME * guest.pace
+    while (status := guest.read(f"{power}/runtime_status").strip()) != "suspended":
+        if status == "error":
+            raise Wrong("the driver failed to suspend the device at runtime")
+        if time.monotonic() > until:
+            guest.write(f"{power}/autosuspend_delay_ms", usual)
+            raise Missing("the device does not suspend at runtime")
+        time.sleep(0.02)
+
+
+class SuspendRemove(Remove):
+    name = "suspend-remove"
+    what = "the device is runtime suspended (D3hot), then removed"
+    suspends = True
+
+    def prepare(self, boot):
+        suspend(boot)
+
+
+class SuspendSurprise(Surprise):
+    name = "suspend-surprise"
+    what = "the device is runtime suspended and dies in its sleep, then it is removed"
+    suspends = True
+
+    def prepare(self, boot):
+        suspend(boot)
+        config = f"{DEVICE}/config"
+        at = capability(config_space(boot.agent, config), PCI_POWER, "the GPU")
+        super().prepare(boot)
+        # It will come back in D0 without being woken. QEMU, which keeps the BARs of a device in D3hot away, has to
+        # learn that from a write, as it asks nobody. A dead device does not see it.
+        boot.agent.call("poke", path=config, offset=at + 4, words=[0])
+
+
+class SurpriseSuspend(Surprise):
+    name = "surprise-suspend"
+    what = "the device dies, and would be runtime suspended then, as nobody uses it; at last it is removed"
+    suspends = True
+
+    def prepare(self, boot):
+        suspend(boot)  # or it would be a mere surprise
+        guest, control = boot.agent, f"{DEVICE}/power/control"
+        guest.write(control, "on")
+        super().prepare(boot)
+        guest.write(control, "auto")
+        time.sleep(SUSPEND_TRIES * guest.pace)
+
+
+WAYS = (Pciehp(), Pull(), Rmmod(), FailedProbe(), ResetRemove(), Wedged(), RemoveProbe(), SuspendRemove(),
+        SuspendSurprise(), SurpriseSuspend())
