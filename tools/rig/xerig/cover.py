@@ -31,7 +31,7 @@ def passed(file):
 
 def plan():
     """(gpu, cells): every state, way and order at least once, not their product."""
-    states = [s for s in STATES if not s.startswith("vram") and s != "dmabuf-peer"]
+    states = [s for s in STATES if not s.startswith("vram") and not s.endswith("-peer")]
     few = ["userptr", "queue-endless", "bo-mmap"]
     more = [w for w in WAYS if w not in CORE]
     orders = [o for o in ORDERS if o not in ("close-after", "munmap-after")]
@@ -40,7 +40,7 @@ def plan():
     local = ["vram-mmap", "vram-bound", "vram-dmabuf", "bo-bound", "many-bos", "queue-endless", "dmabuf-open",
              "dmabuf-closed", "dmabuf-second", "fault-userptr"]
     bmg = matrix.cells(local, ["unbind", "surprise"], ["close-after"])
-    peers = matrix.cells(["dmabuf-peer"], ["unbind", "surprise"], ["close-after"])
+    peers = matrix.cells(["dmabuf-peer", "userptr-peer"], ["unbind", "surprise"], ["close-after"])
     return [("lnl", lnl), ("bmg", bmg), ("lnl+bmg", peers), ("bmg+lnl", peers[:1])]
 
 

@@ -68,6 +68,7 @@ STATES = {s.name: s for s in (
     State("userptr-racing", "munmap, bind and exec of one memory at once", munmap=True, reset_options=("--reset", "1"),
           default=False, awake=True),
     State("userptr-kinds", "huge, shared and read-only user memory, bound in two VMs", munmap=True, default=False),
+    State("userptr-peer", "user memory bound on two GPUs (GPU=lnl+bmg)", munmap=True, second=True, default=False),
     State("fault-userptr", "user memory in a VM that takes page faults", munmap=True, faults=True, default=False),
     State("fault-svm", "user memory at the CPU's addresses, page faults", munmap=True,
           dead_options=("--lost", "1"), faults=True, default=False),
