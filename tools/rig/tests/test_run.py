@@ -426,6 +426,12 @@ def test_a_known_skip_is_a_skip_and_another_is_not():
     assert (res.verdict, res.oracles()) == ("dirty", ["program"]) and "no such reason" in res.findings[0].summary
 
 
+def test_a_state_that_cannot_be_held_with_a_way_is_skipped_for_a_reason_that_is_listed():
+    guest = Guest({})
+    res = cell_run(Cell("preempt-racing", "wedged", "close-after"), guest).run()
+    assert (res.verdict, res.skip) == ("skip", "a wedged device executes on")
+
+
 @pytest.mark.parametrize("said, verdict, spoke", [
     ("", "clean", []), ("unreferenced object 0xffff888 (size 64):\n", "dirty", ["memory"]),
     (agent.AgentError("read", {"errno": 2, "error": "No such file or directory"}), "infra", ["rig"]),

@@ -205,6 +205,10 @@ class CellRun:
         """Whether all states are held. One that skips itself is left out where others are not."""
         began, good = time.monotonic(), True
         for state in self.state.each():
+            unfit = dict(state.unfit).get(self.way.name)
+            if unfit:
+                self._leave_out(state, unfit)
+                continue
             self.programs.start(state.name, self.argv(state.name, *self._options(state)))
             good = self._held(state) and good
         self.result.times["hold"] = time.monotonic() - began
@@ -214,7 +218,8 @@ class CellRun:
         began = time.monotonic()
         line = self.programs.line(state.name, state.held_seconds)
         if line is not None and line.startswith("skip"):
-            self._left_out(state, line[4:].strip() or "no reason given")
+            self.programs.forget(state.name)
+            self._leave_out(state, line[4:].strip() or "no reason given")
             return True
         self.programs.note(state.name, "hold", line, time.monotonic() - began)
         if line is None or not line.startswith("held"):
@@ -226,9 +231,8 @@ class CellRun:
             self.ev.infra.append(f"the program's facts are no JSON: {line[:200]}")
         return True
 
-    def _left_out(self, state, why):
-        """A program skips itself, for a reason that is judged with the cell."""
-        self.programs.forget(state.name)
+    def _leave_out(self, state, why):
+        """A state that is not held, for a reason that is judged with the cell."""
         self.result.left_out[state.name] = why
         if not self.state.parts or set(self.result.left_out) == {s.name for s in self.state.parts}:
             self.ev.skip = why

@@ -20,6 +20,7 @@ class State:
     second: the program works with another GPU of the guest, too, and skips where there is none;
     slow: what the GPU takes its time for while it leaves, as its control command of that name has it: the state is
     after a moment that passes too fast otherwise;
+    unfit: (way, why it cannot be held there), ...;
     modules: loaded before the first sample; remove_seconds: remove() that takes longer waits for something it must not.
     """
 
@@ -34,6 +35,7 @@ class State:
     faults: bool = False
     slow: tuple = ()
     awake: bool = False
+    unfit: tuple = ()
     held_seconds: float = 30.0  # longest time to reach the state on a loaded machine
     modules: tuple = ()
     # A job timeout is 5 s at least: who waits for one is found out, a loaded machine is not.
@@ -88,7 +90,8 @@ STATES = {s.name: s for s in (
     # xe waits 50 ms for each of two wells and 5 ms for a reset: as long as that after it has stopped talking to the GuC
     # the GPU may execute.
     State("preempt-racing", "busy long-running VMs whose pages go all the time; the GPU wakes slowly", munmap=True,
-          slow=(("wake_us", 40000), ("reset_us", 4000)), default=False, awake=True),
+          slow=(("wake_us", 40000), ("reset_us", 4000)), unfit=(("wedged", "a wedged device executes on"),),
+          default=False, awake=True),
     State("dmabuf-open", "an exported dma-buf, its handle open"),
     State("dmabuf-closed", "an exported dma-buf, its handle closed"),
     State("dmabuf-imported", "buffers of another driver, bound", modules=("vgem",), default=False),
