@@ -221,6 +221,9 @@ static void test_exported_evicted(struct kunit *test)
 	struct xe_bo *bo = new_bo(test);
 	struct dma_buf *buf;
 
+	/* A move looks at it, and not all bases make it for all drivers */
+	drm_gem_gpuva_init(&bo->ttm.base);
+
 	buf = xe_gem_prime_export(&bo->ttm.base, 0);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(buf));
 
