@@ -134,7 +134,7 @@ def test_several_states_together_are_the_same_cells_in_fewer():
         assert [len(c.programs) for c in packed if not 1 <= len(c.programs) <= most] == []
         names = [r.cell.name for c in packed for r in matrix.each(Result(c, c.facts()))]
         assert sorted(names) == sorted(c.name for c in every)
-        assert not [c for c in packed if len({STATES[p].faults for p in c.programs}) > 1]
+        assert not [c for c in packed if len({(STATES[p].faults, STATES[p].slow) for p in c.programs}) > 1]
     assert len(matrix.together(every, 8)) < len(every) / 5
     assert all(find(c.state).munmap for c in packed if c.order in UNMAPS)
 

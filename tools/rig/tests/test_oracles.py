@@ -66,6 +66,16 @@ def test_witness_knows_that_a_vm_may_be_closed_under_its_job_while_the_device_is
     assert spoke(ev) == ["witness"]
 
 
+def test_witness_knows_that_a_reset_gt_waits_for_no_answer_to_a_page_fault():
+    ev = clean()
+    ev.witness = [{"kind": "guc_protocol", "detail": "page fault response nobody waits for: context 7, asid 3"}]
+    assert spoke(ev) == ["witness"]
+    ev.facts = {**ev.facts, "way": "reset-remove"}
+    assert spoke(ev) == []
+    ev.witness[0]["detail"] = "unknown action"
+    assert spoke(ev) == ["witness"]
+
+
 def test_witness_lets_a_job_fault_whose_program_was_killed_before_anything_left():
     ev = clean()
     ev.witness = [{"kind": "ppgtt_fault", "iova": 4096, "detail": "not present, level 0"}]

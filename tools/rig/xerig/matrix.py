@@ -45,10 +45,12 @@ def cells(states, ways, orders, repeat=1):
 
 
 def together(some, most):
-    """The same states in fewer cells: up to most at once, those with the same way and order beside each other."""
+    """The same states in fewer cells: up to most at once, those with the same way and order beside each other. Where
+    the GPU has to be slow, that would be so for all of them.
+    """
     alike = {}
     for cell in some:
-        kind = cell.way, cell.order, cell.repeat, find(cell.state).faults
+        kind = cell.way, cell.order, cell.repeat, (find(cell.state).faults, find(cell.state).slow)
         alike.setdefault(kind, []).append(cell.state)
     out = []
     for (*rest, _), states in alike.items():

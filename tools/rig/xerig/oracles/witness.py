@@ -38,12 +38,20 @@ def of_closed_vm(event):
     return (event.get("kind"), event.get("detail")) == ("ppgtt_fault", "not present, level 4")
 
 
+def of_reset_fault(event):
+    """A fault that was being served when the GT was reset: the driver answers it to the new GuC."""
+    return event.get("detail", "").startswith("page fault response nobody waits for")
+
+
 def check(ev):
     out = []
     kinds = {}
     closes = ev.facts.get("order") == "during"  # the program's VMs, while the driver is there and its jobs run
+    resets = WAYS[ev.facts["way"]].resets if ev.facts.get("way") in WAYS else False
     for event in ev.witness:
         if closes and of_closed_vm(event):
+            continue
+        if resets and of_reset_fault(event):
             continue
         # The programs of a cell that skips after all are killed under their jobs, with the driver there.
         if event["kind"] == "ppgtt_fault" and ev.skip:
