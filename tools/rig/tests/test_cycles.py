@@ -11,7 +11,7 @@ from xerig.cycles import Cycle
 from xerig.states import STATES
 from xerig.ways import CORE, WAYS
 
-FACTS = {"base": "6.12", "side": "patched", "kernel": "plain", "iommu": "on", "gpu": "lnl"}
+FACTS = {"base": "6.12", "side": "base", "kernel": "plain", "iommu": "on", "gpu": "lnl"}
 
 
 def test_every_way_meets_every_end_and_every_program():

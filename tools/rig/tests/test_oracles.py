@@ -38,7 +38,7 @@ def test_clean_evidence_is_silent():
 
 
 def test_names_are_those_of_the_contract():
-    assert set(oracles.names()) == {"klog", "dma-debug", "iommu", "witness", "memory", "program", "rig"}
+    assert set(oracles.names()) == {"klog", "dma-debug", "iommu", "witness", "memory", "program", "rig", "summary"}
 
 
 def test_klog_speaks_for_a_warning_and_leaves_dma_api_to_its_own():
@@ -283,3 +283,62 @@ def test_each_further_program_may_leave_some_slabs():
     assert spoke(ev) == []
     ev.facts["state"] = "a"
     assert spoke(ev) == ["memory"]
+
+
+BOUND = "<6>[drm] Initialized xe 1.1.0 for 0000:01:00.0 on minor 0\n"
+SAID = ("<6>xe 0000:01:00.0: [drm] unplugged in 314 ms: 3 queues killed, 0 jobs lost; unmapped 27 buffers (13168 KiB) "
+        "and 2 userptrs (8 KiB); freed 100 KiB; still held by 2 open files, 3 shared or mapped buffers (2112 KiB)\n")
+
+
+def removed(text, **facts):
+    """Evidence of a patched cell with this log, whose two programs were held."""
+    ev = clean(**{"side": "patched", "state": "bo-bound+userptr", **facts})
+    ev.replies = [("bo-bound: hold", "held {}", 0.1), ("userptr: hold", "held {}", 0.1)]
+    ev.held, ev.remove_seconds = {"bos": 3, "userptrs": 2, "queues": 1}, 0.4
+    return log(ev, text)
+
+
+def test_the_one_line_is_there_once_for_each_removal():
+    assert spoke(removed(SAID + BOUND)) == []
+    assert spoke(removed(SAID + BOUND, way="remove-probe")) == []
+    for text in (BOUND, SAID + SAID + BOUND, SAID, "<6>xe loaded", SAID + BOUND + BOUND):
+        assert spoke(removed(text)) == ["summary"], text
+    assert spoke(removed(SAID + BOUND + SAID + BOUND, way="pciehp")) == []
+    assert spoke(removed(BOUND + "<6>xe-unplug: a/b/c: begin\n" + SAID + BOUND)) == [], "the boot's own probe"
+    other = SAID.replace("0000:01:", "0000:02:")
+    assert spoke(removed(SAID + BOUND + other)) == [], "another GPU of the guest"
+    assert spoke(removed(other + BOUND)) == ["summary"]
+
+
+def test_the_one_line_is_asked_for_where_a_cell_of_the_series_came_to_its_end():
+    assert spoke(removed(BOUND, side="base")) == []
+    assert spoke(removed(BOUND, kind="sweep")) == [] and spoke(removed(BOUND, kind="cycles")) == ["summary"]
+    ev = removed(BOUND)
+    ev.skip = "why"
+    assert spoke(ev) == []
+    ev = removed(BOUND)
+    del ev.samples["after"]
+    assert spoke(ev) == []
+
+
+@pytest.mark.parametrize("old, new", [
+    ("3 queues", "0 queues"), ("27 buffers", "2 buffers"), ("2 userptrs (8", "1 userptrs (8"), ("2 open", "1 open"),
+    ("3 queues", "4294967295 queues"), ("13168 KiB", "104 KiB"), ("(8 KiB)", "(0 KiB)"), ("3 shared", "0 shared"),
+    ("unplugged", "surprise unplugged"), ("in 314 ms", "in 514 ms"), ("freed 100 KiB; ", ""),
+    ("(2112 KiB)", "(18446744073709551612 KiB)")])
+def test_the_one_line_says_what_can_be_true(old, new):
+    assert old in SAID
+    assert spoke(removed(SAID.replace(old, new) + BOUND)) == ["summary"]
+
+
+def test_the_one_line_of_what_closes_beside_the_removal_may_count_less():
+    less = SAID.replace("2 open", "0 open").replace("3 queues", "0 queues")
+    assert spoke(removed(less + BOUND, order="during")) == []
+    assert spoke(removed(less + BOUND, order="munmap-during")) == ["summary"] * 2
+
+
+def test_the_one_line_tells_a_device_that_was_dead():
+    dead = SAID.replace("unplugged", "surprise unplugged")
+    assert spoke(removed(dead + BOUND, way="surprise")) == [] and spoke(removed(SAID + BOUND, way="pull")) == ["summary"]
+    ev = removed(dead + BOUND + SAID + BOUND, way="pull")
+    assert spoke(ev) == [], "the card that pciehp switched off again was alive"

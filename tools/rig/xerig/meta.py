@@ -18,6 +18,7 @@ class Meta:
     text: str
     why: str
     iommu: str = "on"
+    side: str = "base"
     fault: Callable | None = None
 
     @property
@@ -25,9 +26,9 @@ class Meta:
         return f"{self.oracle}: {self.why}"
 
 
-def _log(text):
+def _log(text, level=3):
     def fault(cell_run):
-        cell_run.guest.call("kmsg", text=f"<3>{text}")
+        cell_run.guest.call("kmsg", text=f"<{level}>{text}")
     return fault
 
 
@@ -64,6 +65,9 @@ TESTS = (
          fault=_log("DMAR: [DMA Read NO_PASID] Request device [01:00.0] fault addr 0x1000")),
     Meta("memory", "6.12", Cell("idle-fd", "unbind", "close-after"), "less free than before",
          "memory eaten on purpose", fault=_leak_memory),
+    Meta("summary", "6.12", Cell("idle-fd", "unbind", "close-after"), "1 removals, 2 lines",
+         "the driver's last word said twice", side="patched",
+         fault=_log("xe 0000:01:00.0: [drm] unplugged in 1 ms: nothing", 6)),
     Meta("rig", "6.12", Cell("idle-fd", "unbind", "close-after"), "infra:",
          "QEMU killed in the middle of a test", fault=_lose_guest),
 )
