@@ -4,19 +4,53 @@
 A part has NAME and measure(base, gpu, out) -> Figures: names of both, folder for logs and plots.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from .. import errors
 
 
+@dataclass(frozen=True)
+class Limit:
+    """What a figure must not exceed. figure, limit: numbers with the same unit; how: which figure it is."""
+
+    what: str
+    figure: float
+    limit: float
+    unit: str
+    how: str = ""
+
+    @property
+    def good(self):
+        """Whether it is kept. A figure that is none keeps nothing."""
+        return self.figure <= self.limit
+
+    def __str__(self):
+        tail = f" ({self.how})" if self.how else ""
+        sign = "at most" if self.good else "MORE than"
+        return f"{self.what}: {self.figure:.4g}, {sign} {self.limit:g} {self.unit}{tail}"
+
+
 @dataclass
 class Figures:
-    """What one part found. rows: (what, figure, remark) strings; data: for bench.json; plots: files."""
+    """What one part found. rows: (what, figure, remark) strings; data: for bench.json; plots: files; limits: Limits
+    that the run is judged by."""
 
     title: str
     rows: list = field(default_factory=list)
     data: dict = field(default_factory=dict)
     plots: list = field(default_factory=list)
+    limits: list = field(default_factory=list)
+
+    def verdict(self):
+        """One line: how many limits are kept, and those that are not. None where there are none."""
+        if not self.limits:
+            return None
+        bad = [str(x) for x in self.limits if not x.good]
+        return "; ".join([f"{len(self.limits) - len(bad)} of {len(self.limits)} limits kept", *bad])
+
+    def judged(self):
+        """The limits for bench.json."""
+        return [{**asdict(x), "good": x.good} for x in self.limits]
 
 
 def expect(line, word):

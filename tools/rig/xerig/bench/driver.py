@@ -8,12 +8,14 @@ import re
 from statistics import median
 
 from .. import boot, errors, kunit, live, procs, session, ui
-from . import Figures, expect
+from . import Figures, Limit, expect
 
 NAME = "driver"
 PAIRS = 40
 CALLS = (("bind_bo_ns", "bind and unbind of a BO"), ("bind_userptr_ns", "bind and unbind of a userptr"),
          ("bo_ns", "create, bind, unbind, close of a BO"), ("exec_ns", "exec of an empty batch"))
+SLOWER = 1.0  # per cent that a call may take longer, as far as the resamples are sure of it
+GATE = 1.25  # times that the gate may take what bare unmaps take
 
 _GATE = re.compile(r"(\d+) mappings: bare (\d+) ns each, gate (\d+) ns each .*; "
                    r"(\d+) late maps, (\d+) slept, longest (\d+) us")
@@ -30,12 +32,19 @@ def measure(base, gpu, out):
         mid, low, high = ratio([(b[key], p[key]) for b, p in pairs])
         fig.rows.append((what, f"{mid:.3f} x", f"95 % of resamples {low:.3f} to {high:.3f}; {PAIRS} pairs, "
                          f"unpatched {median(b[key] for b, _ in pairs) / 1000:.0f} us"))
+        fig.limits.append(slower(what, low))
     fig.data["gate"] = gate(s, out)
     for n, bare, closed, late, slept, longest in fig.data["gate"]:
         fig.rows.append((f"DMA gate closed over {n} mappings / bare unmaps", f"{closed / bare:.2f} x",
                          f"{closed} ns / {bare} ns each; {late} maps meanwhile refused, {slept} of them slept, "
                          f"the longest took {longest} us"))
+        fig.limits.append(Limit(f"gate over {n} mappings", closed / bare, GATE, "times bare unmaps"))
     return fig
+
+
+def slower(what, low):
+    """The limit of a call whose ratio is at least low, with what is sure to be no noise."""
+    return Limit(what, (low - 1) * 100, SLOWER, "% slower", "at least, by 95 % of the resamples")
 
 
 def calls(s, out):

@@ -44,18 +44,24 @@ def removal(s, out):
                 machine = s.machine(side, "on")
                 machine.memory_mib, machine.pace = MEMORY_MIB, PATIENCE
                 with boot.Boot(machine, out / f"{state}-{way}-{side}-{count}") as vm:
-                    found.append((state, way, side, count, one_removal(vm, state, WAYS[way], count) / 1e6))
+                    ns = one_removal(vm, state, WAYS[way], "--count", str(count))
+                    found.append((state, way, side, count, ns / 1e6))
     return found
 
 
-def one_removal(vm, state, way, count):
-    """Nanoseconds of remove()."""
+def one_removal(vm, state, way, *options):
+    """Nanoseconds of remove() with a program's state held; options: the program's."""
+    hold(vm, state, way, *options)
+    return way.leave(vm)
+
+
+def hold(vm, state, way, *options):
+    """Everything before the driver is told."""
     vm.load_xe()
-    pid = vm.agent.spawn([f"/scenarios/{state}", "--device", vm.render_node(), "--count", str(count),
+    pid = vm.agent.spawn([f"/scenarios/{state}", "--device", vm.render_node(), *options,
                           "--watchdog", str(STEP_TIME)])
     expect(vm.agent.next_line(pid, STEP_TIME), "held")
     way.prepare(vm)
-    return way.leave(vm)
 
 
 def points_of(curve, state, way, side):
