@@ -25,6 +25,12 @@ def test_lists_all_and_defaults():
     assert {c.way for _, cells in matrix.default() for c in cells} == set(CORE)
 
 
+def test_nobody_closes_beside_the_removal_of_a_device_that_died_asleep():
+    names = {c.name for c in matrix.cells(["idle-fd"], WAYS, ORDERS)}
+    assert "idle-fd/suspend-surprise/during" not in names
+    assert {"idle-fd/suspend-surprise/kill", "idle-fd/suspend-remove/during", "idle-fd/surprise/during"} <= names
+
+
 def test_unknown_name_is_one_line_with_the_known_ones():
     with pytest.raises(errors.UsageError) as e:
         options.select("WAY", "unbind,eject", WAYS, [])

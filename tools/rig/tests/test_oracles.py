@@ -62,6 +62,8 @@ def test_witness_knows_that_a_vm_may_be_closed_under_its_job_while_the_device_is
     assert spoke(ev) == ["witness"]
     ev.facts = {**ev.facts, "order": "during"}
     assert spoke(ev) == []
+    ev.witness[0]["detail"], ev.facts["order"] = "not present, level 0", "munmap-during"
+    assert spoke(ev) == []
     ev.witness[0]["detail"] = "not present, level 1"
     assert spoke(ev) == ["witness"]
 

@@ -27,7 +27,7 @@ class Way:
     """
 
     name = what = ""
-    dead = resets = slot = suspends = False
+    dead = resets = slot = suspends = asleep = False
 
     def prepare(self, boot):
         """What happens to the device before the driver is told."""

@@ -305,7 +305,7 @@ class SuspendRemove(Remove):
 class SuspendSurprise(Surprise):
     name = "suspend-surprise"
     what = "the device is runtime suspended and dies in its sleep, then it is removed"
-    suspends = True
+    suspends = asleep = True
 
     def prepare(self, boot):
         suspend(boot)

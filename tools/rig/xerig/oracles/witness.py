@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The GPU's own view: what it was asked to do that no living driver may ask, and what it was left with."""
 
+from ..orders import BESIDE
 from ..ways import WAYS
 from . import Finding
 
@@ -33,9 +34,10 @@ def story(event):
     return "\n".join(lines)
 
 
-def of_closed_vm(event):
-    """xe_vm_close() empties the root of the page tables, so that a job that still runs faults and ends at once."""
-    return (event.get("kind"), event.get("detail")) == ("ppgtt_fault", "not present, level 4")
+def of_running_job(event):
+    """xe_vm_close() empties the root of the page tables, so that a job that still runs faults and ends at once; one
+    whose process unmaps memory faults at the page."""
+    return event.get("kind") == "ppgtt_fault" and event.get("detail") in ("not present, level 4", "not present, level 0")
 
 
 def of_reset_fault(event):
@@ -46,10 +48,10 @@ def of_reset_fault(event):
 def check(ev):
     out = []
     kinds = {}
-    closes = ev.facts.get("order") == "during"  # the program's VMs, while the driver is there and its jobs run
+    beside = ev.facts.get("order") in BESIDE  # the program closes or unmaps while the driver is there and its jobs run
     resets = WAYS[ev.facts["way"]].resets if ev.facts.get("way") in WAYS else False
     for event in ev.witness:
-        if closes and of_closed_vm(event):
+        if beside and of_running_job(event):
             continue
         if resets and of_reset_fault(event):
             continue
