@@ -337,6 +337,9 @@ def test_the_one_line_of_what_closes_beside_the_removal_may_count_less():
     less = SAID.replace("2 open", "0 open").replace("3 queues", "0 queues")
     assert spoke(removed(less + BOUND, order="during")) == []
     assert spoke(removed(less + BOUND, order="munmap-during")) == ["summary"] * 2
+    gone = SAID.replace("2 userptrs (8 KiB)", "0 userptrs (0 KiB)")
+    assert spoke(removed(gone + BOUND, order="munmap-during")) == []
+    assert spoke(removed(gone + BOUND, order="munmap-after")) == ["summary"]
 
 
 def test_the_one_line_tells_a_device_that_was_dead():

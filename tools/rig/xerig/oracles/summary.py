@@ -59,14 +59,15 @@ def _wrong(m, ev, first):
         out.append("surprise unplugged, and the device was there" if m[1] else "unplugged, and the device was dead")
     if not first:
         return out
-    # What closes beside the removal may be gone when the line counts
-    if BESIDE.get(ev.facts["order"]) != "close":
+    # What closes or is unmapped beside the removal may be gone when the line counts
+    beside = BESIDE.get(ev.facts["order"])
+    if beside != "close":
         holders = sum(line is not None and line.startswith("held") and command.endswith("hold")
                       for command, line, _ in ev.replies)
         holders -= sum(state in NO_FILE for state in facts.values(ev.facts, "state"))
         out += [f"{n[what]} {words}, and {least} are held" for what, words, least in (
             ("files", "open files", holders), ("bos", "buffers unmapped", ev.held.get("bos", 0)),
-            ("userptrs", "userptrs unmapped", ev.held.get("userptrs", 0)),
+            ("userptrs", "userptrs unmapped", 0 if beside else ev.held.get("userptrs", 0)),
             ("queues", "queues killed", ev.held.get("queues", 0))) if n[what] < least]
     if not way.slot and ev.remove_seconds is not None and n["ms"] > ev.remove_seconds * 1000 + 1:
         out.append(f"{n['ms']} ms, and remove() took {ev.remove_seconds * 1000:.0f} ms")
