@@ -155,6 +155,34 @@ static void test_page_table_last(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, list_empty(&xe->bos.kernel));
 }
 
+/* The lock stays as long as the buffer does, and no longer */
+static void test_page_table_lock(struct kunit *test)
+{
+	struct xe_device *xe = test->priv;
+	struct drm_gem_object *resv;
+	struct xe_bo *bo;
+	struct xe_vm *vm;
+
+	vm = kunit_kzalloc(test, sizeof(*vm), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, vm);
+	resv = drm_gpuvm_resv_object_alloc(&xe->drm);
+	KUNIT_ASSERT_NOT_NULL(test, resv);
+	vm->gpuvm.r_obj = resv;
+
+	bo = xe_kunit_helper_bo_create_pinned(xe);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(bo));
+	bo->vm = vm;
+	bo->ttm.base.resv = resv->resv;
+	xe_bo_list_add_kernel(bo);
+	KUNIT_EXPECT_EQ(test, kref_read(&resv->refcount), 2);
+
+	bo->vm = NULL;
+	xe_bo_unpin_map_no_vm(bo);
+	flush_workqueue(xe->ttm.wq);
+	KUNIT_EXPECT_EQ(test, kref_read(&resv->refcount), 1);
+	drm_gem_object_put(resv);
+}
+
 static void test_mapped(struct kunit *test)
 {
 	struct xe_bo_unplug_stats stats;
@@ -222,11 +250,13 @@ static void test_busy(struct kunit *test)
 {
 	struct xe_bo_unplug_stats stats;
 	struct xe_bo *bo = new_bo(test), *other = new_bo(test);
+	struct xe_device *xe = test->priv;
+	unsigned int refs = kref_read(&xe->drm.ref);
 	unsigned long end = jiffies + 10 * HZ;
 	ktime_t begin = ktime_get();
 
 	xe_bo_lock(bo, false);
-	unplug(test->priv, &stats);
+	unplug(xe, &stats);
 	KUNIT_EXPECT_EQ(test, stats.busy, 1);
 	KUNIT_EXPECT_LT(test, ktime_ms_delta(ktime_get(), begin),
 			4 * XE_BO_UNPLUG_MS);
@@ -239,8 +269,11 @@ static void test_busy(struct kunit *test)
 	/* The worker gets it now */
 	while (ttm_tt_is_populated(bo->ttm.ttm) && time_before(jiffies, end))
 		msleep(20);
-	flush_work(&((struct xe_device *)test->priv)->bos.retry);
+	flush_work(&xe->bos.retry);
 	expect_dropped(test, bo);
+	/* Workers hold the device, and let go of it */
+	flush_work(&xe->bos.detach);
+	KUNIT_EXPECT_EQ(test, kref_read(&xe->drm.ref), refs);
 
 	xe_bo_put(other);
 	xe_bo_put(bo);
@@ -322,6 +355,7 @@ static struct kunit_case unplug_test_cases[] = {
 	KUNIT_CASE(test_page_table),
 	KUNIT_CASE(test_page_table_busy),
 	KUNIT_CASE(test_page_table_last),
+	KUNIT_CASE(test_page_table_lock),
 	KUNIT_CASE(test_mapped),
 	KUNIT_CASE(test_swapped),
 	KUNIT_CASE(test_hidden_before),

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 
+#include <linux/completion.h>
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
 #include <linux/file.h>
+#include <linux/jiffies.h>
+#include <linux/workqueue.h>
 
 #include <drm/drm_prime.h>
 
@@ -91,6 +94,106 @@ static void test_imported(struct kunit *test)
 	flush_delayed_fput();
 }
 
+/* What the import is when the worker gets to it, for a moment or for good */
+static struct xe_bo *new_import(struct kunit *test, struct dma_buf *buf)
+{
+	struct drm_gem_object *obj = import(test->priv, buf);
+	struct xe_bo *bo;
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(obj));
+	bo = gem_to_xe_bo(obj);
+	xe_bo_lock(bo, false);
+	KUNIT_EXPECT_EQ(test, xe_kunit_helper_bo_validate(bo), 0);
+	xe_bo_unlock(bo);
+	KUNIT_EXPECT_GT(test, atomic_read(&fake.imports), 0);
+
+	return bo;
+}
+
+/* Somebody looks at its pages */
+static void test_imported_locked(struct kunit *test)
+{
+	struct xe_device *xe = test->priv;
+	struct dma_buf *buf = fake_export(test);
+	struct xe_bo *bo = new_import(test, buf);
+	struct xe_bo_unplug_stats stats;
+
+	xe_bo_lock(bo, false);
+	unplug(xe, &stats);
+	KUNIT_EXPECT_TRUE(test, stats.attached);
+	KUNIT_EXPECT_PTR_EQ(test, bo->ttm.sg, &fake.sgt);
+	xe_bo_unlock(bo);
+
+	flush_work(&xe->bos.detach);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fake.imports), 0);
+
+	xe_bo_put(bo);
+	flush_workqueue(xe->ttm.wq);
+	dma_buf_put(buf);
+	flush_delayed_fput();
+}
+
+/* Others got it back before */
+static void test_imported_detached(struct kunit *test)
+{
+	struct xe_device *xe = test->priv;
+	struct dma_buf *buf = fake_export(test);
+	struct xe_bo *bo = new_import(test, buf);
+	struct dma_buf_attachment *attach = bo->ttm.base.import_attach;
+	struct xe_bo_unplug_stats stats;
+
+	bo->ttm.base.import_attach = NULL;
+	unplug(xe, &stats);
+	KUNIT_EXPECT_FALSE(test, stats.attached);
+	KUNIT_EXPECT_FALSE(test, mutex_is_locked(&xe->drm.object_name_lock));
+
+	bo->ttm.base.import_attach = attach;
+	xe_bo_put(bo);
+	flush_workqueue(xe->ttm.wq);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fake.imports), 0);
+	dma_buf_put(buf);
+	flush_delayed_fput();
+}
+
+struct changes_hands {
+	struct delayed_work work;
+	struct xe_bo *bo;
+};
+
+static void new_owner(struct work_struct *work)
+{
+	struct changes_hands *c = container_of(work, typeof(*c), work.work);
+
+	kref_init(&c->bo->ttm.kref);
+}
+
+/* Nobody has a reference for a moment: looked at again, until somebody does */
+static void test_imported_changes_hands(struct kunit *test)
+{
+	struct xe_device *xe = test->priv;
+	struct dma_buf *buf = fake_export(test);
+	struct xe_bo_unplug_stats stats;
+	struct changes_hands *c;
+
+	c = kunit_kzalloc(test, sizeof(*c), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, c);
+	c->bo = new_import(test, buf);
+	INIT_DELAYED_WORK(&c->work, new_owner);
+
+	refcount_set(&c->bo->ttm.kref.refcount, 0);
+	schedule_delayed_work(&c->work, msecs_to_jiffies(20));
+	unplug(xe, &stats);
+	flush_delayed_work(&c->work);
+	flush_work(&xe->bos.detach);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fake.imports), 0);
+	KUNIT_EXPECT_NULL(test, c->bo->ttm.base.import_attach);
+
+	xe_bo_put(c->bo);
+	flush_workqueue(xe->ttm.wq);
+	dma_buf_put(buf);
+	flush_delayed_fput();
+}
+
 static const char *fence_name(struct dma_fence *fence)
 {
 	return "fake";
@@ -170,6 +273,7 @@ static void test_imported_closed(struct kunit *test)
 	struct xe_bo_unplug_stats stats;
 	struct drm_gem_object *obj;
 	struct dma_fence *fence;
+	unsigned int refs = kref_read(&xe->drm.ref);
 	spinlock_t lock; /* of the fence */
 	struct xe_bo *bo;
 
@@ -199,8 +303,52 @@ static void test_imported_closed(struct kunit *test)
 	flush_work(&xe->bos.detach);
 	flush_workqueue(xe->ttm.wq);
 	KUNIT_EXPECT_EQ(test, atomic_read(&fake.imports), 0);
+	KUNIT_EXPECT_EQ(test, kref_read(&xe->drm.ref), refs);
 	dma_buf_put(buf);
 	flush_delayed_fput();
+	synchronize_rcu();
+}
+
+static void fake_moved(struct dma_buf_attachment *attach)
+{
+	atomic_inc(attach->importer_priv);
+}
+
+/* No peer; who is told. By position, as bases call the latter differently */
+static const struct dma_buf_attach_ops fake_import_ops = { false, fake_moved };
+
+/* Who imported what the GPU did not get to is told to let go of it */
+static void test_unfilled_revoked(struct kunit *test)
+{
+	struct xe_device *xe = test->priv;
+	struct dma_buf_attachment *attach;
+	struct xe_bo_unplug_stats stats;
+	struct xe_bo *bo = new_bo(test);
+	atomic_t told = ATOMIC_INIT(0);
+	struct dma_fence *fence;
+	struct dma_buf *buf;
+	spinlock_t lock; /* of the fence */
+
+	fence = fake_fence(test, &lock);
+	bo->filled = dma_fence_get(fence);
+	dma_fence_set_error(fence, -ENODEV);
+	dma_fence_signal(fence);
+
+	buf = xe_gem_prime_export(&bo->ttm.base, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(buf));
+	attach = dma_buf_dynamic_attach(buf, xe->drm.dev, &fake_import_ops, &told);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(attach));
+
+	unplug(xe, &stats);
+	KUNIT_EXPECT_EQ(test, stats.lost, 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&told), 1);
+
+	dma_buf_detach(buf, attach);
+	dma_fence_put(fence);
+	dma_buf_put(buf);
+	flush_delayed_fput();
+	xe_bo_put(bo);
+	flush_workqueue(xe->ttm.wq);
 	synchronize_rcu();
 }
 
@@ -253,8 +401,12 @@ static struct kunit_case shared_test_cases[] = {
 	KUNIT_CASE(test_exported_evicted),
 	KUNIT_CASE(test_imported),
 	KUNIT_CASE(test_imported_closed),
+	KUNIT_CASE(test_imported_locked),
+	KUNIT_CASE(test_imported_detached),
+	KUNIT_CASE(test_imported_changes_hands),
 	KUNIT_CASE(test_filled),
 	KUNIT_CASE(test_unfilled),
+	KUNIT_CASE(test_unfilled_revoked),
 	KUNIT_CASE(test_not_filled_yet),
 	{}
 };
