@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Mutants: what can be taken out of a series, and what counts as noticed."""
 
+import os
 import threading
 from types import SimpleNamespace
 
 import pytest
 
-from xerig import boot, errors, hunt, kernel, mutants, paths
+from xerig import base as bases
+from xerig import boot, errors, expect, hunt, kernel, mutants, paths, sources, tree
 from xerig.mutants import Mutant
 from xerig.oracles import Finding
 from xerig.result import Result
@@ -115,7 +117,7 @@ def test_a_kill_outlives_a_change_of_the_series_and_a_survivor_does_not(tmp_path
     assert not hunt.Past(cache, "7.3", "k1").known()
     every = {Mutant("0001", "x.c", n): {} for n in range(1, 5)} | {Mutant("0001", "all"): None}
     idents = {m: f"i{m.number}" if every[m] is not None else None for m in every}
-    assert "3 were run so far: 1 of 2 killed (50 %)" in hunt.standing(every, idents, past.known())
+    assert "3 were run so far: 1 of 2 killed (50 %)" in hunt.standing(every, idents, past.known(), {})
 
 
 class FakeBoot:
@@ -328,7 +330,69 @@ def test_one_is_built_while_another_runs(monkeypatch):
 
 @pytest.mark.parametrize("name", ["6.12", "7.3"])
 def test_the_mutant_of_make_test_is_one(name):
-    from xerig import base, tree
-    parts = [Mutant(p.name[:4], path.rsplit("/", 1)[1], n) for p in tree.read_series(base.load(name))
+    parts = [Mutant(p.name[:4], path.rsplit("/", 1)[1], n) for p in tree.read_series(bases.load(name))
              for path, n, _ in mutants.hunks(p.diff)]
     assert len(mutants.choose(parts, mutants.META)) == 1
+
+
+A, B = "0123456789abcdef0123", "ff23456789abcdef0123"
+WHY = f"# why\n\n{A} xe_bo.c@move nobody waits by then\n{B} a.c@usleep_range@1 it only burns time\n"
+
+
+def written(tmp_path, text):
+    (tmp_path / "mutants-6.12.txt").write_text(text)
+    return expect.mutants("6.12", tmp_path)
+
+
+def test_a_survivor_that_is_explained_is_as_expected(tmp_path, monkeypatch):
+    written(tmp_path, WHY)
+    monkeypatch.setattr(expect, "FOLDER", tmp_path)
+    lines = expect.load("6.12", "patched", mutants.KIND)
+    survives = [Finding("rig", "survives 3 tests that reach it")]
+
+    def became(verdict, ident, *findings):
+        res = Result(M, {"base": "6.12", **M.facts(), "takes": ident}, verdict, list(findings))
+        return expect.apply(lines, res), res.reason
+
+    assert became("dirty", A, *survives) == ("expected", "nobody waits by then")
+    assert became("clean", A)[0] == "must-leave"
+    assert became("infra", A, *survives)[0] == "unexpected"
+    assert became("dirty", "0" * 20, *survives) == became("dirty", None, *survives) == ("unexpected", None)
+    assert became("clean", None)[0] == "expected" and expect.mutants("7.3", tmp_path) == []
+
+
+@pytest.mark.parametrize("text, why", [
+    (f"{A} xe_bo.c@move", "want"), ("0021 xe_bo.c@move why", "want"), (f"{A} move why", "want"),
+    (f"{A} a.c@x why\n{A} a.c@x why", "explained in mutants-6.12.txt:1"),
+])
+def test_bad_explanations_name_their_place(tmp_path, text, why):
+    with pytest.raises(errors.UsageError, match=f"mutants-6.12.txt:[12]: .*{why}"):
+        written(tmp_path, text)
+
+
+def test_explained_survivors_are_counted_apart(tmp_path):
+    idents = {Mutant("0001", "x.c", n): i for n, i in enumerate((A, B, "c" * 20, "d" * 20))}
+    known = {A: ["dirty", ""], B: ["clean", ""], "c" * 20: ["dirty", ""], "d" * 20: ["skip", ""]}
+    told = hunt.standing({m: {} for m in idents}, idents, known, hunt.explained(written(tmp_path, WHY)))
+    assert "1 of 3 killed (33 %), 1 survive and are explained, 1 are not; 1 make no difference" in told
+
+
+def test_a_line_that_explains_no_mutant_is_stray(tmp_path):
+    series = {"d/a.c": LONG}
+    every = {Mutant("0001", "a.c"): {"d/a.c": LONG.replace(b"line 9;\n", b"")}, Mutant("0001", "all"): None}
+    ident = mutants.identity(series, every[Mutant("0001", "a.c")])
+    lines = written(tmp_path, f"{ident} a.c@f why\n{B} a.c@f why\n")
+    assert mutants.stray(lines, series, every) == ["mutants-6.12.txt:2"]
+    assert mutants.stray(written(tmp_path, f"{ident} b.c@f why"), series, every) == ["mutants-6.12.txt:1"]
+
+
+@pytest.mark.parametrize("name", ["6.12", "7.3"])
+def test_the_explanations_of_the_repository_fit_the_series(name):
+    base, cache, lines = bases.load(name), paths.Cache(), expect.mutants(name)
+    if os.environ.get("BASE_SRC") or not sources.present(base, cache):
+        pytest.skip("kernel sources are not in the cache (make setup)")
+    if not lines:
+        return
+    source = sources.ensure(base, cache)
+    series, _ = tree.overlay(base, source, cache)
+    assert not mutants.stray(lines, series, mutants.catalogue(tree.read_series(base), series, source.path))

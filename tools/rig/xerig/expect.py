@@ -4,7 +4,7 @@
 expect/<base>-<side>.txt, a line each:  fail|flake|skip  state/way/order  [key=value ...]  oracle[,oracle]  reason
 State, way and order are shell patterns. A cell that is listed as fail and is clean must leave the list.
 Commands whose tests have names of their own (igt, live) read expect/<kind>.txt and <kind>-<base>-<side>.txt, where
-the name's pattern stands in place of state/way/order.
+the name's pattern stands in place of state/way/order. Mutants have expect/mutants-<base>.txt, see mutants().
 """
 
 import fnmatch
@@ -19,6 +19,7 @@ from .ways import WAYS
 
 FOLDER = paths.EXPECT
 VERBS = ("fail", "flake", "skip")
+MUTANTS = "mutants"
 
 
 @dataclass
@@ -34,6 +35,7 @@ class Line:
     where: str
     judged: int = 0
     spoken: int = 0
+    file: str = ""  # of mutants: whose code it is about
 
     def applies(self, facts):
         """Whether the line is about a test with these facts."""
@@ -83,9 +85,31 @@ def parse(text, where, cells=True):
 
 def load(base, side, kind=None):
     """The list for a base and side, and for a kind of tests (None: cells); empty where there is no file."""
+    if kind == MUTANTS:
+        return mutants(base)
     names = [f"{kind}.txt", f"{kind}-{base}-{side}.txt"] if kind else [f"{base}-{side}.txt"]
     found = [FOLDER / n for n in names if (FOLDER / n).exists()]
     return [line for path in found for line in parse(path.read_text(), path.name, cells=kind is None)]
+
+
+def mutants(base, folder=None):
+    """Why mutants survive: lines of expect/mutants-<base>.txt, "IDENTITY FILE@WHERE reason". The first word tells which
+    one, as numbers of patches change (mutants.identity(), `make mutants` shows it); the second is for the reader."""
+    path = (folder or FOLDER) / f"mutants-{base}.txt"
+    out = {}
+    for number, raw in enumerate(path.read_text().splitlines() if path.exists() else (), 1):
+        words = raw.split(maxsplit=2)
+        if not words or raw.startswith("#"):
+            continue
+        at = f"{path.name}:{number}"
+        if not re.fullmatch(r"[0-9a-f]{20}", words[0]) or len(words) < 3 or not re.fullmatch(r"\w+\.[ch]@\S+", words[1]):
+            raise errors.UsageError(f"{at}: want: IDENTITY FILE@WHERE reason")
+        if words[0] in out:
+            raise errors.UsageError(f"{at}: that one is explained in {out[words[0]].where}")
+        # What hunt.py says of a survivor is said in the rig's name.
+        out[words[0]] = Line("fail", "*", {"takes": words[0]}, frozenset({"rig"}), words[2], at,
+                             file=words[1].split("@")[0])
+    return list(out.values())
 
 
 def skipped(lines, facts):

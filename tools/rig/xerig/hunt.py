@@ -408,6 +408,7 @@ def walk(session, wanted, every, rules, battery=None, idents=None, late=lambda: 
                 hunt.learn(reach, together)
 
             def told(m, res):
+                res.facts["takes"] = idents.get(m)
                 if idents.get(m) and res.verdict != "infra":
                     why = "; ".join(f.summary for f in res.findings)
                     past.add(idents[m], res.verdict, res.skip or res.held.get("killed_by") or why)
@@ -438,13 +439,19 @@ def walk(session, wanted, every, rules, battery=None, idents=None, late=lambda: 
     session.finish()
 
 
-def standing(every, idents, known):
-    """The share killed, in words; known: of Past.known()."""
+def explained(lines):
+    """identity -> why it survives; lines: of expect.mutants()."""
+    return {line.conditions["takes"]: line.reason for line in lines}
+
+
+def standing(every, idents, known, reasons):
+    """The shares killed, explained and neither, in words; known: of Past.known(), reasons: of explained()."""
     alone = [m for m in every if every[m] is not None]
     verdicts = [known[idents[m]][0] for m in alone if idents[m] in known]
     killed, survive = verdicts.count("clean"), verdicts.count("dirty")
+    why = sum(known[idents[m]][0] == "dirty" and idents[m] in reasons for m in alone if idents[m] in known)
     told = killed + survive
     share = f" ({100 * killed / told:.0f} %)" if told else ""
     return (f"{len(every)} mutants, {len(alone)} of them can be taken out alone; {len(verdicts)} were run so far: "
-            f"{killed} of {told} killed{share}, {len(verdicts) - told} make no difference to the driver or do not "
-            "build")
+            f"{killed} of {told} killed{share}, {why} survive and are explained, {survive - why} are not; "
+            f"{len(verdicts) - told} make no difference to the driver or do not build")

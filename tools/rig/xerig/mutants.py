@@ -13,9 +13,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import errors, options, switches
+from . import errors, expect, options, switches
 
-KIND = "mutants"
+KIND = expect.MUTANTS
 CALL = re.compile(rb"^\t+(\w+)\([^;{}]*\);\n", re.M)
 NO_CODE = re.compile("__acquire|__release|lockdep_assert|might_sleep|drm_(warn|info|dbg|err)")
 # What `make test` does: somebody who waits for a user fence is not told that the device has gone.
@@ -107,6 +107,17 @@ def choose(every, text):
         if not any(fnmatch.fnmatchcase(m.name, w) for m in every):
             raise errors.UsageError(f"TESTS {w} is no mutant: want PATCH@FILE@HUNK, PATCH@all@1 or FILE@CALL@N")
     return [m for m in every if any(fnmatch.fnmatchcase(m.name, w) for w in wanted)]
+
+
+def stray(lines, series, every):
+    """Where those lines of expect.mutants() stand that are about no mutant, or about one of another file."""
+    files = {}
+    for overlay in every.values():
+        ident = identity(series, overlay)
+        if ident:
+            files[ident] = {Path(p).name for p in series if overlay.get(p) != series[p]}
+    about = {line.where: (line.conditions["takes"], line.file) for line in lines}
+    return [where for where, (ident, file) in about.items() if file not in files.get(ident, ())]
 
 
 def identity(series, overlay):

@@ -16,7 +16,7 @@ def add_arguments(parser):
 
 
 def run(args):
-    from .. import hunt, klog, mutants, session, show, slices, tree, ui
+    from .. import expect, hunt, klog, mutants, session, show, slices, tree, ui
 
     o = options.read(args, points=POINTS)
     part = slices.Slices(args, mutants.KIND)
@@ -30,24 +30,37 @@ def run(args):
     s.prepare(["patched"])
     idents = {m: mutants.identity(series, every[m]) for m in every}
     past = hunt.Past(s.cache, s.base.name, s.sides["patched"].kernel.key)
+    lines = expect.mutants(s.base.name)
+    reasons = hunt.explained(lines)
+    for where in mutants.stray(lines, series, every):
+        s.note(f"{where} explains no mutant of the series: it must leave, or follow what has changed")
     if args.list:
         known = past.known()
         for m in every:
             verdict, text = known.get(idents[m], ("", "" if idents[m] else "cannot be taken out alone"))
-            print(f"{m.name:50} {({'clean': 'killed', 'dirty': 'SURVIVES'}).get(verdict, verdict):9} {text}")
-        print(hunt.standing(every, idents, known))
+            print(f"{m.name:50} {shown(verdict, idents[m] in reasons):9} {reasons.get(idents[m]) or text}")
+        print(hunt.standing(every, idents, known, reasons))
         return errors.OK
     known = past.known(part.resume) if part.resume else {}
     left = [m for m in every if idents[m] and idents[m] not in known]
     # By content: at random, and the same ones after a change elsewhere in the series.
     wanted = named or sorted(left, key=idents.get)[:o.points]
     if not wanted:
-        ui.say(f"{hunt.standing(every, idents, past.known())}; --list shows what became of them")
+        ui.say(f"{hunt.standing(every, idents, past.known(), reasons)}; --list shows what became of them")
         return errors.OK
     hunt.walk(s, wanted, every, klog.load_allowed(), idents=idents, late=part.late)
     part.missed(len(wanted) - len(s.results), len(wanted))
     for r in s.results:
-        word = {"clean": "killed by", "dirty": "SURVIVES", "skip": "not run:"}.get(r.verdict, r.verdict)
-        print(f"{r.cell.name:50} {word} {r.held.get('killed_by') or r.skip or ''}")
-    s.note(f"clean means killed; {hunt.standing(every, idents, past.known())}")
+        why = reasons.get(r.facts["takes"])
+        word = {"clean": "killed by", "skip": "not run:"}.get(r.verdict) or shown(r.verdict, why)
+        text = r.held.get("killed_by") or r.skip or why or f"({r.facts['takes']})"
+        print(f"{r.cell.name:50} {word} {text}" + (": the explanation must leave" if why and r.verdict == "clean" else ""))
+    s.note(f"clean means killed; {hunt.standing(every, idents, past.known(), reasons)}")
     return part.status(show.verdict(s))
+
+
+def shown(verdict, why):
+    """A verdict in words."""
+    if verdict == "dirty":
+        return "explained:" if why else "SURVIVES"
+    return "killed" if verdict == "clean" else verdict
