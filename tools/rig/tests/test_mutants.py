@@ -396,3 +396,12 @@ def test_the_explanations_of_the_repository_fit_the_series(name):
     source = sources.ensure(base, cache)
     series, _ = tree.overlay(base, source, cache)
     assert not mutants.stray(lines, series, mutants.catalogue(tree.read_series(base), series, source.path))
+
+
+def test_who_knows_the_file_is_asked_however_long_that_takes(hunter):
+    hunting = hunter()
+    reach = SimpleNamespace(who=lambda _n, some: list(some), suites=list,
+                            seconds=lambda n: 99 if n.startswith("hang-fault") else 1)
+    names = [c.name for c in hunting.tests("d/xe_devcoredump.c", reach, 7, hunt.Counter())]
+    assert len(names) == hunt.CELLS and names[-1].startswith("hang-fault")
+    assert {f"hang-fault/{way}/close-after" for way in hunt.ASKED} <= set(names)

@@ -33,6 +33,7 @@ KNOWS = (
     (r"xe_bo|ttm|migrate|vram|xe_map|xe_sa", ("many-bos", "bo-mmap", "dmabuf-closed", "queue-idle")),
     (r"guc|queue|sched|fence|sync|lrc|engine|exec",
      ("queue-endless", "queue-queued", "foreign-fence", "syncobj-waiter", "queue-idle", "preempt-racing")),
+    (r"coredump", ("hang-fault",)),
     (r"pagefault|tlb", ("fault-userptr", "fault-svm")),
     (r"eu_stall", ("eu-stall-stream",)),
     (r"oa", ("oa-stream",)),
@@ -144,7 +145,9 @@ class Hunt:
         names = set(reach.who(number, [c.name for c in every]))
         cells = [c for c in every if c.name in names]
         cells.sort(key=lambda c: (-lucky[c.name], reach.seconds(c.name) > LONG, c not in first, reach.seconds(c.name)))
-        cells = cells[:CELLS]
+        # Those that know the file are asked, however long they take.
+        asked = sorted(cells, key=lambda c: c not in first)[:CELLS]
+        cells = [c for c in cells if c in asked]
         suites = reach.who(number, reach.suites())
         suites.sort(key=lambda n: (-lucky[n], reach.seconds(n)))
         best = max((lucky[c.name] for c in cells), default=0)
