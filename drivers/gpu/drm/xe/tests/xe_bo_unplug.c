@@ -310,11 +310,10 @@ static const struct file_operations lost_fops = {
 };
 
 /* All mappings show the same page, or as many were taken as there are faults */
-static void test_lost_page(struct kunit *test)
+static void lost_page(struct kunit *test, struct xe_bo *bo)
 {
 	struct xe_device *xe = test->priv;
 	struct xe_bo_unplug_stats stats;
-	struct xe_bo *bo = new_bo(test);
 	unsigned long maps[2];
 	struct file *file;
 	unsigned int i;
@@ -347,6 +346,11 @@ static void test_lost_page(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(maps); i++)
 		KUNIT_EXPECT_EQ(test, vm_munmap(maps[i], BO_SIZE), 0);
 	xe_bo_put(bo);
+}
+
+static void test_lost_page(struct kunit *test)
+{
+	lost_page(test, new_bo(test));
 }
 
 static struct kunit_case unplug_test_cases[] = {

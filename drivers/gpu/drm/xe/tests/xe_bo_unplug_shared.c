@@ -352,6 +352,24 @@ static void test_unfilled_revoked(struct kunit *test)
 	synchronize_rcu();
 }
 
+static void test_unfilled_page(struct kunit *test)
+{
+	struct xe_bo *bo = new_bo(test);
+	struct dma_fence *fence;
+	spinlock_t lock; /* of the fence */
+
+	fence = fake_fence(test, &lock);
+	bo->filled = dma_fence_get(fence);
+	dma_fence_set_error(fence, -ENODEV);
+	dma_fence_signal(fence);
+
+	lost_page(test, bo);
+
+	flush_workqueue(((struct xe_device *)test->priv)->ttm.wq);
+	dma_fence_put(fence);
+	synchronize_rcu();
+}
+
 static bool evictable(struct xe_bo *bo)
 {
 	struct ttm_place place = { .mem_type = bo->ttm.resource->mem_type };
@@ -407,6 +425,7 @@ static struct kunit_case shared_test_cases[] = {
 	KUNIT_CASE(test_filled),
 	KUNIT_CASE(test_unfilled),
 	KUNIT_CASE(test_unfilled_revoked),
+	KUNIT_CASE(test_unfilled_page),
 	KUNIT_CASE(test_not_filled_yet),
 	{}
 };
