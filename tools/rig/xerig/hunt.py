@@ -452,9 +452,11 @@ def standing(every, idents, known, reasons):
     alone = [m for m in every if every[m] is not None]
     verdicts = [known[idents[m]][0] for m in alone if idents[m] in known]
     killed, survive = verdicts.count("clean"), verdicts.count("dirty")
-    why = sum(known[idents[m]][0] == "dirty" and idents[m] in reasons for m in alone if idents[m] in known)
+    # An explanation stands for as long as the lines do that it is about, whatever was run since.
+    why = sum(idents[m] in reasons and known.get(idents[m], ["dirty"])[0] == "dirty" for m in alone)
+    bare = sum(idents[m] not in reasons and known.get(idents[m], [""])[0] == "dirty" for m in alone)
     told = killed + survive
     share = f" ({100 * killed / told:.0f} %)" if told else ""
     return (f"{len(every)} mutants, {len(alone)} of them can be taken out alone; {len(verdicts)} were run so far: "
-            f"{killed} of {told} killed{share}, {why} survive and are explained, {survive - why} are not; "
+            f"{killed} of {told} killed{share}, {bare} survive unexplained; {why} are explained; "
             f"{len(verdicts) - told} make no difference to the driver or do not build")

@@ -38,7 +38,9 @@ def run(args):
         known = past.known()
         for m in every:
             verdict, text = known.get(idents[m], ("", "" if idents[m] else "cannot be taken out alone"))
-            print(f"{m.name:50} {shown(verdict, idents[m] in reasons):9} {reasons.get(idents[m]) or text}")
+            why = reasons.get(idents[m])
+            word = shown(verdict or "dirty" if why else verdict, why)
+            print(f"{m.name:50} {word:9} {text if verdict == 'clean' else why or text}")
         print(hunt.standing(every, idents, known, reasons))
         return errors.OK
     known = past.known(part.resume) if part.resume else {}
