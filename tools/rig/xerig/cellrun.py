@@ -67,7 +67,7 @@ class CellRun:
         self._window = False
         self._dead = False
         self._left = False
-        self._dumped = False
+        self._spent = False
         self._stay = False
 
     def run(self):
@@ -242,6 +242,7 @@ class CellRun:
         if self.state.parts:
             self.programs.kill()
             self.programs.wait()
+            self._spent = True  # what their jobs still do is not the next cell's
 
     def _dismiss(self):
         """The programs go while the device is there. Jobs without an end can hold them for minutes, and what is left
@@ -341,7 +342,7 @@ class CellRun:
         said = [m[1] for m in (DUMP.search(r.text) for r in self.guest.slice(first)) if m]
         if said.count("created") <= said.count("deleted"):
             return
-        self._dumped = True  # whatever is left of it, the next cell is not to meet it
+        self._spent = True  # whatever is left of it, the next cell is not to meet it
         with contextlib.suppress(agent.AgentError):
             for name in self.guest.call("list", path=DUMPS)["names"]:
                 if name.startswith("devcd"):
@@ -427,4 +428,4 @@ class CellRun:
         # Where the driver came back first, what the cell leaked for good cannot be counted out of the next one.
         unknown = self._left and bool(res.leaked) and "reprobe" in self.cell.order
         res.broken = bool(unknown or ev.wrong or ev.kernel_died or ev.stuck or ev.infra or ev.reprobe or worst or
-                          self._dumped or self._stay)
+                          self._spent or self._stay)
