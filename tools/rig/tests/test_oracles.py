@@ -342,6 +342,11 @@ def test_the_one_line_of_what_closes_beside_the_removal_may_count_less():
     assert spoke(removed(gone + BOUND, order="munmap-after")) == ["summary"]
 
 
+def test_the_one_line_does_not_count_buffers_in_local_memory():
+    few = SAID.replace("27 buffers (13168 KiB)", "2 buffers (8 KiB)") + BOUND
+    assert spoke(removed(few)) == ["summary"] and spoke(removed(few, gpu="bmg")) == []
+
+
 def test_the_one_line_tells_a_device_that_was_dead():
     dead = SAID.replace("unplugged", "surprise unplugged")
     assert spoke(removed(dead + BOUND, way="surprise")) == [] and spoke(removed(SAID + BOUND, way="pull")) == ["summary"]

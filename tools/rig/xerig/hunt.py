@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import agent, boot, cellrun, errors, expect, guest_kunit, kept, kernel, matrix, oracles, procs, results
-from . import switched, tree, ui, unload
+from . import run, switched, tree, ui, unload
 from .memo import Memo
 from .mutants import KIND, Mutant
 from .result import Result
@@ -368,19 +368,7 @@ def side_by_side(mutants, one, told, jobs, late):
             errors_seen.append(e)
             stop.set()
 
-    workers = [threading.Thread(target=work, name=f"hunt-{n}") for n in range(jobs)]
-    for w in workers:
-        w.start()
-    try:
-        for w in workers:
-            while w.is_alive():
-                w.join(0.2)
-    except BaseException:
-        stop.set()
-        procs.stop_all()
-        for w in workers:
-            w.join(15)
-        raise
+    run.see_through([threading.Thread(target=work, name=f"hunt-{n}") for n in range(jobs)], stop)
     if errors_seen:
         raise errors_seen[0]
 

@@ -172,13 +172,8 @@ class Worker(threading.Thread):
             res.verdict = "dirty" if res.verdict in ("clean", "skip") else res.verdict
 
 
-def run_jobs(lanes, rules, sink, note, worker=Worker):
-    """Runs lists of jobs side by side, a thread each; returns the boots by label. An interrupt ends everything.
-
-    worker: the Worker that knows how to run the cells of the jobs.
-    """
-    stop = threading.Event()
-    workers = [worker(jobs, rules, sink, note, stop) for jobs in lanes if jobs]
+def see_through(workers, stop):
+    """Starts threads and waits for all of them; an interrupt sets stop and ends what they have started."""
     for w in workers:
         w.start()
     try:
@@ -191,6 +186,16 @@ def run_jobs(lanes, rules, sink, note, worker=Worker):
         for w in workers:
             w.join(15)
         raise
+
+
+def run_jobs(lanes, rules, sink, note, worker=Worker):
+    """Runs lists of jobs side by side, a thread each; returns the boots by label. An interrupt ends everything.
+
+    worker: the Worker that knows how to run the cells of the jobs.
+    """
+    stop = threading.Event()
+    workers = [worker(jobs, rules, sink, note, stop) for jobs in lanes if jobs]
+    see_through(workers, stop)
     for w in workers:
         if w.error:
             raise w.error

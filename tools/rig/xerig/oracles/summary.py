@@ -65,8 +65,10 @@ def _wrong(m, ev, first):
         holders = sum(line is not None and line.startswith("held") and command.endswith("hold")
                       for command, line, _ in ev.replies)
         holders -= sum(state in NO_FILE for state in facts.values(ev.facts, "state"))
+        # What is in local memory is not mapped
+        bos = 0 if "bmg" in ev.facts.get("gpu", "") else ev.held.get("bos", 0)
         out += [f"{n[what]} {words}, and {least} are held" for what, words, least in (
-            ("files", "open files", holders), ("bos", "buffers unmapped", ev.held.get("bos", 0)),
+            ("files", "open files", holders), ("bos", "buffers unmapped", bos),
             ("userptrs", "userptrs unmapped", 0 if beside else ev.held.get("userptrs", 0)),
             ("queues", "queues killed", ev.held.get("queues", 0))) if n[what] < least]
     if not way.slot and ev.remove_seconds is not None and n["ms"] > ev.remove_seconds * 1000 + 1:
