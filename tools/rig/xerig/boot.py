@@ -127,6 +127,12 @@ def qemu_argv(m, gpu_sockets, serial, agent_fd=None, qmp_fd=None):
     return argv
 
 
+def waited(before, now):
+    """Seconds between two answers of Boot.held_up(), of all threads together. They wait at the same time, so this is
+    rather too much than too little."""
+    return sum(max(seconds - before.get(thread, 0), 0) for thread, seconds in now.items())
+
+
 class Boot:
     """A running guest: .agent, .gpus, .gpu (the first, None without one), .console (path); .boot_seconds, and
     .probe_seconds once load_xe() was called. Use as a context manager."""

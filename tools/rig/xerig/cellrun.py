@@ -48,6 +48,11 @@ def booted(machine, log_dir):
         yield vm, lingering
 
 
+def dumps(guest):
+    """The files of the device core dumps there are; AgentError where a kernel cannot have any."""
+    return [f"{DUMPS}/{name}/data" for name in guest.call("list", path=DUMPS)["names"] if name.startswith("devcd")]
+
+
 class CellRun:
     """One cell on a running boot. run() never raises for what the driver or the guest does."""
 
@@ -67,8 +72,7 @@ class CellRun:
         self._window = False
         self._dead = False
         self._left = False
-        self._spent = False
-        self._stay = False
+        self._spent = False  # what is left of the cell is not for the next one
 
     def run(self):
         """All steps, the verdict, and whether the boot may go on."""
@@ -140,9 +144,7 @@ class CellRun:
         self.result.remove_ns = leave()
         allowed = self.state.remove_seconds / (2 if self.way.dead else 1) * self.guest.pace
         self.ev.remove_seconds = self.result.remove_ns / 1e9
-        # Threads wait at the same time, so their sum is rather too much than too little
-        delay = sum(max(now - held_up.get(thread, 0), 0) for thread, now in self.boot.held_up().items())
-        self.ev.remove_limit = round(allowed + delay, 1)
+        self.ev.remove_limit = round(allowed + boot.waited(held_up, self.boot.held_up()), 1)
 
     def _slowly(self, leave):
         """Runs leave(), with a GPU that takes its time where the state wants that."""
@@ -242,16 +244,15 @@ class CellRun:
         if self.state.parts:
             self.programs.kill()
             self.programs.wait()
-            self._spent = True  # what their jobs still do is not the next cell's
+            self._spent = True  # by what their jobs still do
 
     def _dismiss(self):
-        """The programs go while the device is there. Jobs without an end can hold them for minutes, and what is left
-        of them is not for the next cell."""
+        """The programs go while the device is there. Jobs without an end can hold them for minutes."""
         self.programs.kill()
         until = time.monotonic() + DISMISS_TIME * self.guest.pace
         while self.guest.running() and time.monotonic() < until:
             time.sleep(0.05)
-        self._stay = bool(self.guest.running())
+        self._spent = self._spent or bool(self.guest.running())
 
     def _add(self, told):
         """What a program holds, to what the others do."""
@@ -342,11 +343,10 @@ class CellRun:
         said = [m[1] for m in (DUMP.search(r.text) for r in self.guest.slice(first)) if m]
         if said.count("created") <= said.count("deleted"):
             return
-        self._spent = True  # whatever is left of it, the next cell is not to meet it
+        self._spent = True
         with contextlib.suppress(agent.AgentError):
-            for name in self.guest.call("list", path=DUMPS)["names"]:
-                if name.startswith("devcd"):
-                    self.guest.call("read", DUMP_TIME, path=f"{DUMPS}/{name}/data", max=1)
+            for path in dumps(self.guest):
+                self.guest.call("read", DUMP_TIME, path=path, max=1)
 
     # -- when it goes wrong ------------------------------------------------
 
@@ -428,4 +428,4 @@ class CellRun:
         # Where the driver came back first, what the cell leaked for good cannot be counted out of the next one.
         unknown = self._left and bool(res.leaked) and "reprobe" in self.cell.order
         res.broken = bool(unknown or ev.wrong or ev.kernel_died or ev.stuck or ev.infra or ev.reprobe or worst or
-                          self._spent or self._stay)
+                          self._spent)

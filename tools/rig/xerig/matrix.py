@@ -40,7 +40,7 @@ class Cell:
 
 def cells(states, ways, orders, repeat=1):
     """The product; orders that unmap only where a state has memory for it, ways that suspend where it lets them, and
-    nobody calls a device that died asleep: that fails with what runtime PM has to say."""
+    nobody calls a device that died asleep."""
     return [Cell(s, w, o, r) for r in range(repeat) for o in orders for s in states for w in ways
             if (o not in UNMAPS or find(s).munmap) and (find(s).sleeps or not WAYS[w].suspends)
             and not (BESIDE.get(o) == "close" and WAYS[w].asleep)]

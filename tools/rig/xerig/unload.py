@@ -41,6 +41,5 @@ def look(guest, rules, facts):
 def _drop_dumps(guest):
     """A device core dump that nobody has read holds the module for five minutes."""
     with contextlib.suppress(agent.AgentError):
-        for name in guest.call("list", path=cellrun.DUMPS)["names"]:
-            if name.startswith("devcd"):
-                guest.write(f"{cellrun.DUMPS}/{name}/data", "0")
+        for path in cellrun.dumps(guest):
+            guest.write(path, "0")

@@ -23,7 +23,7 @@ class Way:
 
     dead: the device does not answer while the driver lets go; resets: a GT reset, or a device that is
     given up after one, may end jobs before that; slot: it goes through pciehp; suspends: nothing may keep the device
-    awake.
+    awake; asleep: it dies suspended, and calls fail with what runtime PM has to say until the driver is told.
     """
 
     name = what = ""

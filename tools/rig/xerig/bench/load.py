@@ -32,7 +32,7 @@ def measure(base, gpu, out):
                     hold(vm, STATE, WAYS[way])
                     before = vm.held_up()
                     taken[way].append(WAYS[way].leave(vm) / 1e6)
-                    waited.append(sum(max(now - before.get(t, 0), 0) for t, now in vm.held_up().items()) * 1e3)
+                    waited.append(boot.waited(before, vm.held_up()) * 1e3)
     fig = figures(f"remove() under {STATE}, patched {base}", taken, s.versions)
     fig.rows.append(("QEMU and GPU were ready and the host ran others", f"{median(waited):.0f} ms",
                      "in all threads together"))

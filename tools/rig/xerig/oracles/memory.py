@@ -25,8 +25,8 @@ def noise_kib(ev):
     """How much less may be free after a cell than before it (KiB)."""
     quarantine = QUARANTINE_KIB if ev.facts.get("kernel") == "debug" else 0
     slabs = sum(ev.held.get(what, 0) * each for what, each in SLAB_BYTES.items())
-    programs = str(ev.facts.get("state")).count("+") + 1
-    return NOISE_KIB + quarantine + slabs // 1024 + (programs - 1) * PROGRAM_KIB
+    further = len(facts.values(ev.facts, "state")) - 1
+    return NOISE_KIB + quarantine + slabs // 1024 + further * PROGRAM_KIB
 
 
 def check(ev):

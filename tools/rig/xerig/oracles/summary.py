@@ -66,7 +66,7 @@ def _wrong(m, ev, first):
                       for command, line, _ in ev.replies)
         holders -= sum(state in NO_FILE for state in facts.values(ev.facts, "state"))
         # What is in local memory is not mapped
-        bos = 0 if "bmg" in ev.facts.get("gpu", "") else ev.held.get("bos", 0)
+        bos = 0 if facts.values(ev.facts, "gpu") == ["bmg"] else ev.held.get("bos", 0)
         out += [f"{n[what]} {words}, and {least} are held" for what, words, least in (
             ("files", "open files", holders), ("bos", "buffers unmapped", bos),
             ("userptrs", "userptrs unmapped", 0 if beside else ev.held.get("userptrs", 0)),

@@ -121,25 +121,32 @@ static void test_page_table_busy(struct kunit *test)
 	xe_bo_unpin_map_no_vm(bo);
 }
 
-/* The removal looks at it while its owner goes, and is the last to do so */
-static void test_page_table_last(struct kunit *test)
+/* With the lock of a VM that owns @resv, and goes first */
+static struct xe_bo *page_table_of_vm(struct kunit *test,
+				      struct drm_gem_object *resv)
 {
-	struct xe_device *xe = test->priv;
-	struct drm_gem_object *resv;
-	struct xe_vm *vm;
+	struct xe_vm *vm = kunit_kzalloc(test, sizeof(*vm), GFP_KERNEL);
 	struct xe_bo *bo;
 
-	vm = kunit_kzalloc(test, sizeof(*vm), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, vm);
-	resv = drm_gpuvm_resv_object_alloc(&xe->drm);
 	KUNIT_ASSERT_NOT_NULL(test, resv);
 	vm->gpuvm.r_obj = resv;
 
-	bo = xe_kunit_helper_bo_create_pinned(xe);
+	bo = xe_kunit_helper_bo_create_pinned(test->priv);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(bo));
 	bo->vm = vm;
 	bo->ttm.base.resv = resv->resv;
 	xe_bo_list_add_kernel(bo);
+
+	return bo;
+}
+
+/* The removal looks at it while its owner goes, and is the last to do so */
+static void test_page_table_last(struct kunit *test)
+{
+	struct xe_device *xe = test->priv;
+	struct drm_gem_object *resv = drm_gpuvm_resv_object_alloc(&xe->drm);
+	struct xe_bo *bo = page_table_of_vm(test, resv);
 
 	/* Found on the list, when the queue and the VM go */
 	xe_bo_get(bo);
@@ -159,21 +166,9 @@ static void test_page_table_last(struct kunit *test)
 static void test_page_table_lock(struct kunit *test)
 {
 	struct xe_device *xe = test->priv;
-	struct drm_gem_object *resv;
-	struct xe_bo *bo;
-	struct xe_vm *vm;
+	struct drm_gem_object *resv = drm_gpuvm_resv_object_alloc(&xe->drm);
+	struct xe_bo *bo = page_table_of_vm(test, resv);
 
-	vm = kunit_kzalloc(test, sizeof(*vm), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, vm);
-	resv = drm_gpuvm_resv_object_alloc(&xe->drm);
-	KUNIT_ASSERT_NOT_NULL(test, resv);
-	vm->gpuvm.r_obj = resv;
-
-	bo = xe_kunit_helper_bo_create_pinned(xe);
-	KUNIT_ASSERT_FALSE(test, IS_ERR(bo));
-	bo->vm = vm;
-	bo->ttm.base.resv = resv->resv;
-	xe_bo_list_add_kernel(bo);
 	KUNIT_EXPECT_EQ(test, kref_read(&resv->refcount), 2);
 
 	bo->vm = NULL;

@@ -317,6 +317,19 @@ static void fake_moved(struct dma_buf_attachment *attach)
 /* No peer; who is told. By position, as bases call the latter differently */
 static const struct dma_buf_attach_ops fake_import_ops = { false, fake_moved };
 
+/* The GPU did not get to it; returns a reference to the fence of that */
+static struct dma_fence *lost_fill(struct kunit *test, struct xe_bo *bo,
+				   spinlock_t *lock)
+{
+	struct dma_fence *fence = fake_fence(test, lock);
+
+	bo->filled = dma_fence_get(fence);
+	dma_fence_set_error(fence, -ENODEV);
+	dma_fence_signal(fence);
+
+	return fence;
+}
+
 /* Who imported what the GPU did not get to is told to let go of it */
 static void test_unfilled_revoked(struct kunit *test)
 {
@@ -329,10 +342,7 @@ static void test_unfilled_revoked(struct kunit *test)
 	struct dma_buf *buf;
 	spinlock_t lock; /* of the fence */
 
-	fence = fake_fence(test, &lock);
-	bo->filled = dma_fence_get(fence);
-	dma_fence_set_error(fence, -ENODEV);
-	dma_fence_signal(fence);
+	fence = lost_fill(test, bo, &lock);
 
 	buf = xe_gem_prime_export(&bo->ttm.base, 0);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(buf));
@@ -358,10 +368,7 @@ static void test_unfilled_page(struct kunit *test)
 	struct dma_fence *fence;
 	spinlock_t lock; /* of the fence */
 
-	fence = fake_fence(test, &lock);
-	bo->filled = dma_fence_get(fence);
-	dma_fence_set_error(fence, -ENODEV);
-	dma_fence_signal(fence);
+	fence = lost_fill(test, bo, &lock);
 
 	lost_page(test, bo);
 
