@@ -108,8 +108,8 @@ static int setup(const char *device)
 
 static int gone(void)
 {
-	int unbind = 0;
 	uint64_t start = scn_now_ms(), end = start + GONE_MS;
+	int unbind;
 
 	scn_step("end of the fault");
 	if (!waiter_ended(&fault, ms_left(end)))
@@ -118,7 +118,7 @@ static int gone(void)
 		scn_fact("fault_slept_ms", fault.slept_ms);
 	fence_gone(batch_file, end, reset ? -ETIME : 0, "the endless batch");
 	/* Behind a batch that a reset has ended it runs, or shares its fate */
-	fence_status(unbind_file, &unbind);
+	unbind = fence_wait(unbind_file, end);
 	fence_gone(unbind_file, end, reset && unbind == -ETIME ? unbind : 1,
 		   "the unbind behind the endless batch");
 	gone_ioctls(&xe, &work, &private);

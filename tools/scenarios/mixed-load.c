@@ -40,6 +40,7 @@ static const struct scn_option options[] = {
 	{ "queues", &queues, 1, 900, "number of queues" },
 	{ "bos", &bo_count, 1, 1000000, "number of BOs, a page each" },
 	{ "userptrs", &userptrs, 1, 100000, "number of userptrs, a page each" },
+	{ "reset", &lanes.reset, 0, 1, "1: an engine reset may find the batches before the removal does" },
 	{ 0 }
 };
 

@@ -4,7 +4,8 @@
  *
  * What a queue costs at removal must not add up: all are to be stopped in one go,
  * with one deadline. The engine takes turns among them, each shows that it runs.
- * `gone`: every fence ends within two seconds, with -ENODEV.
+ * `gone`: every fence ends within two seconds, with -ENODEV; one
+ * that a reset found before (--reset 1) may end with -ETIME.
  */
 #include "common.h"
 #include "fence.h"
@@ -18,6 +19,7 @@ static uint64_t count = 200;
 
 static const struct scn_option options[] = {
 	{ "count", &count, 1, 900, "number of queues" },
+	{ "reset", &lanes.reset, 0, 1, "1: an engine reset may find the batches before the removal does" },
 	{ 0 }
 };
 

@@ -13,7 +13,9 @@
  * `gone`: all fences end within two seconds. The first two kinds end with -ENODEV,
  * a copy with -ENODEV or with success, and success only if its last store has
  * arrived; none succeeds after one that did not. The copies go to memory of the
- * process, whose content outlives the device.
+ * process, whose content outlives the device. Where a reset may come first (--reset 1)
+ * it ends what it finds running with -ETIME and what is behind that with -ECANCELED,
+ * and what waited for the endless batch may then run.
  */
 #include <errno.h>
 #include <string.h>
@@ -44,6 +46,12 @@ static uint32_t blocked, waiting;	/* queues */
 static struct job {
 	int fd;				/* sync file, -1: none */
 } endless = { -1 }, behind[JOBS], later[JOBS], copies[JOBS];
+static uint64_t reset;
+
+static const struct scn_option options[] = {
+	{ "reset", &reset, 0, 1, "1: an engine reset may find the jobs before the removal does" },
+	{ 0 }
+};
 
 static int submit(uint32_t queue, uint64_t va, uint32_t after, struct job *j)
 {
@@ -178,6 +186,16 @@ static int setup(const char *device)
 	return 0;
 }
 
+/* As fence_gone(), for a job of several in its queue. */
+static int job_gone(const struct job *j, uint64_t end, int other, const char *what)
+{
+	int status = reset ? fence_wait(j->fd, end) : 0;
+
+	if (status == -ETIME || status == -ECANCELED)
+		other = status;
+	return fence_gone(j->fd, end, other, what);
+}
+
 /* Copies whose fence says success must have brought their data, in order. */
 static void gone_copies(uint64_t end)
 {
@@ -185,7 +203,7 @@ static void gone_copies(uint64_t end)
 	bool lost = false;
 
 	for (unsigned int i = 0; i < JOBS; i++) {
-		int status = fence_gone(copies[i].fd, end, true, "a copy");
+		int status = job_gone(&copies[i], end, 1, "a copy");
 
 		if (status > 0 && lost)
 			scn_fail("copy %u says success after one that was lost", i);
@@ -202,11 +220,12 @@ static void gone_copies(uint64_t end)
 static int gone(void)
 {
 	uint64_t start = scn_now_ms(), end = start + GONE_MS;
+	int found = fence_gone(endless.fd, end, reset ? -ETIME : 0, "the endless batch");
 
-	fence_gone(endless.fd, end, false, "the endless batch");
 	for (unsigned int i = 0; i < JOBS; i++) {
-		fence_gone(behind[i].fd, end, false, "a job behind the endless batch");
-		fence_gone(later[i].fd, end, false, "a job that waited for the endless batch");
+		job_gone(&behind[i], end, 0, "a job behind the endless batch");
+		job_gone(&later[i], end, reset && found == -ETIME,
+			 "a job that waited for the endless batch");
 	}
 	gone_copies(end);
 	scn_fact("fences_ms", scn_now_ms() - start);
@@ -251,6 +270,7 @@ static int close_all(void)
 static const struct scenario scn = {
 	.name = "queue-queued",
 	.summary = "finite jobs, running, queued and waiting for a fence",
+	.options = options,
 	SCN_CALLBACKS,
 	.unmap = unmap,
 };

@@ -44,15 +44,30 @@ const char *fence_status_name(int status)
 	return !status ? "active" : status > 0 ? "success" : scn_errname(-status);
 }
 
-int fence_gone(int sync_file, uint64_t end_ms, int other, const char *what)
+/* 0 or -1, reported. */
+static int wait_status(int sync_file, uint64_t end_ms, int *status)
 {
 	struct pollfd p = { .fd = sync_file, .events = POLLIN };
+
+	while (poll(&p, 1, ms_left(end_ms)) < 0 && errno == EINTR)
+		;
+	return fence_status(sync_file, status);
+}
+
+int fence_wait(int sync_file, uint64_t end_ms)
+{
+	int status = 0;
+
+	wait_status(sync_file, end_ms, &status);
+	return status;
+}
+
+int fence_gone(int sync_file, uint64_t end_ms, int other, const char *what)
+{
 	int status = 0;
 
 	scn_step("end of the fence of %s", what);
-	while (poll(&p, 1, ms_left(end_ms)) < 0 && errno == EINTR)
-		;
-	if (fence_status(sync_file, &status))
+	if (wait_status(sync_file, end_ms, &status))
 		return 0;
 	if (!status)
 		scn_fail("the fence of %s is not signalled in time after removal", what);

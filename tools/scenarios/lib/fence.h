@@ -23,9 +23,11 @@ int fence_pending(int sync_file, const char *what);
 /* "active", "success" or the errno's name. */
 const char *fence_status_name(int status);
 
+/* The fence's status when it ends, or at @end_ms (CLOCK_MONOTONIC, milliseconds). */
+int fence_wait(int sync_file, uint64_t end_ms);
+
 /*
- * After removal: the fence ends until @end_ms (CLOCK_MONOTONIC, milliseconds)
- * and says ENODEV. One more status may be right: @other, 1 for success, 0 for
+ * After removal: the fence ends until @end_ms and says ENODEV. One more status may be right: @other, 1 for success, 0 for
  * none. Deviations are reported with @what. Returns the status last seen.
  */
 int fence_gone(int sync_file, uint64_t end_ms, int other, const char *what);

@@ -70,7 +70,7 @@ void lanes_gone(const struct lanes *l)
 	uint64_t start_ms = scn_now_ms(), end = start_ms + GONE_MS;
 
 	for (unsigned int i = 0; i < l->opened; i++)
-		fence_gone(l->lane[i].sync_file, end, false, "an endless batch");
+		fence_gone(l->lane[i].sync_file, end, l->reset ? -ETIME : 0, "an endless batch");
 	scn_fact("fences_ms", scn_now_ms() - start_ms);
 }
 

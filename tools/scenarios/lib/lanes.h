@@ -18,6 +18,7 @@ struct lanes {
 	struct spin *spins;
 	struct xe_bo memory;	/* of all batches */
 	unsigned int count, opened;
+	uint64_t reset;		/* an option: a reset may find the batches before the removal does */
 };
 
 /* Books and memory for @count queues, bound in the VM of @w. 0 or -1, reported. */
@@ -29,7 +30,7 @@ int lanes_start(struct xe *xe, struct work *w, struct lanes *l);
 /* See a few batches run once more, while their memory is mapped. 0 or -1, reported. */
 int lanes_run(const struct lanes *l);
 
-/* After removal: every fence ends in time, as that of a batch cut off. Says fences_ms. */
+/* After removal: every fence ends in time, with ENODEV, or as a reset (@l->reset) left it. Says fences_ms. */
 void lanes_gone(const struct lanes *l);
 
 /* Destroy the queues, close their files; the memory stays. -ENODEV is fine. */
