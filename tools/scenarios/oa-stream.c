@@ -8,14 +8,12 @@
  * wake up, read() and the ioctls say ENODEV, poll() says that nothing will come.
  */
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "common.h"
 #include "gone.h"
-#include "waiter.h"
+#include "stream.h"
 #include "xe.h"
 
 /* Of EU_PERF_CNTL0: harmless, and accepted on all GPUs that have OA */
@@ -26,19 +24,8 @@
 #define PERIOD_EXPONENT 16
 
 static struct xe xe = { .fd = -1 };
-static int stream = -1;
+static struct stream stream = STREAM("an OA stream");
 static uint64_t metrics;
-
-static int observe(uint64_t op, void *param)
-{
-	struct drm_xe_observation_param p = {
-		.observation_type = DRM_XE_OBSERVATION_TYPE_OA,
-		.observation_op = op,
-		.param = (uintptr_t)param,
-	};
-
-	return ioctl(xe.fd, DRM_IOCTL_XE_OBSERVATION, &p);
-}
 
 static int add_metrics(void)
 {
@@ -47,10 +34,15 @@ static int add_metrics(void)
 		.n_regs = ARRAY_SIZE(regs) / 2,
 		.regs_ptr = (uintptr_t)regs,
 	};
+	struct drm_xe_observation_param p = {
+		.observation_type = DRM_XE_OBSERVATION_TYPE_OA,
+		.observation_op = DRM_XE_OBSERVATION_OP_ADD_CONFIG,
+		.param = (uintptr_t)&c,
+	};
 	int id;
 
 	memcpy(c.uuid, "01234567-0123-0123-0123-0123456789ab", sizeof(c.uuid));
-	id = observe(DRM_XE_OBSERVATION_OP_ADD_CONFIG, &c);
+	id = ioctl(xe.fd, DRM_IOCTL_XE_OBSERVATION, &p);
 	if (id < 0)
 		return scn_skip("no OA metrics here: %s", scn_errname(errno));
 	metrics = id;
@@ -59,49 +51,18 @@ static int add_metrics(void)
 
 static int open_stream(void)
 {
-	const uint64_t values[][2] = {
+	const struct stream_property properties[] = {
 		{ DRM_XE_OA_PROPERTY_OA_UNIT_ID, 0 },
 		{ DRM_XE_OA_PROPERTY_SAMPLE_OA, 1 },
 		{ DRM_XE_OA_PROPERTY_OA_METRIC_SET, metrics },
 		{ DRM_XE_OA_PROPERTY_OA_FORMAT, FORMAT_XE2 },
 		{ DRM_XE_OA_PROPERTY_OA_PERIOD_EXPONENT, PERIOD_EXPONENT },
 	};
-	struct drm_xe_ext_set_property props[ARRAY_SIZE(values)] = { 0 };
+	int err = stream_open(&xe, &stream, DRM_XE_OBSERVATION_TYPE_OA, properties,
+			      ARRAY_SIZE(properties));
 
-	for (unsigned int i = 0; i < ARRAY_SIZE(values); i++) {
-		props[i].base.name = DRM_XE_OA_EXTENSION_SET_PROPERTY;
-		props[i].base.next_extension = i + 1 < ARRAY_SIZE(values) ?
-			(uintptr_t)&props[i + 1] : 0;
-		props[i].property = values[i][0];
-		props[i].value = values[i][1];
-	}
-	scn_step("open of an OA stream");
-	stream = observe(DRM_XE_OBSERVATION_OP_STREAM_OPEN, props);
-	return stream < 0 ? scn_fail_errno(errno, "open of an OA stream") : 0;
+	return err ? scn_fail_errno(err, "open of %s", stream.name) : 0;
 }
-
-static int wait_read(void *arg)
-{
-	char report[4096];
-
-	(void)arg;
-	return read(stream, report, sizeof(report)) < 0 ? errno : 0;
-}
-
-static int wait_poll(void *arg)
-{
-	struct pollfd p = { .fd = stream, .events = POLLIN };
-
-	(void)arg;
-	if (poll(&p, 1, -1) < 0)
-		return errno;
-	return p.revents & (POLLHUP | POLLERR) ? ENODEV : 0;
-}
-
-static struct waiter waiters[] = {
-	{ .what = "read of an OA stream", .call = wait_read },
-	{ .what = "poll of an OA stream", .call = wait_poll },
-};
 
 static int setup(const char *device)
 {
@@ -111,42 +72,25 @@ static int setup(const char *device)
 		ret = add_metrics();
 	if (!ret)
 		ret = open_stream();
-	for (unsigned int i = 0; !ret && i < ARRAY_SIZE(waiters); i++)
-		ret = waiter_start(&waiters[i]);
-	return ret;
+	return ret ? ret : stream_start(&stream);
 }
 
 static int verify(void)
 {
 	struct drm_xe_oa_stream_status status = { 0 };
 
-	return ioctl(stream, DRM_XE_OBSERVATION_IOCTL_STATUS, &status) ?
-		scn_fail_errno(errno, "status of an OA stream") : 0;
-}
-
-static void gone_ioctl(unsigned long request, const char *name)
-{
-	struct drm_xe_oa_stream_status status = { 0 };
-
-	scn_step("%s of an OA stream after removal", name);
-	if (!ioctl(stream, request, &status))
-		scn_fail("%s of an OA stream succeeds after removal", name);
-	else if (errno != ENODEV)
-		scn_fail_errno(errno, "%s of an OA stream after removal", name);
+	return ioctl(stream.fd, DRM_XE_OBSERVATION_IOCTL_STATUS, &status) ?
+		scn_fail_errno(errno, "status of %s", stream.name) : 0;
 }
 
 static int gone(void)
 {
-	for (unsigned int i = 0; i < ARRAY_SIZE(waiters); i++) {
-		if (!waiter_ended(&waiters[i], GONE_MS))
-			scn_fail("%s sleeps on after removal", waiters[i].what);
-		else if (waiters[i].err != ENODEV)
-			scn_fail("%s ended with %s", waiters[i].what,
-				 waiters[i].err ? scn_errname(waiters[i].err) : "success");
-	}
-	gone_ioctl(DRM_XE_OBSERVATION_IOCTL_STATUS, "status");
-	gone_ioctl(DRM_XE_OBSERVATION_IOCTL_ENABLE, "enable");
-	gone_ioctl(DRM_XE_OBSERVATION_IOCTL_DISABLE, "disable");
+	struct drm_xe_oa_stream_status status = { 0 };
+
+	stream_gone(&stream, false);
+	stream_gone_ioctl(&stream, DRM_XE_OBSERVATION_IOCTL_STATUS, &status, "status");
+	stream_gone_ioctl(&stream, DRM_XE_OBSERVATION_IOCTL_ENABLE, NULL, "enable");
+	stream_gone_ioctl(&stream, DRM_XE_OBSERVATION_IOCTL_DISABLE, NULL, "disable");
 	gone_ioctls(&xe, NULL, NULL);
 	return 0;
 }
@@ -156,12 +100,7 @@ static int close_all(void)
 {
 	int ret = xe_close(&xe);
 
-	for (unsigned int i = 0; i < ARRAY_SIZE(waiters); i++)
-		ret |= waiter_stop(&waiters[i]);
-	if (stream >= 0 && close(stream))
-		ret |= scn_fail_errno(errno, "close of an OA stream");
-	stream = -1;
-	return ret;
+	return ret | stream_close(&stream);
 }
 
 static const struct scenario scn = {
