@@ -13,13 +13,13 @@
  * asked for its pages when the GPU goes. They have to be there for who binds it
  * later, unless the GPU took them with it (--lost 1).
  */
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common.h"
 #include "gone.h"
 #include "mem.h"
+#include "peer.h"
 #include "work.h"
 
 #define SEED 150
@@ -50,27 +50,6 @@ static const struct scn_option options[] = {
 	{ "lost", &lost, 0, 1, "1: the device will take the content of its memory with it" },
 	{ 0 }
 };
-
-/* Live mappings of all devices as DMA-API debugging counts them, 0 if it does not. */
-static uint64_t mappings(void)
-{
-	static const char *const names[] = { "nr_total_entries", "num_free_entries" };
-	uint64_t n[2] = { 0 };
-
-	for (int i = 0; i < 2; i++) {
-		char path[80];
-		FILE *f;
-
-		snprintf(path, sizeof(path), "/sys/kernel/debug/dma-api/%s", names[i]);
-		f = fopen(path, "re");
-		if (!f)
-			return 0;
-		if (fscanf(f, "%lu", &n[i]) != 1)
-			n[i] = 0;
-		fclose(f);
-	}
-	return n[0] - n[1];
-}
 
 /* What is exported, with data. */
 static int side_open(struct side *s, const char *device)
@@ -152,27 +131,23 @@ static int verify(void)
 static int setup(const char *device)
 {
 	uint64_t foreign, before;
-	char path[32];
-	int ret;
+	char path[PEER_PATH];
+	int ret = peer_find(&goes.xe, device, second, path);
 
-	ret = xe_open(&goes.xe, device);	/* opened anew below, so that what it maps is told apart */
-	if (ret || xe_close(&goes.xe))
-		return ret ? ret : -1;
-	if (!second)
-		return scn_skip("one GPU in the guest");
-	snprintf(path, sizeof(path), "/dev/dri/renderD%u", (unsigned int)second);
-	before = mappings();
+	if (ret)
+		return ret;
+	before = peer_mappings();
 	ret = side_open(&stays, path);
 	if (ret)
 		return ret;
-	foreign = mappings() - before;
+	foreign = peer_mappings() - before;
 	ret = side_open(&goes, device);
 	if (ret)
 		return ret;
-	before = mappings();
+	before = peer_mappings();
 	if (side_import(&stays, &goes))
 		return -1;
-	foreign += mappings() - before;
+	foreign += peer_mappings() - before;
 	if (side_import(&goes, &stays) || verify() || late_share())
 		return -1;
 	scn_fact("bo_bytes", goes.copy.size + goes.work.batch.size);

@@ -7,13 +7,13 @@
  * the one that goes may be undone by its removal: the other one goes on reading and
  * writing the memory, also while munmap finds one notifier whose device is gone.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "common.h"
 #include "gone.h"
 #include "mem.h"
 #include "pair.h"
+#include "peer.h"
 
 #define SEED 180
 #define BYTES (1u << 20)
@@ -32,26 +32,6 @@ static const struct scn_option options[] = {
 	{ "second", &second, 128, 255, "number of the render node of the GPU that stays" },
 	{ 0 }
 };
-
-/* A counter of DMA-API debugging, 0 where there is none. */
-static uint64_t dma_counter(const char *path)
-{
-	FILE *f = fopen(path, "re");
-	unsigned long n = 0;
-
-	if (!f)
-		return 0;
-	if (fscanf(f, "%lu", &n) != 1)
-		n = 0;
-	fclose(f);
-	return n;
-}
-
-static uint64_t mappings(void)
-{
-	return dma_counter("/sys/kernel/debug/dma-api/nr_total_entries") -
-	       dma_counter("/sys/kernel/debug/dma-api/num_free_entries");
-}
 
 static int side_open(struct side *s, const char *device)
 {
@@ -92,23 +72,19 @@ static int verify(void)
 static int setup(const char *device)
 {
 	uint64_t before;
-	char path[32];
-	int ret;
+	char path[PEER_PATH];
+	int ret = peer_find(&goes.xe, device, second, path);
 
-	ret = xe_open(&goes.xe, device);	/* opened anew below, so that what it maps is told apart */
-	if (ret || xe_close(&goes.xe))
-		return ret ? ret : -1;
-	if (!second)
-		return scn_skip("one GPU in the guest");
+	if (ret)
+		return ret;
 	memory = mem_map(BYTES);
 	if (!memory)
 		return -1;
-	snprintf(path, sizeof(path), "/dev/dri/renderD%u", (unsigned int)second);
-	before = mappings();
+	before = peer_mappings();
 	ret = side_open(&stays, path);
 	if (ret)
 		return ret;
-	scn_fact("foreign_mappings", mappings() - before);
+	scn_fact("foreign_mappings", peer_mappings() - before);
 	ret = side_open(&goes, device);
 	if (ret)
 		return ret;
