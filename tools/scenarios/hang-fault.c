@@ -14,9 +14,8 @@
  * for its own job timeout, or for ever if that is switched off by then. `gone`: the
  * fault has ended, without a signal.
  */
-#include <unistd.h>
-
 #include <errno.h>
+#include <unistd.h>
 
 #include "common.h"
 #include "fence.h"

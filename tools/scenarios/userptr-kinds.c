@@ -256,17 +256,22 @@ static int gone(void)
 	return 0;
 }
 
+static int truncate_file(void)
+{
+	scn_step("truncation of bound shared memory");
+	return ftruncate(file, 0) ?
+		scn_fail_errno(errno, "truncation of bound shared memory") : 0;
+}
+
 static int unmap(void)
 {
 	int ret = 0;
 
-	if (file >= 0 && kinds[2].p) {
-		scn_step("truncation of bound shared memory");
-		if (ftruncate(file, 0))
-			ret |= scn_fail_errno(errno, "truncation of bound shared memory");
+	for (struct kind *k = kinds; k < kinds + ARRAY_SIZE(kinds); k++) {
+		if (k->map == map_file && k->p)
+			ret |= truncate_file();
+		ret |= mem_unmap(&k->p, k->bytes, k->what);
 	}
-	for (unsigned int i = 0; i < ARRAY_SIZE(kinds); i++)
-		ret |= mem_unmap(&kinds[i].p, kinds[i].bytes, kinds[i].what);
 	return ret;
 }
 
