@@ -163,6 +163,12 @@ static bool give_up(struct xe_bo *bo)
 
 	xe_bo_vunmap(bo);
 
+	/*
+	 * TTM looks at all fences of each buffer, and the buffers of a VM have
+	 * one for each of its queues. Keep only those that others signal.
+	 */
+	dma_resv_copy_fences(ttm_bo->base.resv, ttm_bo->base.resv);
+
 	/* Late callers expect a buffer object to be somewhere */
 	if (ttm_bo_mem_space(ttm_bo, &system_placement, &res, &ctx))
 		return false;

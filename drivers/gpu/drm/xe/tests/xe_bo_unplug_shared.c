@@ -265,6 +265,47 @@ static void test_not_filled_yet(struct kunit *test)
 	unfilled(test, 1);
 }
 
+/* A VM's buffers share its fences: each is looked at but once when it is done */
+static void test_fences(struct kunit *test)
+{
+	struct xe_device *xe = test->priv;
+	struct xe_bo_unplug_stats stats;
+	struct xe_bo *bo = new_bo(test);
+	struct dma_resv *resv = bo->ttm.base.resv;
+	struct dma_fence *done, *pending, *fence;
+	struct dma_resv_iter cursor;
+	spinlock_t locks[2]; /* of the fences */
+	unsigned int found = 0;
+
+	done = fake_fence(test, &locks[0]);
+	pending = fake_fence(test, &locks[1]);
+	xe_bo_lock(bo, false);
+	/* With room for more, or the next fence makes some */
+	KUNIT_EXPECT_EQ(test, dma_resv_reserve_fences(resv, 8), 0);
+	dma_resv_add_fence(resv, done, DMA_RESV_USAGE_BOOKKEEP);
+	dma_resv_add_fence(resv, pending, DMA_RESV_USAGE_BOOKKEEP);
+	xe_bo_unlock(bo);
+	dma_fence_signal(done);
+
+	unplug(xe, &stats);
+	expect_dropped(test, bo);
+
+	xe_bo_lock(bo, false);
+	dma_resv_for_each_fence(&cursor, resv, DMA_RESV_USAGE_BOOKKEEP, fence) {
+		KUNIT_EXPECT_PTR_EQ(test, fence, pending);
+		found++;
+	}
+	xe_bo_unlock(bo);
+	KUNIT_EXPECT_EQ(test, found, 1);
+
+	dma_fence_signal(pending);
+	dma_fence_put(pending);
+	dma_fence_put(done);
+	xe_bo_put(bo);
+	flush_workqueue(xe->ttm.wq);
+	synchronize_rcu();
+}
+
 /* Closed before the unplug, but its exporter's GPU is still at work on it */
 static void test_imported_closed(struct kunit *test)
 {
@@ -424,6 +465,7 @@ static struct kunit_case shared_test_cases[] = {
 	KUNIT_CASE(test_exported),
 	KUNIT_CASE(test_exported_no_handle),
 	KUNIT_CASE(test_exported_evicted),
+	KUNIT_CASE(test_fences),
 	KUNIT_CASE(test_imported),
 	KUNIT_CASE(test_imported_closed),
 	KUNIT_CASE(test_imported_locked),
