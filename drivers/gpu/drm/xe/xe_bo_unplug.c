@@ -150,6 +150,20 @@ static bool is_visible(struct xe_bo *bo)
 }
 
 /*
+ * TTM looks at all fences of each buffer, and the buffers of a VM have one for
+ * each of its queues. Keep only those that others are still to signal.
+ */
+static void forget_fences(struct dma_resv *resv)
+{
+	struct dma_resv_iter cursor;
+
+	dma_resv_iter_begin(&cursor, resv, DMA_RESV_USAGE_BOOKKEEP);
+	if (dma_resv_iter_first(&cursor))
+		dma_resv_copy_fences(resv, resv);
+	dma_resv_iter_end(&cursor);
+}
+
+/*
  * Frees at once what is idle. All that our device had to do with it is done. If
  * a job is still waiting for a foreign fence, TTM keeps the pages for it until
  * that has signalled.
@@ -163,11 +177,7 @@ static bool give_up(struct xe_bo *bo)
 
 	xe_bo_vunmap(bo);
 
-	/*
-	 * TTM looks at all fences of each buffer, and the buffers of a VM have
-	 * one for each of its queues. Keep only those that others signal.
-	 */
-	dma_resv_copy_fences(ttm_bo->base.resv, ttm_bo->base.resv);
+	forget_fences(ttm_bo->base.resv);
 
 	/* Late callers expect a buffer object to be somewhere */
 	if (ttm_bo_mem_space(ttm_bo, &system_placement, &res, &ctx))

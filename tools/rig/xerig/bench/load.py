@@ -14,12 +14,13 @@ STATE = "mixed-load"
 # unmaps is a trap into QEMU, which the driver cannot do without: that is measured, but not judged.
 CASES = (("remove", "on", 2000), ("surprise", "off", 200), ("surprise", "on", None))
 RUNS = 3
+WITHOUT = ("dma_debug=off",)  # it costs more than what it watches, and no user has it
 PATIENCE = 4  # times what a cell may take for anything
 
 
 def measure(base, gpu, out):
     """The median of RUNS removals of each case, each in a boot of its own."""
-    s = session.Session("bench", base, gpu=gpu).prepare(["base", "patched"])
+    s = session.Session("bench", base, gpu=gpu, kernel_args=WITHOUT).prepare(["base", "patched"])
     if "patched" not in s.sides:
         raise errors.UsageError(f"{base} has no patched side to look at")
     taken, waited = {}, []
