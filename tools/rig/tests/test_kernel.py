@@ -149,6 +149,24 @@ def test_interrupted_build_is_not_taken_for_done(builds, monkeypatch):
     assert builds.compiled(builds.ensure("patched")) == "int other;\n"
 
 
+def test_content_is_of_what_went_in_whatever_the_cache_says(builds):
+    suite = "drivers/gpu/drm/xe/tests/xe.c"
+    builds.overlay = {XE: b"int a;\n", suite: b"int test;\n"}
+    first = builds.ensure("patched")
+    builds.overlay[suite] = b"int other;\n"
+    second = builds.ensure("patched")
+    assert second.key != first.key and second.content == first.content
+    (second.bzimage.parent / "kernel.json").write_text('{"release": "6.12.117", "content": "of an older rig"}')
+    count = len(builds.calls())
+    assert kernel.find(builds.base, "plain", "patched", builds.cache).content == first.content
+    assert len(builds.calls()) == count
+    mutant = kernel.of_overlay(builds.base, "plain", {**builds.overlay, XE: b"\t;\n"}, builds.cache)
+    assert len({first.content, mutant.content, builds.ensure("base").content}) == 3
+    built = buildtree.BuildTree(builds.cache, builds.base, builds.source)
+    done = kernel.product(builds.cache, builds.base, built, "plain", builds.overlay, "0123")
+    assert done.content == first.content
+
+
 def test_unknown_variant(builds):
     with pytest.raises(errors.UsageError, match="unknown KERNEL 'fast': there is plain, debug"):
         builds.ensure(variant="fast")

@@ -29,7 +29,7 @@ class BuildTree:
         self.folder = cache.build / f"{base.name}-{name}"
         self.folder.mkdir(exist_ok=True)
         self.src = self.folder / "src"
-        self.pristine = source.path
+        self.source, self.pristine = source, source.path
         self.state = self.folder / "overlay.json"
         if source.own:
             self._write({})

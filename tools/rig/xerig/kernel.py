@@ -17,7 +17,7 @@ import threading
 from pathlib import Path
 
 from . import base as bases
-from . import buildtree, cmd, disk, errors, kconfig, paths, procs, sources, tree, ui
+from . import buildtree, cmd, content, disk, errors, kconfig, paths, procs, sources, tree, ui
 
 CCACHE = Path("/usr/lib/ccache")    # programs of the compilers' names
 COVER = "cover"     # the variant that counts what runs
@@ -37,8 +37,8 @@ class Kernel:
     """A kernel ready to boot.
 
     modules: the lib/modules/<release> tree; uapi: include folder with the user-space headers of
-    this side; key: identifies all that went into the build; content: what came out of it (see
-    content_of()); note: what the user should know, or None; held: keeps other runs from pruning it,
+    this side; key: identifies all that went into the build; content: what tests can meet of it
+    (content.of()); note: what the user should know, or None; held: keeps other runs from pruning it,
     as long as this object lives.
     """
 
@@ -89,7 +89,7 @@ def find(base, variant, side, cache):
     recipe = _recipe(base, variant, side, cache)
     folder = recipe.folder(cache)
     held = _hold(folder)
-    return _load(folder, recipe.key, recipe.note, held) if held else None
+    return _load(folder, recipe.key, recipe.source, recipe.overlay, held, recipe.note) if held else None
 
 
 def of_overlay(base, variant, overlay, cache):
@@ -116,7 +116,7 @@ def _cached(recipe, cache, most):
                 _make(cache, recipe, folder)
                 held = _hold(folder)
                 _prune(cache, base, recipe.name, folder, most)
-    return _load(folder, recipe.key, recipe.note, held)
+    return _load(folder, recipe.key, recipe.source, recipe.overlay, held, recipe.note)
 
 
 def _folder(cache, base, name, key):
@@ -143,26 +143,12 @@ def _hold(folder):
     return None
 
 
-def _load(folder, key, note, held):
-    about = json.loads((folder / "kernel.json").read_text(encoding="utf-8"))
-    release = about["release"]
+def _load(folder, key, source, overlay, held, note=None):
+    release = json.loads((folder / "kernel.json").read_text(encoding="utf-8"))["release"]
     os.utime(folder / "kernel.json")
-    return Kernel(folder / "bzImage", folder / "lib/modules" / release, release, folder / "config",
-                  folder / "uapi", key, note, held, about.get("content", key))
-
-
-def content_of(modules, config, source_key, overlay):
-    """Digest of a kernel by what tests can meet of it, in hex: a series that differs in documents, comments or suites
-    of modules of their own gives the same one. modules: lib/modules/RELEASE; config: the file.
-
-    The image goes by what it was made of: it counts its own builds.
-    """
-    inside = {p: h for p, h in buildtree.hashes(overlay).items() if not p.startswith(MODULE_ONLY)}
-    h = hashlib.sha256(json.dumps([FORMAT, source_key, inside], sort_keys=True).encode() + config.read_bytes())
-    for path in sorted(modules.rglob("*.ko")):
-        if "test" not in path.stem:
-            h.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
-    return h.hexdigest()[:16]
+    config = folder / "config"
+    return Kernel(folder / "bzImage", folder / "lib/modules" / release, release, config, folder / "uapi", key, note,
+                  held, content.of(config.read_bytes(), source.key, overlay))
 
 
 class BuildError(errors.InfraError):
@@ -189,7 +175,7 @@ def _make(cache, recipe, folder):
     pending.unlink(missing_ok=True)
     built.built(overlay, variant)
     paths.write_atomic(objects / "last-overlay", "\n".join(overlay))
-    _collect(make, objects, folder, overlay, variant, cache, base)
+    _collect(make, objects, folder, overlay, variant, base)
 
 
 def counted(overlay):
@@ -230,9 +216,9 @@ def product(cache, base, built, name, overlay, key):
     """The kernel that modules() has just built in object folder name, ready to boot; the newest two are kept."""
     objects = built.objects(name)
     folder = _folder(cache, base, name, key)
-    _collect(Make(cache, built.src, objects), objects, folder, overlay, name, cache, base)
+    _collect(Make(cache, built.src, objects), objects, folder, overlay, name, base)
     _prune(cache, base, name, folder, most=2)
-    return _load(folder, key, None, _hold(folder))
+    return _load(folder, key, built.source, overlay, _hold(folder))
 
 
 def _last(objects):
@@ -343,7 +329,7 @@ def telling(said):
     return (lines or said)[:MOST_LINES]
 
 
-def _collect(make, objects, folder, overlay, variant, cache, base):
+def _collect(make, objects, folder, overlay, variant, base):
     """Copy the products out of the object folder, so that the next build does not change them."""
     partial = folder.with_name(folder.name + ".partial")
     paths.remove(partial)
@@ -364,8 +350,7 @@ def _collect(make, objects, folder, overlay, variant, cache, base):
             kept.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(notes, kept)
     paths.write_atomic(partial / "kernel.json", json.dumps(
-        {"release": release, "base": base.name, "variant": variant, "patched": sorted(overlay),
-         "content": content_of(modules, partial / "config", sources.ensure(base, cache).key, overlay)}))
+        {"release": release, "base": base.name, "variant": variant, "patched": sorted(overlay)}))
     paths.remove(folder)
     partial.replace(folder)
 
