@@ -19,7 +19,7 @@
 
 #define SEED	170
 #define BYTES	(2u << 20)
-#define MOVE_MS	3000	/* for as long it is tried again to move them */
+#define MOVE_MS	10000	/* for as long it is tried again to move them; a try is a second on a busy host */
 
 static struct xe xe = { .fd = -1 };
 static struct work work;
