@@ -11,6 +11,9 @@ import pytest
 from xerig import agent, qmp, ways, ways_more
 
 
+REFCNT = "/sys/module/xe/refcnt"
+
+
 class Guest:
     """Takes down what it is asked; bad: paths whose write fails."""
 
@@ -64,12 +67,21 @@ def test_rmmod_must_be_refused_as_long_as_somebody_holds_a_file():
         way.prepare(on(Guest(rmmod=0)))
 
 
-def test_rmmod_must_work_once_all_is_closed():
-    guest = Guest(rmmod=0)
+def test_rmmod_must_work_once_all_is_closed(monkeypatch):
+    monkeypatch.setattr(ways_more, "RELEASE_TIME", 0.05)
+    guest = Guest(rmmod=0, files={REFCNT: "0\n"})
     ways.WAYS["rmmod"].back(on(guest))
     assert guest.did == ["rmmod xe", "modprobe xe"]
     with pytest.raises(ways.Wrong, match="reference count 2"):
-        ways.WAYS["rmmod"].back(on(Guest(rmmod=1, files={"/sys/module/xe/refcnt": "2\n"})))
+        ways.WAYS["rmmod"].back(on(Guest(rmmod=1, files={REFCNT: "2\n"})))
+
+
+def test_rmmod_waits_for_workers_that_release_what_was_closed(monkeypatch):
+    guest = Guest(rmmod=0)
+    left = iter(["1\n", "1\n", "0\n"])
+    monkeypatch.setattr(guest, "read", lambda path: guest.did.append(path[-6:]) or next(left))
+    ways.WAYS["rmmod"].back(on(guest))
+    assert guest.did == ["refcnt"] * 3 + ["rmmod xe", "modprobe xe"]
 
 
 LIST = {"/sys/kernel/debug/error_injection/list":

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Further ways: the hot-plug slot, refused rmmod, a failed probe, and removal in the middle of something."""
 
+import contextlib
 import re
 import time
 
@@ -10,6 +11,7 @@ from .ways import DEVICE, DRIVER, LEAVE_TIME, Missing, Remove, Surprise, Unbind,
 
 GONE_TIME = 30.0  # a slot blinks for five seconds before it acts
 BACK_TIME = 30.0
+RELEASE_TIME = 5.0  # what a closed file leaves is released by workers, and keeps the module until then
 HEARD_TIME = 0.3  # pciehp goes on to the next event when probe is done
 PLUGS = 4
 PCI_POWER, PCI_EXPRESS = 0x01, 0x10  # capabilities
@@ -156,6 +158,8 @@ class Rmmod(Unbind):
         if guest.running():
             self._refused(boot, "after removal")
             return super().back(boot)
+        with contextlib.suppress(agent.GuestTimeout):
+            _wait(lambda: not _refcount(guest), RELEASE_TIME, "users of the module")
         done = guest.run(["busybox", "rmmod", "xe"], LEAVE_TIME)
         if done.status:
             raise Wrong(f"rmmod is refused with all files closed: reference count {_refcount(guest)}")
