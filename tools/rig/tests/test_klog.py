@@ -118,6 +118,51 @@ def test_kasan_and_lockdep():
                                             "pciehp_unconfigure_device")
 
 
+INJECTED = """
+<4>
+<4>================================
+<4>WARNING: inconsistent lock state
+<4>6.12.117 #1 Tainted: G     U
+<4>--------------------------------
+<4>inconsistent {INITIAL USE} -> {IN-NMI} usage.
+<4>init/2160 [HC1[1]:SC0[0]:HE0:SE1] takes:
+<4>ffff8880696362c8 (crngs.lock){....}-{2:2}, at: crng_make_state+0x53/0x4b0
+<4>{INITIAL USE} state was registered at:
+<4>  lock_acquire+0x1b4/0x4f0
+<4>  get_random_u32+0x1c0/0x5b0
+<4>irq event stamp: 2716
+<4>hardirqs last  enabled at (2715): [<ffffffff812fb3ba>] ktime_get_raw+0x13a/0x1a0
+<4>\\x0aother info that might help us debug this:
+<4> Possible unsafe locking scenario:\\x0a
+<4>       CPU0
+<4>       ----
+<4>  lock(crngs.lock);
+<4>\\x0a *** DEADLOCK ***\\x0a
+<4>4 locks held by init/2160:
+<4> #3: ffff888010f041f0 (&dev->mutex){....}-{3:3}, at: device_driver_attach+0xa9/0x1c0
+<4>\\x0astack backtrace:
+<4>CPU: 0 UID: 0 PID: 2160 Comm: init Tainted: G     U             6.12.117 #1
+<4>Call Trace:
+<4> <TASK>
+<4> get_random_u8+0x1d1/0x650
+<4> should_fail_ex+0x270/0x580
+<4> fei_kprobe_handler+0x1e/0xa0
+<4> asm_exc_int3+0x3a/0x40
+<4>RIP: 0010:guc_wait_ucode+0x1/0x14c0 [xe]
+<4> ? __xe_guc_upload+0x281/0x300 [xe]
+<4> </TASK>
+"""
+
+
+@pytest.mark.parametrize("frame, allowed", [("should_fail_ex+0x270/0x580", True), ("xe_f+0x1/0x2 [xe]", False)])
+def test_a_report_from_inside_of_fault_injection_is_not_the_drivers(frame, allowed):
+    (e,) = found = klog.entries(records(INJECTED.replace("should_fail_ex+0x270/0x580", frame)))
+    assert (e.kind, e.title) == ("lockdep", "WARNING: inconsistent lock state in crng_make_state")
+    facts = {"kernel": "debug", "way": "failed-probe"}
+    assert klog.judge(found, klog.load_allowed(), facts) == ([] if allowed else [e])
+    assert klog.judge(found, klog.load_allowed(), {**facts, "way": "unbind"}) == [e]
+
+
 @pytest.mark.parametrize("trace, allowed", [("__mutex_lock+0x17f/0x1c80", True), ("xe_bo_f+0x1/0x2 [xe]", False)])
 def test_a_circle_with_a_drivers_lock_is_never_allowed(trace, allowed):
     (e,) = found = klog.entries(records(LOCKDEP.replace("__mutex_lock+0x17f/0x1c80", trace)))

@@ -53,12 +53,13 @@ def test_the_only_side_is_split_among_the_jobs(two):
     assert lanes(two) == ([[("patched", ALL)]], 3)
 
 
-@pytest.mark.parametrize("variant, want", [("plain", ["pull", "unbind", "pciehp", "remove"]),
-                                           ("debug", ["unbind", "remove", "pull", "pciehp"])])
+@pytest.mark.parametrize("variant, want", [
+    ("plain", ["pull", "unbind", "failed-probe", "pciehp", "remove"]),
+    ("debug", ["unbind", "remove", "pull", "failed-probe", "pciehp"])])
 def test_what_ends_lockdep_is_last_of_a_boot(two, variant, want):
     del two.sides["base"]
     two.jobs, two.variant = 1, variant
-    cells = [matrix.Cell("idle-fd", way, "close-after") for way in ("pull", "unbind", "pciehp", "remove")]
+    cells = [matrix.Cell("idle-fd", way, "close-after") for way in ("pull", "unbind", "failed-probe", "pciehp", "remove")]
     ((job,),), _ = two._lanes([("on", cells)], {"patched": []}, run.Worker)
     assert [c.way for c in job.cells] == want
 
