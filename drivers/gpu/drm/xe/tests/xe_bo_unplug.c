@@ -12,6 +12,14 @@
 #include <drm/drm_gpuvm.h>
 
 #include "tests/xe_bo_unplug_kunit.h"
+#include "tests/xe_ggtt_kunit.h"
+
+#include "xe_ggtt.h"
+#include "xe_gt.h"
+#include "xe_hw_engine_types.h"
+#include "xe_lrc.h"
+#include "xe_lrc_types.h"
+#include "xe_mmio.h"
 
 static void test_drop(struct kunit *test)
 {
@@ -176,6 +184,63 @@ static void test_page_table_lock(struct kunit *test)
 	flush_workqueue(xe->ttm.wq);
 	KUNIT_EXPECT_EQ(test, kref_read(&resv->refcount), 1);
 	drm_gem_object_put(resv);
+}
+
+#define GGTT_PTES	1024
+
+/* Of a queue that is open: nobody executes it any more */
+static void test_ring_context(struct kunit *test)
+{
+	const enum xe_engine_class class = XE_ENGINE_CLASS_COPY;
+	struct xe_device *xe = test->priv;
+	struct xe_tile *tile = xe_device_get_root_tile(xe);
+	struct xe_gt *gt = tile->primary_gt;
+	struct xe_bo_unplug_stats stats;
+	struct xe_hw_engine *hwe;
+	struct xe_lrc *lrc;
+	u64 *ptes;
+
+	if (IS_ENABLED(CONFIG_UML))
+		kunit_skip(test, "ordinary memory cannot stand for a GGTT here");
+
+	ptes = kunit_kcalloc(test, GGTT_PTES, sizeof(*ptes), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ptes);
+	hwe = kunit_kzalloc(test, sizeof(*hwe), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, hwe);
+	/* No workaround is active */
+	gt->wa_active.oob = kunit_kzalloc(test, SZ_1K, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, gt->wa_active.oob);
+	gt->wa_active.oob_initialized = true;
+	hwe->gt = gt;
+	hwe->class = class;
+	hwe->name = "test";
+	gt->default_lrc[class] = kunit_kzalloc(test, SZ_64K, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, gt->default_lrc[class]);
+	tile->mem.ggtt = xe_kunit_helper_ggtt_init(test, tile, ptes, GGTT_PTES);
+
+	/* No registers, nothing to wake up */
+	xe_mmio_close(xe);
+	xe->pm_callback_task = current;
+	lrc = xe_kunit_helper_lrc_create(hwe);
+	if (PTR_ERR_OR_ZERO(lrc) == -EOPNOTSUPP)
+		kunit_skip(test, "a ring context needs a PCI device here");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(lrc));
+	KUNIT_EXPECT_TRUE(test, ttm_tt_is_populated(lrc->bo->ttm.ttm));
+
+	unplug(xe, &stats);
+	KUNIT_EXPECT_GT(test, stats.freed, 0);
+	KUNIT_EXPECT_EQ(test, stats.busy, 0);
+	expect_dropped(test, lrc->bo);
+
+	/* A late caller that looks how far the queue has come */
+	xe_lrc_set_ring_tail(lrc, 0);
+
+	xe_ggtt_offline(tile->mem.ggtt);
+	xe_lrc_put(lrc);
+	flush_workqueue(xe->ttm.wq);
+	gt->default_lrc[class] = NULL;
+	xe_kunit_helper_ggtt_fini(test, tile->mem.ggtt);
+	tile->mem.ggtt = NULL;
 }
 
 static void test_mapped(struct kunit *test)
@@ -355,6 +420,7 @@ static struct kunit_case unplug_test_cases[] = {
 	KUNIT_CASE(test_page_table_busy),
 	KUNIT_CASE(test_page_table_last),
 	KUNIT_CASE(test_page_table_lock),
+	KUNIT_CASE(test_ring_context),
 	KUNIT_CASE(test_mapped),
 	KUNIT_CASE(test_swapped),
 	KUNIT_CASE(test_hidden_before),

@@ -43,9 +43,17 @@ static struct {
 static int fake_raw_map(struct device *dev, struct sg_table *sgt,
 			enum dma_data_direction dir, unsigned long attrs)
 {
+	struct scatterlist *sg;
+	unsigned int i;
+
 	if (++fake.calls == fake.fail_at)
 		return -EIO;
 
+	/* A GGTT is told where it is */
+	for_each_sgtable_sg(sgt, sg, i) {
+		sg_dma_address(sg) = sg_phys(sg);
+		sg_dma_len(sg) = sg->length;
+	}
 	atomic_inc(&fake.live);
 	return 0;
 }

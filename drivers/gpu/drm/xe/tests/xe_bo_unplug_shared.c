@@ -2,6 +2,7 @@
 
 #include <linux/completion.h>
 #include <linux/dma-fence.h>
+#include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
 #include <linux/file.h>
 #include <linux/jiffies.h>
@@ -306,6 +307,49 @@ static void test_fences(struct kunit *test)
 	synchronize_rcu();
 }
 
+static struct task_struct *no_memory_for;
+
+/* The worker that asks again, maybe at once, gets it */
+static struct ttm_tt *no_ttm_tt(struct ttm_buffer_object *bo, u32 flags)
+{
+	return current == no_memory_for ? NULL : xe_ttm_funcs.ttm_tt_create(bo, flags);
+}
+
+/* Others wait for it, and TTM has no memory to give up its pages without them */
+static void test_fences_no_memory(struct kunit *test)
+{
+	struct xe_device *xe = test->priv;
+	struct ttm_device_funcs funcs = xe_ttm_funcs;
+	struct xe_bo_unplug_stats stats;
+	struct xe_bo *bo = new_bo(test);
+	struct dma_fence *fence;
+	spinlock_t lock; /* of the fence */
+
+	fence = fake_fence(test, &lock);
+	xe_bo_lock(bo, false);
+	KUNIT_EXPECT_EQ(test, dma_resv_reserve_fences(bo->ttm.base.resv, 1), 0);
+	dma_resv_add_fence(bo->ttm.base.resv, fence, DMA_RESV_USAGE_BOOKKEEP);
+	xe_bo_unlock(bo);
+
+	no_memory_for = current;
+	funcs.ttm_tt_create = no_ttm_tt;
+	xe->ttm.funcs = &funcs;
+	unplug(xe, &stats);
+	KUNIT_EXPECT_EQ(test, stats.busy, 1);
+	flush_work(&xe->bos.retry);
+	xe->ttm.funcs = &xe_ttm_funcs;
+	expect_dropped(test, bo);
+
+	dma_fence_signal(fence);
+	dma_fence_put(fence);
+	xe_bo_put(bo);
+	flush_workqueue(xe->ttm.wq);
+	/* TTM would look there for buffers to evict */
+	KUNIT_EXPECT_EQ(test, ttm_resource_manager_usage(ttm_manager_type(&xe->ttm, XE_PL_SYSTEM)),
+			0);
+	synchronize_rcu();
+}
+
 /* Closed before the unplug, but its exporter's GPU is still at work on it */
 static void test_imported_closed(struct kunit *test)
 {
@@ -461,11 +505,68 @@ static void test_exported_evicted(struct kunit *test)
 	xe_bo_put(bo);
 }
 
+/* Who imported it, and maps it only when its device has gone, gets what is there */
+static void map_late(struct kunit *test, bool evicted)
+{
+	struct ttm_place place = { .mem_type = XE_PL_SYSTEM };
+	struct ttm_placement system = { .num_placement = 1, .placement = &place };
+	struct ttm_operation_ctx ctx = {};
+	struct xe_device *xe = test->priv;
+	struct dma_buf_attachment *attach;
+	struct xe_bo_unplug_stats stats;
+	struct xe_bo *bo = new_bo(test);
+	atomic_t told = ATOMIC_INIT(0);
+	struct sg_table *sgt;
+	struct dma_buf *buf;
+
+	/* As above */
+	drm_gem_gpuva_init(&bo->ttm.base);
+	dma_coerce_mask_and_coherent(xe->drm.dev, DMA_BIT_MASK(64));
+
+	buf = xe_gem_prime_export(&bo->ttm.base, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(buf));
+	attach = dma_buf_dynamic_attach(buf, xe->drm.dev, &fake_import_ops, &told);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(attach));
+	if (evicted) {
+		xe_bo_lock(bo, false);
+		KUNIT_EXPECT_EQ(test, ttm_bo_validate(&bo->ttm, &system, &ctx), 0);
+		xe_bo_unlock(bo);
+	}
+
+	unplug(xe, &stats);
+	KUNIT_EXPECT_EQ(test, stats.kept, 1);
+
+	sgt = dma_buf_map_attachment_unlocked(attach, DMA_BIDIRECTIONAL);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(sgt), 0);
+	if (!IS_ERR(sgt))
+		dma_buf_unmap_attachment_unlocked(attach, sgt, DMA_BIDIRECTIONAL);
+	KUNIT_EXPECT_TRUE(test, has_content(bo));
+
+	dma_buf_detach(buf, attach);
+	dma_buf_put(buf);
+	flush_delayed_fput();
+	xe_bo_put(bo);
+	flush_workqueue(xe->ttm.wq);
+}
+
+static void test_exported_mapped_late(struct kunit *test)
+{
+	map_late(test, false);
+}
+
+static void test_exported_mapped_late_evicted(struct kunit *test)
+{
+	map_late(test, true);
+}
+
 static struct kunit_case shared_test_cases[] = {
 	KUNIT_CASE(test_exported),
 	KUNIT_CASE(test_exported_no_handle),
 	KUNIT_CASE(test_exported_evicted),
+	KUNIT_CASE(test_exported_mapped_late),
+	KUNIT_CASE(test_exported_mapped_late_evicted),
 	KUNIT_CASE(test_fences),
+	KUNIT_CASE(test_fences_no_memory),
 	KUNIT_CASE(test_imported),
 	KUNIT_CASE(test_imported_closed),
 	KUNIT_CASE(test_imported_locked),

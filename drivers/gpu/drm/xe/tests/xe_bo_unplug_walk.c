@@ -128,6 +128,9 @@ static void expect_clean(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, list_empty(&xe->bos.bos));
 	KUNIT_EXPECT_TRUE(test, list_empty(&xe->bos.kernel));
 	KUNIT_EXPECT_TRUE(test, list_empty(&xe->bos.imports));
+	/* TTM would look for buffers to evict at places that nobody gave back */
+	KUNIT_EXPECT_EQ(test, ttm_resource_manager_usage(ttm_manager_type(&xe->ttm, XE_PL_SYSTEM)),
+			0);
 }
 
 static void test_map_fails(struct kunit *test)
@@ -270,10 +273,44 @@ static void test_import_alloc(struct kunit *test)
 	flush_delayed_fput();
 }
 
+/* It holds the device from early on, but not if there is no VM in the end */
+static void test_vm_alloc(struct kunit *test)
+{
+	struct xe_device *xe = test->priv;
+	unsigned int refs = kref_read(&xe->drm.ref);
+	struct xe_vm *vm;
+	unsigned int n;
+
+	need_faults(test);
+	/* Itself, and then its lock; what comes after needs a whole device */
+	for (n = 1; n <= 2; n++) {
+		fail_nth(n);
+		vm = xe_kunit_helper_vm_create(xe);
+		KUNIT_EXPECT_FALSE(test, was_last());
+		KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(vm), -ENOMEM);
+		KUNIT_EXPECT_EQ(test, kref_read(&xe->drm.ref), refs);
+	}
+}
+
 /* What a removal meets: one of each kind */
 struct held {
-	struct xe_bo *plain, *mapped, *table, *shared, *import;
+	struct xe_bo *plain, *mapped, *table, *shared, *import, *waiting;
 	struct dma_buf *shared_buf, *import_buf;
+	/* of a foreign device, which the last one waits for */
+	struct dma_fence *fence;
+	spinlock_t lock; /* of the fence */
+};
+
+static bool no_signaling(struct dma_fence *fence)
+{
+	return false;
+}
+
+/* Pending until somebody waits: TTM does if it has no memory for anything else */
+static const struct dma_fence_ops patient_fence_ops = {
+	.get_driver_name = fence_name,
+	.get_timeline_name = fence_name,
+	.enable_signaling = no_signaling,
 };
 
 static void hold(struct kunit *test, struct held *h)
@@ -300,6 +337,14 @@ static void hold(struct kunit *test, struct held *h)
 	xe_bo_lock(h->import, false);
 	KUNIT_EXPECT_EQ(test, xe_kunit_helper_bo_validate(h->import), 0);
 	xe_bo_unlock(h->import);
+
+	h->waiting = new_bo(test);
+	h->fence = fake_fence(test, &h->lock);
+	h->fence->ops = &patient_fence_ops;
+	xe_bo_lock(h->waiting, false);
+	KUNIT_EXPECT_EQ(test, dma_resv_reserve_fences(h->waiting->ttm.base.resv, 1), 0);
+	dma_resv_add_fence(h->waiting->ttm.base.resv, h->fence, DMA_RESV_USAGE_BOOKKEEP);
+	xe_bo_unlock(h->waiting);
 }
 
 static void let_go(struct kunit *test, struct held *h)
@@ -313,6 +358,9 @@ static void let_go(struct kunit *test, struct held *h)
 	xe_bo_put(h->shared);
 	xe_bo_put(h->import);
 	dma_buf_put(h->import_buf);
+	xe_bo_put(h->waiting);
+	dma_fence_signal(h->fence);
+	dma_fence_put(h->fence);
 }
 
 /* For the next round. No driver can do that */
@@ -357,10 +405,12 @@ static void test_unplug_alloc(struct kunit *test)
 		/* Late callers look where it is, whatever failed */
 		KUNIT_EXPECT_NOT_NULL(test, h.plain->ttm.resource);
 		KUNIT_EXPECT_NOT_NULL(test, h.table->ttm.resource);
+		KUNIT_EXPECT_NOT_NULL(test, h.waiting->ttm.resource);
 
 		flush_work(&xe->bos.retry);
 		expect_dropped(test, h.plain);
 		expect_dropped(test, h.table);
+		expect_dropped(test, h.waiting);
 
 		let_go(test, &h);
 		expect_clean(test);
@@ -377,6 +427,7 @@ static struct kunit_case walk_test_cases[] = {
 	KUNIT_CASE(test_page_table_alloc),
 	KUNIT_CASE(test_export_alloc),
 	KUNIT_CASE(test_import_alloc),
+	KUNIT_CASE(test_vm_alloc),
 	KUNIT_CASE(test_unplug_alloc),
 	{}
 };

@@ -3,6 +3,7 @@
 #include <kunit/test.h>
 #include <kunit/visibility.h>
 
+#include "tests/xe_ggtt_kunit.h"
 #include "tests/xe_kunit_helpers.h"
 
 #define GGTT_PTES	1024
@@ -14,11 +15,34 @@ struct ggtt_ctx {
 	u64 *ptes;
 };
 
+struct xe_ggtt *xe_kunit_helper_ggtt_init(struct kunit *test, struct xe_tile *tile,
+					  u64 *ptes, unsigned int num)
+{
+	struct xe_ggtt *ggtt = kunit_kzalloc(test, sizeof(*ggtt), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, ggtt);
+	ggtt->tile = tile;
+	ggtt->size = (u64)num * XE_PAGE_SIZE;
+	ggtt->gsm = (u64 __iomem *)ptes;
+	ggtt->pt_ops = &xelp_pt_ops;
+	ggtt->flags = XE_GGTT_FLAGS_ONLINE;
+	mutex_init(&ggtt->lock);
+	drm_mm_init(&ggtt->mm, 0, ggtt->size);
+
+	return ggtt;
+}
+
+void xe_kunit_helper_ggtt_fini(struct kunit *test, struct xe_ggtt *ggtt)
+{
+	KUNIT_EXPECT_TRUE(test, drm_mm_clean(&ggtt->mm));
+	drm_mm_takedown(&ggtt->mm);
+	mutex_destroy(&ggtt->lock);
+}
+
 static int ggtt_test_init(struct kunit *test)
 {
 	struct ggtt_ctx *ctx;
 	struct xe_device *xe;
-	struct xe_ggtt *ggtt;
 
 	if (IS_ENABLED(CONFIG_UML))
 		kunit_skip(test, "ordinary memory cannot stand for a GGTT here");
@@ -31,16 +55,8 @@ static int ggtt_test_init(struct kunit *test)
 
 	xe_kunit_helper_xe_device_test_init(test);
 	xe = test->priv;
-	ggtt = kunit_kzalloc(test, sizeof(*ggtt), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, ggtt);
-	ggtt->tile = xe_device_get_root_tile(xe);
-	ggtt->size = (u64)GGTT_PTES * XE_PAGE_SIZE;
-	ggtt->gsm = (u64 __iomem *)ctx->ptes;
-	ggtt->pt_ops = &xelp_pt_ops;
-	ggtt->flags = XE_GGTT_FLAGS_ONLINE;
-	mutex_init(&ggtt->lock);
-	drm_mm_init(&ggtt->mm, 0, ggtt->size);
-	ctx->ggtt = ggtt;
+	ctx->ggtt = xe_kunit_helper_ggtt_init(test, xe_device_get_root_tile(xe),
+					      ctx->ptes, GGTT_PTES);
 	test->priv = ctx;
 
 	return 0;
@@ -50,12 +66,8 @@ static void ggtt_test_exit(struct kunit *test)
 {
 	struct ggtt_ctx *ctx = test->priv;
 
-	if (!ctx || !ctx->ggtt)
-		return;
-
-	KUNIT_EXPECT_TRUE(test, drm_mm_clean(&ctx->ggtt->mm));
-	drm_mm_takedown(&ctx->ggtt->mm);
-	mutex_destroy(&ctx->ggtt->lock);
+	if (ctx && ctx->ggtt)
+		xe_kunit_helper_ggtt_fini(test, ctx->ggtt);
 }
 
 static unsigned int touched(struct ggtt_ctx *ctx)

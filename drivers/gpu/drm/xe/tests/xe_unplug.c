@@ -477,6 +477,17 @@ static int ufence_thread(void *data)
 	return 0;
 }
 
+static unsigned long process_page(struct kunit *test)
+{
+	unsigned long addr = kunit_vm_mmap(test, NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
+					   MAP_ANONYMOUS | MAP_PRIVATE, 0);
+
+	if (!addr || IS_ERR_VALUE(addr))
+		kunit_skip(test, "no memory of a process here");
+
+	return addr;
+}
+
 static struct ufence_waiter *new_waiter(struct kunit *test, u64 value)
 {
 	struct ufence_waiter *w;
@@ -487,10 +498,7 @@ static struct ufence_waiter *new_waiter(struct kunit *test, u64 value)
 	w->file = kunit_kzalloc(test, sizeof(*w->file), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, w->file);
 
-	addr = kunit_vm_mmap(test, NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
-			     MAP_ANONYMOUS | MAP_PRIVATE, 0);
-	if (!addr || IS_ERR_VALUE(addr))
-		kunit_skip(test, "no memory of a process here");
+	addr = process_page(test);
 	KUNIT_ASSERT_EQ(test, put_user(value, (u64 __user *)addr), 0);
 
 	init_completion(&w->done);
@@ -573,3 +581,5 @@ struct kunit_suite xe_unplug_test_suite = {
 	.init = order_test_init,
 };
 EXPORT_SYMBOL_IF_KUNIT(xe_unplug_test_suite);
+
+#include "tests/xe_unplug_fence.c"
