@@ -68,7 +68,7 @@ static u64 bound(struct kunit *test, int err, bool gone)
 	struct xe_sync_entry sync = {};
 	struct dma_fence *fence = kzalloc(sizeof(*fence), GFP_KERNEL);
 	struct drm_syncobj *syncobj;
-	unsigned long addr;
+	unsigned long addr, end;
 	u64 value = 0;
 	spinlock_t lock; /* of the fence */
 
@@ -89,6 +89,10 @@ static u64 bound(struct kunit *test, int err, bool gone)
 	if (err)
 		dma_fence_set_error(fence, err);
 	dma_fence_signal(fence);
+	/* A fence chain signals from an interrupt, and that from the next tick */
+	end = jiffies + DEADLINE;
+	while (!xe_sync_ufence_get_status(sync.ufence) && time_before(jiffies, end))
+		msleep(1);
 	flush_workqueue(xe->ordered_wq);
 
 	KUNIT_EXPECT_EQ(test, get_user(value, (u64 __user *)addr), 0);
