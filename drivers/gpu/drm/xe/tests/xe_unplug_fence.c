@@ -92,7 +92,7 @@ static u64 bound(struct kunit *test, int err, bool gone)
 	/* A fence chain signals from an interrupt, and that from the next tick */
 	end = jiffies + DEADLINE;
 	while (!xe_sync_ufence_get_status(sync.ufence) && time_before(jiffies, end))
-		msleep(1);
+		msleep(20);
 	flush_workqueue(xe->ordered_wq);
 
 	KUNIT_EXPECT_EQ(test, get_user(value, (u64 __user *)addr), 0);
