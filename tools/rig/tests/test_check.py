@@ -211,3 +211,7 @@ def test_a_suite_inside_another_file_is_compiled_with_it():
     overlay = {"drivers/gpu/drm/xe/xe_a.c": b'int a;\n#include "tests/xe_a.c"\n#include "tests/old.c"\n',
                f"{tests}/xe_a.c": b"", f"{tests}/xe_b_test.c": b"", "drivers/gpu/drm/xe/xe_gone.c": None}
     assert lint.parts(overlay) == {f"{tests}/xe_a.c": "drivers/gpu/drm/xe/xe_a.c"}
+    overlay[f"{tests}/xe_a.c"] = b'#include "tests/xe_more.c"\n'
+    overlay[f"{tests}/xe_more.c"] = b""
+    assert lint.parts(overlay) == dict.fromkeys((f"{tests}/xe_a.c", f"{tests}/xe_more.c"),
+                                                "drivers/gpu/drm/xe/xe_a.c")

@@ -55,12 +55,20 @@ def compiled(files):
 
 
 def parts(overlay):
-    """{file of an overlay: the file that includes it}: a suite that tests the static functions of that file."""
+    """{file of an overlay: the file that is compiled with it in it}: a suite that tests static functions of that."""
     found = {}
     for path, data in overlay.items():
+        here = posixpath.dirname(path)
         for name in INCLUDED.findall(data or b"") if path.endswith(".c") else ():
-            found[posixpath.normpath(posixpath.join(posixpath.dirname(path), name.decode()))] = path
-    return {f: by for f, by in found.items() if f in overlay}
+            # Beside the file that includes it, or from the driver's folder
+            places = [posixpath.normpath(posixpath.join(f, name.decode())) for f in (here, posixpath.dirname(here))]
+            found.update({f: path for f in places if f in overlay})
+    for f, by in found.items():
+        while by in found:
+            by = found[by]
+        found[f] = by
+    return found
+
 
 
 class Linter:
