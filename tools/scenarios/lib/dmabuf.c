@@ -21,6 +21,7 @@
 
 #define SEED 40
 #define MAPPINGS 2048u
+#define LOOKS 4u
 
 static struct xe xe = { .fd = -1 };
 static struct work work;
@@ -175,24 +176,40 @@ static unsigned long free_kib(void)
 	return kib;
 }
 
-/* Whatever stands in for content that is lost, there is not one for each look at it. */
-static void gone_many_mmaps(void)
+/* Kilobytes that MAPPINGS new mappings took, 0 where there are none to be had. */
+static unsigned long cost_of_mmaps(void)
 {
 	unsigned long page = sysconf(_SC_PAGESIZE), before = free_kib(), after;
 	unsigned int i;
 
-	scn_step("%u mappings of the dma-buf after removal", MAPPINGS);
 	for (i = 0; i < MAPPINGS; i++) {
 		void *p = mmap(NULL, page, PROT_READ, MAP_SHARED, fd, 0);
 
 		if (p == MAP_FAILED)
-			return;	/* the errno is judged above */
+			return 0;	/* the errno is judged above */
 		mem_classify(p, 4, SEED);
 		munmap(p, page);
 	}
 	after = free_kib();
-	if (before > after && before - after > MAPPINGS * page / 1024 / 2)
-		scn_fail("%u mappings of the dma-buf took %lu KiB", MAPPINGS, before - after);
+	return before > after ? before - after : 0;
+}
+
+/*
+ * Whatever stands in for content that is lost, there is not one for each look at it.
+ * Other programs take memory as well, but not that much each time.
+ */
+static void gone_many_mmaps(void)
+{
+	unsigned long limit = MAPPINGS * sysconf(_SC_PAGESIZE) / 1024 / 2, cost = 0;
+	unsigned int i;
+
+	scn_step("%u mappings of the dma-buf after removal", MAPPINGS);
+	for (i = 0; i < LOOKS; i++) {
+		cost = cost_of_mmaps();
+		if (cost <= limit)
+			return;
+	}
+	scn_fail("%u mappings of the dma-buf took %lu KiB, %u times", MAPPINGS, cost, LOOKS);
 }
 
 int dmabuf_gone(void)

@@ -339,8 +339,7 @@ static void hold(struct kunit *test, struct held *h)
 	xe_bo_unlock(h->import);
 
 	h->waiting = new_bo(test);
-	h->fence = fake_fence(test, &h->lock);
-	h->fence->ops = &patient_fence_ops;
+	h->fence = fake_fence_of(test, &patient_fence_ops, &h->lock);
 	xe_bo_lock(h->waiting, false);
 	KUNIT_EXPECT_EQ(test, dma_resv_reserve_fences(h->waiting->ttm.base.resv, 1), 0);
 	dma_resv_add_fence(h->waiting->ttm.base.resv, h->fence, DMA_RESV_USAGE_BOOKKEEP);

@@ -108,9 +108,6 @@ static u64 bound(struct kunit *test, int err, bool gone)
 /* Lost work is not done, and its user fence says so */
 static void test_bind_lost(struct kunit *test)
 {
-	if (xe_kunit_helper_sync_chains())
-		kunit_skip(test, "known: the fence chain hides the error");
-
 	KUNIT_EXPECT_EQ(test, bound(test, -ENODEV, true), 0);
 }
 
