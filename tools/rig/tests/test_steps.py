@@ -5,7 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from xerig import check, errors, steps
+from xerig import check, errors, paths, results, setup, steps
+from xerig.commands import test
 from xerig.matrix import Cell
 from xerig.result import Result
 
@@ -71,3 +72,23 @@ def test_the_plan_is_cheap_first_and_goes_base_by_base():
 
 def test_every_static_check_has_its_method():
     assert all(callable(check.Check.method(name)) for name in check.STEPS)
+
+
+def test_the_end_of_a_run_says_what_failed(tmp_path, monkeypatch, capsys):
+    class Cache:
+        def read_state(self, _name):
+            return {}
+
+        def write_state(self, _name, _what):
+            pass
+
+    plan = [("good", lambda *_a: steps.Outcome(passed=1, lines=["skipped x"]), []),
+            ("bad", lambda *_a: steps.Outcome(passed=1, failed=1, lines=["one red thing"]), [])]
+    monkeypatch.setattr(steps, "plan", lambda *_a: plan)
+    for module, name, fake in ((setup, "ensure_all", lambda *_a: None), (paths, "Cache", Cache),
+                               (results, "new_run_dir", lambda _n: tmp_path)):
+        monkeypatch.setattr(module, name, fake)
+    args = SimpleNamespace(base="6.12", tests=None)
+    assert test.run(args) == errors.CHECK_FAILED
+    *_, told, verdict = capsys.readouterr().out.splitlines()
+    assert (told, verdict) == ("bad: one red thing", "2 passed, 1 failed, 0 skipped")

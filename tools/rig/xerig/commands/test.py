@@ -4,6 +4,7 @@
 from .. import errors, options
 
 HELP = "everything CI checks"
+LINES = 10  # of what a step has to say
 
 
 def add_arguments(parser):
@@ -34,7 +35,7 @@ def run(args):
         o = steps.timed(step, cache, out, *more)
         done.append((name, o))
         ui.say(f"== {name}: {o.passed} passed, {o.failed} failed, {o.skipped} skipped, {ui.duration(o.seconds)}")
-        for line in o.lines[:10]:
+        for line in o.lines[:LINES]:
             ui.say(f"     {line}")
     con = table.console()
     t = Table(pad_edge=False, header_style="bold")
@@ -45,6 +46,10 @@ def run(args):
         t.add_row(f"[{colour}]{name}[/]", str(o.passed), str(o.failed), str(o.skipped), ui.duration(o.seconds),
                   ui.duration(before[name]) if name in before else "-")
     con.print(t)
+    # Once more: who reads a log from its end, or has no more than that, sees what failed.
+    for name, o in done:
+        for line in o.lines[:LINES] if o.failed else ():
+            print(f"{name}: {line}")
     _junit(out, done)
     cache.write_state("test-times", {**before, **{n: round(o.seconds, 1) for n, o in done}})
     passed, failed, skipped = (sum(getattr(o, k) for _, o in done) for k in ("passed", "failed", "skipped"))
