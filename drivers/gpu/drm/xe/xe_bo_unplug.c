@@ -93,7 +93,7 @@ static bool visit_locked(struct xe_bo *bo, visit_fn visit, bool wait,
 /*
  * Each buffer object goes back to the tail of its list when it is done with, or
  * to the list of the busy ones. Its owner may take it off any list at any time.
- * New ones need no visit, see xe_bo_validate().
+ * New ones need no visit, see xe_bo_init_locked() and xe_bo_validate().
  */
 static void walk_bos(struct xe_device *xe, struct list_head *bos, visit_fn visit,
 		     ktime_t until, bool wait, struct xe_bo_unplug_stats *stats)
@@ -422,9 +422,8 @@ void xe_bo_unplug_save(struct xe_device *xe, struct xe_bo_unplug_stats *stats)
  *
  * Frees the pages of buffers that are neither exported nor mapped by the CPU,
  * of page tables and of ring contexts, and gives imported ones back to their
- * exporter. Costs O(n), and waits at
- * most XE_BO_UNPLUG_MS for locks, for all buffers together, and as long for
- * the exporters.
+ * exporter. Costs O(n), and waits at most XE_BO_UNPLUG_MS for locks, for all
+ * buffers together, and as long for the exporters.
  */
 void xe_bo_unplug_drop(struct xe_device *xe, struct xe_bo_unplug_stats *stats)
 {

@@ -327,6 +327,10 @@ void xe_unplug_finish(struct xe_device *xe)
 
 	KUNIT_STATIC_STUB_REDIRECT(xe_unplug_finish, xe);
 
+	/* What the display had pinned until now */
+	if (xe->info.probe_display && xe_unplug_check(xe))
+		xe_bo_unplug_save(xe, &xe->unplug.bos);
+
 	xe_irq_unplug(xe);
 
 	if (!xe_device_dead(xe))

@@ -358,6 +358,21 @@ static void test_late_callers(struct kunit *test)
 	xe_bo_put(bo);
 }
 
+/* The list may have been walked before they are on it */
+static void test_created_late(struct kunit *test)
+{
+	struct xe_device *xe = test->priv;
+	struct xe_bo *late;
+
+	WRITE_ONCE(xe->unplug.gone, true);
+	late = create(xe);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(late), -ENODEV);
+	KUNIT_EXPECT_TRUE(test, list_empty(&xe->bos.bos));
+	KUNIT_EXPECT_EQ(test, atomic_read(&fake.live), 0);
+	if (!IS_ERR(late))
+		xe_bo_put(late);
+}
+
 static int lost_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct xe_bo *bo = file->private_data;
@@ -426,6 +441,7 @@ static struct kunit_case unplug_test_cases[] = {
 	KUNIT_CASE(test_hidden_before),
 	KUNIT_CASE(test_busy),
 	KUNIT_CASE(test_late_callers),
+	KUNIT_CASE(test_created_late),
 	KUNIT_CASE(test_lost_page),
 	{}
 };

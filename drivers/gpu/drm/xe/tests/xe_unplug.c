@@ -314,6 +314,17 @@ static void test_finish(struct kunit *test)
 			   "irq:gone:stopped bus:gone:stopped wait:gone:stopped gate:gone:stopped drop:gone:stopped:unmapped ");
 }
 
+/* Scanout that is exported as well could not be saved earlier */
+static void test_finish_display(struct kunit *test)
+{
+	struct xe_device *xe = test->priv;
+
+	xe->info.probe_display = true;
+	run_finish(test, false);
+	KUNIT_EXPECT_STREQ(test, steps.log,
+			   "present?:gone:stopped answers?:gone:stopped save:gone:stopped irq:gone:stopped bus:gone:stopped wait:gone:stopped gate:gone:stopped drop:gone:stopped:unmapped ");
+}
+
 static void test_finish_dead(struct kunit *test)
 {
 	run_finish(test, true);
@@ -561,6 +572,7 @@ static struct kunit_case order_test_cases[] = {
 	KUNIT_CASE(test_halt_dies),
 	KUNIT_CASE(test_halt_dies_late),
 	KUNIT_CASE(test_finish),
+	KUNIT_CASE(test_finish_display),
 	KUNIT_CASE(test_finish_dead),
 	KUNIT_CASE(test_remove),
 	KUNIT_CASE(test_sections),
