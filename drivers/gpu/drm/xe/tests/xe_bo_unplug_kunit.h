@@ -154,6 +154,17 @@ static void expect_dropped(struct kunit *test, struct xe_bo *bo)
 	KUNIT_EXPECT_EQ(test, bo->ttm.resource->mem_type, XE_PL_SYSTEM);
 }
 
+/* The caller holds the lock */
+static void evict(struct kunit *test, struct xe_bo *bo)
+{
+	struct ttm_place place = { .mem_type = XE_PL_SYSTEM };
+	struct ttm_placement system = { .num_placement = 1, .placement = &place };
+	struct ttm_operation_ctx ctx = {};
+
+	KUNIT_EXPECT_EQ(test, ttm_bo_validate(&bo->ttm, &system, &ctx), 0);
+	KUNIT_EXPECT_EQ(test, bo->ttm.resource->mem_type, XE_PL_SYSTEM);
+}
+
 static struct sg_table *fake_export_map(struct dma_buf_attachment *attach,
 					enum dma_data_direction dir)
 {

@@ -421,6 +421,30 @@ static struct dma_fence *lost_fill(struct kunit *test, struct xe_bo *bo,
 	return fence;
 }
 
+/* Export it, and import it as a device does that is told of moves */
+static struct dma_buf_attachment *share(struct kunit *test, struct xe_bo *bo, atomic_t *told)
+{
+	struct xe_device *xe = test->priv;
+	struct dma_buf_attachment *attach;
+	struct dma_buf *buf;
+
+	buf = xe_gem_prime_export(&bo->ttm.base, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(buf));
+	attach = dma_buf_dynamic_attach(buf, xe->drm.dev, &fake_import_ops, told);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(attach));
+
+	return attach;
+}
+
+static void unshare(struct dma_buf_attachment *attach)
+{
+	struct dma_buf *buf = attach->dmabuf;
+
+	dma_buf_detach(buf, attach);
+	dma_buf_put(buf);
+	flush_delayed_fput();
+}
+
 /* Who imported what the GPU did not get to is told to let go of it */
 static void test_unfilled_revoked(struct kunit *test)
 {
@@ -430,24 +454,17 @@ static void test_unfilled_revoked(struct kunit *test)
 	struct xe_bo *bo = new_bo(test);
 	atomic_t told = ATOMIC_INIT(0);
 	struct dma_fence *fence;
-	struct dma_buf *buf;
 	spinlock_t lock; /* of the fence */
 
 	fence = lost_fill(test, bo, &lock);
-
-	buf = xe_gem_prime_export(&bo->ttm.base, 0);
-	KUNIT_ASSERT_FALSE(test, IS_ERR(buf));
-	attach = dma_buf_dynamic_attach(buf, xe->drm.dev, &fake_import_ops, &told);
-	KUNIT_ASSERT_FALSE(test, IS_ERR(attach));
+	attach = share(test, bo, &told);
 
 	unplug(xe, &stats);
 	KUNIT_EXPECT_EQ(test, stats.lost, 1);
 	KUNIT_EXPECT_EQ(test, atomic_read(&told), 1);
 
-	dma_buf_detach(buf, attach);
+	unshare(attach);
 	dma_fence_put(fence);
-	dma_buf_put(buf);
-	flush_delayed_fput();
 	xe_bo_put(bo);
 	flush_workqueue(xe->ttm.wq);
 	synchronize_rcu();
@@ -478,9 +495,6 @@ static bool evictable(struct xe_bo *bo)
 /* Importers map what stays where it is, and no move tells them to let go */
 static void test_exported_evicted(struct kunit *test)
 {
-	struct ttm_place place = { .mem_type = XE_PL_SYSTEM };
-	struct ttm_placement system = { .num_placement = 1, .placement = &place };
-	struct ttm_operation_ctx ctx = {};
 	struct xe_bo_unplug_stats stats;
 	struct xe_bo *bo = new_bo(test);
 	struct dma_buf *buf;
@@ -492,8 +506,7 @@ static void test_exported_evicted(struct kunit *test)
 	KUNIT_ASSERT_FALSE(test, IS_ERR(buf));
 
 	xe_bo_lock(bo, false);
-	KUNIT_EXPECT_EQ(test, ttm_bo_validate(&bo->ttm, &system, &ctx), 0);
-	KUNIT_EXPECT_EQ(test, bo->ttm.resource->mem_type, XE_PL_SYSTEM);
+	evict(test, bo);
 	KUNIT_EXPECT_TRUE(test, evictable(bo));
 	xe_bo_unlock(bo);
 
@@ -514,28 +527,20 @@ static void test_exported_evicted(struct kunit *test)
 /* Who imported it, and maps it only when its device has gone, gets what is there */
 static void map_late(struct kunit *test, bool evicted)
 {
-	struct ttm_place place = { .mem_type = XE_PL_SYSTEM };
-	struct ttm_placement system = { .num_placement = 1, .placement = &place };
-	struct ttm_operation_ctx ctx = {};
 	struct xe_device *xe = test->priv;
 	struct dma_buf_attachment *attach;
 	struct xe_bo_unplug_stats stats;
 	struct xe_bo *bo = new_bo(test);
 	atomic_t told = ATOMIC_INIT(0);
 	struct sg_table *sgt;
-	struct dma_buf *buf;
 
 	/* As above */
 	drm_gem_gpuva_init(&bo->ttm.base);
 	dma_coerce_mask_and_coherent(xe->drm.dev, DMA_BIT_MASK(64));
-
-	buf = xe_gem_prime_export(&bo->ttm.base, 0);
-	KUNIT_ASSERT_FALSE(test, IS_ERR(buf));
-	attach = dma_buf_dynamic_attach(buf, xe->drm.dev, &fake_import_ops, &told);
-	KUNIT_ASSERT_FALSE(test, IS_ERR(attach));
+	attach = share(test, bo, &told);
 	if (evicted) {
 		xe_bo_lock(bo, false);
-		KUNIT_EXPECT_EQ(test, ttm_bo_validate(&bo->ttm, &system, &ctx), 0);
+		evict(test, bo);
 		xe_bo_unlock(bo);
 	}
 
@@ -548,9 +553,7 @@ static void map_late(struct kunit *test, bool evicted)
 		dma_buf_unmap_attachment_unlocked(attach, sgt, DMA_BIDIRECTIONAL);
 	KUNIT_EXPECT_TRUE(test, has_content(bo));
 
-	dma_buf_detach(buf, attach);
-	dma_buf_put(buf);
-	flush_delayed_fput();
+	unshare(attach);
 	xe_bo_put(bo);
 	flush_workqueue(xe->ttm.wq);
 }

@@ -423,21 +423,18 @@ static void test_unplug_alloc(struct kunit *test)
 /* Where it has to go there is no way to any more, and whoever asked is told */
 static void test_pin_fails(struct kunit *test)
 {
-	struct ttm_place place = { .mem_type = XE_PL_SYSTEM };
-	struct ttm_placement system = { .num_placement = 1, .placement = &place };
 	struct dma_buf_attachment attach = { .peer2peer = true };
-	struct ttm_operation_ctx ctx = {};
 	struct xe_device *xe = test->priv;
 	struct xe_bo *bo = new_bo(test);
 	struct xe_dma_stats stats;
 
-	/* A move looks at it, and not all bases make it for all drivers */
+	/* As for test_exported_evicted() */
 	drm_gem_gpuva_init(&bo->ttm.base);
 	attach.dmabuf = xe_gem_prime_export(&bo->ttm.base, 0);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(attach.dmabuf));
 
 	xe_bo_lock(bo, false);
-	KUNIT_EXPECT_EQ(test, ttm_bo_validate(&bo->ttm, &system, &ctx), 0);
+	evict(test, bo);
 	xe_dma_gate_close(&xe->dma, &stats);
 	KUNIT_EXPECT_EQ(test, attach.dmabuf->ops->pin(&attach), -ENODEV);
 	KUNIT_EXPECT_FALSE(test, xe_bo_is_pinned(bo));
