@@ -61,8 +61,10 @@ def parts(overlay):
         here = posixpath.dirname(path)
         for name in INCLUDED.findall(data or b"") if path.endswith(".c") else ():
             # Beside the file that includes it, or from the driver's folder
-            places = [posixpath.normpath(posixpath.join(folder, name.decode())) for folder in (here, posixpath.dirname(here))]
-            found.update({f: path for f in places if f in overlay})
+            for folder in (here, posixpath.dirname(here)):
+                place = posixpath.normpath(posixpath.join(folder, name.decode()))
+                if place in overlay:
+                    found[place] = path
     for f, by in found.items():
         while by in found:
             by = found[by]
