@@ -57,6 +57,8 @@
  * not move buffers, for as long as the attachment exists. So imports are
  * detached. That takes the lock of the exporter's buffer and calls the
  * exporter, so a worker does it, for whom the removal waits XE_BO_UNPLUG_MS.
+ * Importers are called as well, and may wait for all that others do with the
+ * buffer. Unless that is idle a worker calls them, and is waited for as long.
  */
 
 /* No copy out of VRAM begins later than this after the first */
@@ -211,6 +213,11 @@ static bool give_up_swapped(struct xe_bo *bo)
 	return true;
 }
 
+static bool is_used(struct xe_bo *bo)
+{
+	return !dma_resv_test_signaled(bo->ttm.base.resv, DMA_RESV_USAGE_BOOKKEEP);
+}
+
 static void drop(struct xe_bo *bo, struct xe_bo_unplug_stats *stats)
 {
 	u64 pages = bo->ttm.base.size >> PAGE_SHIFT;
@@ -229,6 +236,11 @@ static void drop(struct xe_bo *bo, struct xe_bo_unplug_stats *stats)
 	    (xe_bo_is_vram(bo) ||
 	     (!xe_bo_is_pinned(bo) && !xe_bo_has_content(bo)))) {
 		stats->lost++;
+		if (!stats->patient && is_used(bo)) {
+			stats->revoking = true;
+			stats->busy++;
+			return;
+		}
 		xe_bo_revoke(bo);
 		if (!xe_bo_is_pinned(bo) && !give_up(bo))
 			stats->busy++;
@@ -316,10 +328,11 @@ static void save(struct xe_bo *bo, struct xe_bo_unplug_stats *stats)
 static void retry_work(struct work_struct *work)
 {
 	struct xe_device *xe = container_of(work, struct xe_device, bos.retry);
-	struct xe_bo_unplug_stats stats = {};
+	struct xe_bo_unplug_stats stats = { .patient = true };
 
 	walk_bos(xe, &xe->bos.bos, drop, 0, true, &stats);
 	walk_bos(xe, &xe->bos.kernel, drop_kernel, 0, true, &stats);
+	complete(&xe->bos.retried);
 	drm_dev_put(&xe->drm);
 }
 
@@ -423,7 +436,7 @@ void xe_bo_unplug_save(struct xe_device *xe, struct xe_bo_unplug_stats *stats)
  * Frees the pages of buffers that are neither exported nor mapped by the CPU,
  * of page tables and of ring contexts, and gives imported ones back to their
  * exporter. Costs O(n), and waits at most XE_BO_UNPLUG_MS for locks, for all
- * buffers together, and as long for the exporters.
+ * buffers together, and as long for importers and exporters.
  */
 void xe_bo_unplug_drop(struct xe_device *xe, struct xe_bo_unplug_stats *stats)
 {
@@ -445,6 +458,8 @@ void xe_bo_unplug_drop(struct xe_device *xe, struct xe_bo_unplug_stats *stats)
 		xe_destroy_wq_queue(&xe->bos.retry);
 	}
 
+	if (stats->revoking)
+		left = wait_for_completion_timeout(&xe->bos.retried, left);
 	stats->attached = !wait_for_completion_timeout(&xe->bos.detached, left);
 }
 
@@ -498,6 +513,7 @@ void xe_bo_list_init(struct xe_device *xe)
 	INIT_WORK(&xe->bos.retry, retry_work);
 	INIT_WORK(&xe->bos.detach, detach_work);
 	init_completion(&xe->bos.detached);
+	init_completion(&xe->bos.retried);
 }
 
 /**

@@ -26,8 +26,10 @@ struct xe_bo_list {
 	struct list_head imports;
 	/** @kernel: page tables and ring contexts, &xe_bo.unplug_link */
 	struct list_head kernel;
-	/** @retry: drops what was locked by somebody else during the removal */
+	/** @retry: drops what was locked or used by others during the removal */
 	struct work_struct retry;
+	/** @retried: completed by @retry */
+	struct completion retried;
 	/** @detach: gives back what is on @imports */
 	struct work_struct detach;
 	/** @detached: completed by @detach */
@@ -52,10 +54,14 @@ struct xe_bo_unplug_stats {
 	unsigned long saved;
 	/** @lost: exported buffers whose content could not be saved */
 	unsigned long lost;
-	/** @busy: buffers that somebody else held locked for all the time */
+	/** @busy: buffers that others held locked for all the time, or use */
 	unsigned long busy;
 	/** @busy_shared: those of @busy that are exported, and may be in VRAM */
 	unsigned long busy_shared;
+	/** @patient: importers may be called that wait for what others do */
+	bool patient;
+	/** @revoking: the worker is to call such importers */
+	bool revoking;
 	/** @attached: imports were not all given back in time */
 	bool attached;
 };

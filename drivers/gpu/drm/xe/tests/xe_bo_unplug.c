@@ -428,6 +428,90 @@ static void test_lost_page(struct kunit *test)
 	lost_page(test, new_bo(test));
 }
 
+/* A VM's buffers share its fences: each is looked at but once when it is done */
+static void test_fences(struct kunit *test)
+{
+	struct xe_device *xe = test->priv;
+	struct xe_bo_unplug_stats stats;
+	struct xe_bo *bo = new_bo(test);
+	struct dma_resv *resv = bo->ttm.base.resv;
+	struct dma_fence *done, *pending, *fence;
+	struct dma_resv_iter cursor;
+	spinlock_t locks[2]; /* of the fences */
+	unsigned int found = 0;
+
+	done = fake_fence(test, &locks[0]);
+	pending = fake_fence(test, &locks[1]);
+	xe_bo_lock(bo, false);
+	/* With room for more, or the next fence makes some */
+	KUNIT_EXPECT_EQ(test, dma_resv_reserve_fences(resv, 8), 0);
+	dma_resv_add_fence(resv, done, DMA_RESV_USAGE_BOOKKEEP);
+	dma_resv_add_fence(resv, pending, DMA_RESV_USAGE_BOOKKEEP);
+	xe_bo_unlock(bo);
+	dma_fence_signal(done);
+
+	unplug(xe, &stats);
+	expect_dropped(test, bo);
+
+	xe_bo_lock(bo, false);
+	dma_resv_for_each_fence(&cursor, resv, DMA_RESV_USAGE_BOOKKEEP, fence) {
+		KUNIT_EXPECT_PTR_EQ(test, fence, pending);
+		found++;
+	}
+	xe_bo_unlock(bo);
+	KUNIT_EXPECT_EQ(test, found, 1);
+
+	dma_fence_signal(pending);
+	dma_fence_put(pending);
+	dma_fence_put(done);
+	xe_bo_put(bo);
+	flush_workqueue(xe->ttm.wq);
+	synchronize_rcu();
+}
+
+static struct task_struct *no_memory_for;
+
+/* The worker that asks again, maybe at once, gets it */
+static struct ttm_tt *no_ttm_tt(struct ttm_buffer_object *bo, u32 flags)
+{
+	return current == no_memory_for ? NULL : xe_ttm_funcs.ttm_tt_create(bo, flags);
+}
+
+/* Others wait for it, and TTM has no memory to give up its pages without them */
+static void test_fences_no_memory(struct kunit *test)
+{
+	struct xe_device *xe = test->priv;
+	struct ttm_device_funcs funcs = xe_ttm_funcs;
+	struct xe_bo_unplug_stats stats;
+	struct xe_bo *bo = new_bo(test);
+	struct dma_fence *fence;
+	spinlock_t lock; /* of the fence */
+
+	fence = fake_fence(test, &lock);
+	xe_bo_lock(bo, false);
+	KUNIT_EXPECT_EQ(test, dma_resv_reserve_fences(bo->ttm.base.resv, 1), 0);
+	dma_resv_add_fence(bo->ttm.base.resv, fence, DMA_RESV_USAGE_BOOKKEEP);
+	xe_bo_unlock(bo);
+
+	no_memory_for = current;
+	funcs.ttm_tt_create = no_ttm_tt;
+	xe->ttm.funcs = &funcs;
+	unplug(xe, &stats);
+	KUNIT_EXPECT_EQ(test, stats.busy, 1);
+	flush_work(&xe->bos.retry);
+	xe->ttm.funcs = &xe_ttm_funcs;
+	expect_dropped(test, bo);
+
+	dma_fence_signal(fence);
+	dma_fence_put(fence);
+	xe_bo_put(bo);
+	flush_workqueue(xe->ttm.wq);
+	/* TTM would look there for buffers to evict */
+	KUNIT_EXPECT_EQ(test, ttm_resource_manager_usage(ttm_manager_type(&xe->ttm, XE_PL_SYSTEM)),
+			0);
+	synchronize_rcu();
+}
+
 static struct kunit_case unplug_test_cases[] = {
 	KUNIT_CASE(test_drop),
 	KUNIT_CASE(test_drop_many),
@@ -440,6 +524,8 @@ static struct kunit_case unplug_test_cases[] = {
 	KUNIT_CASE(test_swapped),
 	KUNIT_CASE(test_hidden_before),
 	KUNIT_CASE(test_busy),
+	KUNIT_CASE(test_fences),
+	KUNIT_CASE(test_fences_no_memory),
 	KUNIT_CASE(test_late_callers),
 	KUNIT_CASE(test_created_late),
 	KUNIT_CASE(test_lost_page),

@@ -214,4 +214,31 @@ static struct drm_gem_object *import(struct xe_device *xe, struct dma_buf *buf)
 	return obj;
 }
 
+static const char *fence_name(struct dma_fence *fence)
+{
+	return "fake";
+}
+
+static const struct dma_fence_ops fake_fence_ops = {
+	.get_driver_name = fence_name,
+	.get_timeline_name = fence_name,
+};
+
+static struct dma_fence *fake_fence_of(struct kunit *test, const struct dma_fence_ops *ops,
+				       spinlock_t *lock)
+{
+	struct dma_fence *fence = kzalloc(sizeof(*fence), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, fence);
+	spin_lock_init(lock);
+	dma_fence_init(fence, ops, lock, dma_fence_context_alloc(1), 1);
+
+	return fence;
+}
+
+static struct dma_fence *fake_fence(struct kunit *test, spinlock_t *lock)
+{
+	return fake_fence_of(test, &fake_fence_ops, lock);
+}
+
 #endif

@@ -195,33 +195,6 @@ static void test_imported_changes_hands(struct kunit *test)
 	flush_delayed_fput();
 }
 
-static const char *fence_name(struct dma_fence *fence)
-{
-	return "fake";
-}
-
-static const struct dma_fence_ops fake_fence_ops = {
-	.get_driver_name = fence_name,
-	.get_timeline_name = fence_name,
-};
-
-static struct dma_fence *fake_fence_of(struct kunit *test, const struct dma_fence_ops *ops,
-				       spinlock_t *lock)
-{
-	struct dma_fence *fence = kzalloc(sizeof(*fence), GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(test, fence);
-	spin_lock_init(lock);
-	dma_fence_init(fence, ops, lock, dma_fence_context_alloc(1), 1);
-
-	return fence;
-}
-
-static struct dma_fence *fake_fence(struct kunit *test, spinlock_t *lock)
-{
-	return fake_fence_of(test, &fake_fence_ops, lock);
-}
-
 /* The GPU was to fill it, and did not get to that: @err, or never at all */
 static void unfilled(struct kunit *test, int err)
 {
@@ -270,90 +243,6 @@ static void test_unfilled(struct kunit *test)
 static void test_not_filled_yet(struct kunit *test)
 {
 	unfilled(test, 1);
-}
-
-/* A VM's buffers share its fences: each is looked at but once when it is done */
-static void test_fences(struct kunit *test)
-{
-	struct xe_device *xe = test->priv;
-	struct xe_bo_unplug_stats stats;
-	struct xe_bo *bo = new_bo(test);
-	struct dma_resv *resv = bo->ttm.base.resv;
-	struct dma_fence *done, *pending, *fence;
-	struct dma_resv_iter cursor;
-	spinlock_t locks[2]; /* of the fences */
-	unsigned int found = 0;
-
-	done = fake_fence(test, &locks[0]);
-	pending = fake_fence(test, &locks[1]);
-	xe_bo_lock(bo, false);
-	/* With room for more, or the next fence makes some */
-	KUNIT_EXPECT_EQ(test, dma_resv_reserve_fences(resv, 8), 0);
-	dma_resv_add_fence(resv, done, DMA_RESV_USAGE_BOOKKEEP);
-	dma_resv_add_fence(resv, pending, DMA_RESV_USAGE_BOOKKEEP);
-	xe_bo_unlock(bo);
-	dma_fence_signal(done);
-
-	unplug(xe, &stats);
-	expect_dropped(test, bo);
-
-	xe_bo_lock(bo, false);
-	dma_resv_for_each_fence(&cursor, resv, DMA_RESV_USAGE_BOOKKEEP, fence) {
-		KUNIT_EXPECT_PTR_EQ(test, fence, pending);
-		found++;
-	}
-	xe_bo_unlock(bo);
-	KUNIT_EXPECT_EQ(test, found, 1);
-
-	dma_fence_signal(pending);
-	dma_fence_put(pending);
-	dma_fence_put(done);
-	xe_bo_put(bo);
-	flush_workqueue(xe->ttm.wq);
-	synchronize_rcu();
-}
-
-static struct task_struct *no_memory_for;
-
-/* The worker that asks again, maybe at once, gets it */
-static struct ttm_tt *no_ttm_tt(struct ttm_buffer_object *bo, u32 flags)
-{
-	return current == no_memory_for ? NULL : xe_ttm_funcs.ttm_tt_create(bo, flags);
-}
-
-/* Others wait for it, and TTM has no memory to give up its pages without them */
-static void test_fences_no_memory(struct kunit *test)
-{
-	struct xe_device *xe = test->priv;
-	struct ttm_device_funcs funcs = xe_ttm_funcs;
-	struct xe_bo_unplug_stats stats;
-	struct xe_bo *bo = new_bo(test);
-	struct dma_fence *fence;
-	spinlock_t lock; /* of the fence */
-
-	fence = fake_fence(test, &lock);
-	xe_bo_lock(bo, false);
-	KUNIT_EXPECT_EQ(test, dma_resv_reserve_fences(bo->ttm.base.resv, 1), 0);
-	dma_resv_add_fence(bo->ttm.base.resv, fence, DMA_RESV_USAGE_BOOKKEEP);
-	xe_bo_unlock(bo);
-
-	no_memory_for = current;
-	funcs.ttm_tt_create = no_ttm_tt;
-	xe->ttm.funcs = &funcs;
-	unplug(xe, &stats);
-	KUNIT_EXPECT_EQ(test, stats.busy, 1);
-	flush_work(&xe->bos.retry);
-	xe->ttm.funcs = &xe_ttm_funcs;
-	expect_dropped(test, bo);
-
-	dma_fence_signal(fence);
-	dma_fence_put(fence);
-	xe_bo_put(bo);
-	flush_workqueue(xe->ttm.wq);
-	/* TTM would look there for buffers to evict */
-	KUNIT_EXPECT_EQ(test, ttm_resource_manager_usage(ttm_manager_type(&xe->ttm, XE_PL_SYSTEM)),
-			0);
-	synchronize_rcu();
 }
 
 /* Closed before the unplug, but its exporter's GPU is still at work on it */
@@ -408,6 +297,16 @@ static void fake_moved(struct dma_buf_attachment *attach)
 /* No peer; who is told. By position, as bases call the latter differently */
 static const struct dma_buf_attach_ops fake_import_ops = { false, fake_moved };
 
+/* As xe does for a VM that faults. It gives up some time, or so would the test */
+static void fake_moved_idle(struct dma_buf_attachment *attach)
+{
+	dma_resv_wait_timeout(attach->dmabuf->resv, DMA_RESV_USAGE_BOOKKEEP, false,
+			      msecs_to_jiffies(20 * XE_BO_UNPLUG_MS));
+	fake_moved(attach);
+}
+
+static const struct dma_buf_attach_ops fake_idle_ops = { false, fake_moved_idle };
+
 /* The GPU did not get to it; returns a reference to the fence of that */
 static struct dma_fence *lost_fill(struct kunit *test, struct xe_bo *bo,
 				   spinlock_t *lock)
@@ -422,7 +321,8 @@ static struct dma_fence *lost_fill(struct kunit *test, struct xe_bo *bo,
 }
 
 /* Export it, and import it as a device does that is told of moves */
-static struct dma_buf_attachment *share(struct kunit *test, struct xe_bo *bo, atomic_t *told)
+static struct dma_buf_attachment *share_with(struct kunit *test, struct xe_bo *bo,
+					     const struct dma_buf_attach_ops *ops, atomic_t *told)
 {
 	struct xe_device *xe = test->priv;
 	struct dma_buf_attachment *attach;
@@ -430,10 +330,15 @@ static struct dma_buf_attachment *share(struct kunit *test, struct xe_bo *bo, at
 
 	buf = xe_gem_prime_export(&bo->ttm.base, 0);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(buf));
-	attach = dma_buf_dynamic_attach(buf, xe->drm.dev, &fake_import_ops, told);
+	attach = dma_buf_dynamic_attach(buf, xe->drm.dev, ops, told);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(attach));
 
 	return attach;
+}
+
+static struct dma_buf_attachment *share(struct kunit *test, struct xe_bo *bo, atomic_t *told)
+{
+	return share_with(test, bo, &fake_import_ops, told);
 }
 
 static void unshare(struct dma_buf_attachment *attach)
@@ -468,6 +373,62 @@ static void test_unfilled_revoked(struct kunit *test)
 	xe_bo_put(bo);
 	flush_workqueue(xe->ttm.wq);
 	synchronize_rcu();
+}
+
+static void use(struct kunit *test, struct xe_bo *bo, struct dma_fence *fence)
+{
+	xe_bo_lock(bo, false);
+	KUNIT_EXPECT_EQ(test, dma_resv_reserve_fences(bo->ttm.base.resv, 1), 0);
+	dma_resv_add_fence(bo->ttm.base.resv, fence, DMA_RESV_USAGE_BOOKKEEP);
+	xe_bo_unlock(bo);
+}
+
+/* The same, but a third party works with it, and an importer waits for that or not */
+static void revoke_used(struct kunit *test, const struct dma_buf_attach_ops *ops, bool waits)
+{
+	struct xe_device *xe = test->priv;
+	struct dma_buf_attachment *attach;
+	struct xe_bo_unplug_stats stats;
+	struct xe_bo *bo = new_bo(test);
+	struct dma_fence *fence, *foreign;
+	unsigned int refs = kref_read(&xe->drm.ref);
+	atomic_t told = ATOMIC_INIT(0);
+	ktime_t begin = ktime_get();
+	spinlock_t locks[2]; /* of the fences */
+
+	fence = lost_fill(test, bo, &locks[0]);
+	foreign = fake_fence(test, &locks[1]);
+	use(test, bo, foreign);
+	attach = share_with(test, bo, ops, &told);
+
+	unplug(xe, &stats);
+	KUNIT_EXPECT_LT(test, ktime_ms_delta(ktime_get(), begin), 4 * XE_BO_UNPLUG_MS);
+	KUNIT_EXPECT_EQ(test, stats.lost, 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&told), waits ? 0 : 1);
+
+	dma_fence_signal(foreign);
+	flush_work(&xe->bos.retry);
+	KUNIT_EXPECT_EQ(test, atomic_read(&told), 1);
+	expect_dropped(test, bo);
+	flush_work(&xe->bos.detach);
+
+	unshare(attach);
+	KUNIT_EXPECT_EQ(test, kref_read(&xe->drm.ref), refs);
+	dma_fence_put(foreign);
+	dma_fence_put(fence);
+	xe_bo_put(bo);
+	flush_workqueue(xe->ttm.wq);
+	synchronize_rcu();
+}
+
+static void test_used_revoked(struct kunit *test)
+{
+	revoke_used(test, &fake_import_ops, false);
+}
+
+static void test_used_revoked_waits(struct kunit *test)
+{
+	revoke_used(test, &fake_idle_ops, true);
 }
 
 static void test_unfilled_page(struct kunit *test)
@@ -574,8 +535,6 @@ static struct kunit_case shared_test_cases[] = {
 	KUNIT_CASE(test_exported_evicted),
 	KUNIT_CASE(test_exported_mapped_late),
 	KUNIT_CASE(test_exported_mapped_late_evicted),
-	KUNIT_CASE(test_fences),
-	KUNIT_CASE(test_fences_no_memory),
 	KUNIT_CASE(test_imported),
 	KUNIT_CASE(test_imported_closed),
 	KUNIT_CASE(test_imported_locked),
@@ -584,6 +543,8 @@ static struct kunit_case shared_test_cases[] = {
 	KUNIT_CASE(test_filled),
 	KUNIT_CASE(test_unfilled),
 	KUNIT_CASE(test_unfilled_revoked),
+	KUNIT_CASE(test_used_revoked),
+	KUNIT_CASE(test_used_revoked_waits),
 	KUNIT_CASE(test_unfilled_page),
 	KUNIT_CASE(test_not_filled_yet),
 	{}
