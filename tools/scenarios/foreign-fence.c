@@ -46,17 +46,6 @@ static struct held *const all[] = { &waiting, &behind, &orphan, &bind };
 static int read_fdinfo(void *arg);
 static struct waiter reader = { .what = "a read of fdinfo", .call = read_fdinfo };
 
-static int import_fence(void)
-{
-	int fd, ret;
-
-	if (sw_sync_fence(timeline, &fd))
-		return -1;
-	ret = xe_syncobj_create(&xe, &foreign) || xe_syncobj_import(&xe, foreign, fd);
-	close(fd);
-	return ret ? -1 : 0;
-}
-
 static int submit(uint32_t queue, uint32_t after, struct held *h)
 {
 	return work_submit(&xe, &work, queue, work.batch.va, after, &h->fd);
@@ -136,7 +125,8 @@ static int setup(const char *device)
 	if (ret)
 		return ret;
 	if (work_open(&xe, &work, DRM_XE_ENGINE_CLASS_COPY) ||
-	    xe_bo_make(&xe, &bound, 1 << 20, work.vm) || import_fence())
+	    xe_bo_make(&xe, &bound, 1 << 20, work.vm) ||
+	    sw_sync_syncobj(timeline, &xe, &foreign))
 		return -1;
 	work_write_forbidden(&work);
 	scn_step("submission behind a foreign fence");

@@ -51,7 +51,7 @@ def test_rig_rst_names_every_operation_of_the_agent():
 
 
 def test_programs_and_states_are_the_same():
-    text = (paths.REPO / "tools/scenarios/Makefile").read_text()
+    text = (paths.REPO / "tools/scenarios/states.mk").read_text()
     names = re.search(r"^STATES := ((?:.*\\\n)*.*)$", text, re.M)[1].replace("\\\n", " ").split()
     assert sorted(names) == sorted(states.STATES)
 

@@ -132,19 +132,29 @@ def test_folders_count_and_what_no_result_rests_on_does_not(tmp_path):
 def test_a_cell_depends_on_its_own_program_and_on_what_all_share(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "SCENARIOS", tmp_path)
     (tmp_path / "lib").mkdir()
-    for name in ("userptr.c", "idle-fd.c", "lib/xe.c", "Makefile"):
-        (tmp_path / name).write_text("1")
+    for name, text in (("userptr.c", '#include "mem.h"'), ("idle-fd.c", "1"), ("lib/main.c", '#include "xe.h"'),
+                       ("lib/xe.h", "1"), ("lib/xe.c", "1"), ("lib/xe_sync.c", "1"), ("lib/mem.h", '#include "sub.h"'),
+                       ("lib/sub.h", "1"), ("lib/sub.c", "1"), ("lib/lone.h", "1"), ("lib/lone.c", "1"),
+                       ("Makefile", "include states.mk"), ("states.mk", "1")):
+        (tmp_path / name).write_text(text)
 
     def contents():
         known = kept.Content()
         return [known(SimpleNamespace(state=s)) for s in ("userptr", "idle-fd")] + [
             known(SimpleNamespace(state="userptr", programs=("userptr", "idle-fd")))]
     a, b, both = contents()
-    (tmp_path / "userptr.c").write_text("2")
-    changed = contents()
-    assert changed[0] != a and changed[1] == b and changed[2] != both
-    (tmp_path / "lib/xe.c").write_text("2")
-    assert all(x != y for x, y in zip(contents(), changed))
+    for name in ("userptr.c", "lib/mem.h", "lib/sub.c"):
+        (tmp_path / name).write_text((tmp_path / name).read_text() + "\n// 2")
+        changed = contents()
+        assert changed[0] != a and changed[1] == b and changed[2] != both
+        a, b, both = changed
+    for name in ("states.mk", "lib/lone.h", "lib/lone.c"):
+        (tmp_path / name).write_text("2")
+        assert contents() == changed
+    for name in ("lib/xe.c", "lib/main.c", "lib/xe_sync.c", "Makefile"):
+        (tmp_path / name).write_text("2")
+        assert all(x != y for x, y in zip(contents(), changed))
+        changed = contents()
 
 
 def judged(test, verdict, expected="expected", **more):

@@ -6,6 +6,7 @@ these; each result knows the one it was made with, and the caller says whether a
 """
 
 import hashlib
+import re
 
 from . import klog, oracles, paths
 from .memo import Memo
@@ -13,6 +14,7 @@ from .result import UNLISTED, Result
 
 SOURCES = ("**/*.[ch]", "**/Makefile")
 BESIDE = {"tests", "fuzz", "bench"}
+INCLUDED = re.compile(rb'^#include "(.+)"', re.M)
 CHOICES = ("same", "any")  # RESUME=: results of this very virtual GPU, or of any
 
 
@@ -33,19 +35,38 @@ def model_and_programs():
     return digest(paths.VGPU)[:6] + digest(paths.SCENARIOS)[:6]
 
 
+def made_of(*names):
+    """Files of the guest programs that those named are made of, themselves among them: what they include from lib, and
+    what is behind each header there."""
+    todo, found = list(names), set()
+    while todo:
+        name = todo.pop()
+        path = paths.SCENARIOS / name
+        if name in found or not path.exists():
+            continue
+        found.add(name)
+        todo += [f"lib/{n.decode()}" for n in INCLUDED.findall(path.read_bytes())]
+        if path.suffix == ".h":
+            todo.append(name[:-1] + "c")
+    return found
+
+
 class Content:
-    """What a test's result depends on besides the kernel: the virtual GPU, what all guest programs share, and the
-    programs of that test alone. Call it with a test."""
+    """What a test's result depends on besides the kernel: the virtual GPU, what all guest programs are made of, and
+    what the programs of that test are. Call it with a test."""
 
     def __init__(self):
-        self.common = digest(paths.VGPU)[:6] + digest(paths.SCENARIOS, ("lib/*.[ch]", "Makefile"))[:6]
+        lib = paths.SCENARIOS / "lib"
+        # The frame of all programs, and what is behind a header of another name
+        alone = [f"lib/{p.name}" for p in lib.glob("*.c") if not p.with_suffix(".h").exists()]
+        self.common = digest(paths.VGPU)[:6] + digest(paths.SCENARIOS, {"Makefile", *made_of(*alone)})[:6]
         self.own = {}
 
     def __call__(self, test):
         states = getattr(test, "programs", (test.state,))
         for state in states:
             if state not in self.own:
-                self.own[state] = digest(paths.SCENARIOS, (f"{state}.c",))[:6]
+                self.own[state] = digest(paths.SCENARIOS, made_of(f"{state}.c"))[:6]
         return self.common + "".join(self.own[s] for s in states)
 
 

@@ -76,6 +76,8 @@ STATES = {s.name: s for s in (
           dead_options=("--lost", "1"), faults=True, default=False),
     State("svm-vram", "user memory that has moved to local memory (GPU=bmg)", munmap=True,
           dead_options=("--lost", "1"), faults=True, default=False),
+    State("svm-blocked", "user memory that has moved, and a bind that waits for another driver (GPU=bmg)", munmap=True,
+          dead_options=("--lost", "1"), faults=True, default=False),
     State("queue-idle", "a queue after finished and verified jobs"),
     State("queue-endless", "a queue running an endless batch", reset_options=("--reset", "1"), endless=True),
     State("queue-many", "200 queues (50 with KERNEL=debug), each running an endless batch", held_seconds=60.0,

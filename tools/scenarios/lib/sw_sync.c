@@ -8,9 +8,9 @@
 #include <fcntl.h>
 #include <linux/ioctl.h>
 #include <stdint.h>
+#include <unistd.h>
 
 #include "common.h"
-#include "xe.h"
 
 #define FILE_NAME "/sys/kernel/debug/sync/sw_sync"
 
@@ -41,6 +41,17 @@ int sw_sync_fence(int timeline, int *sync_file)
 		return scn_fail_errno(err, "sw_sync: no fence");
 	*sync_file = c.fence;
 	return 0;
+}
+
+int sw_sync_syncobj(int timeline, struct xe *xe, uint32_t *syncobj)
+{
+	int fd = -1, ret;
+
+	if (sw_sync_fence(timeline, &fd))
+		return -1;
+	ret = xe_syncobj_create(xe, syncobj) || xe_syncobj_import(xe, *syncobj, fd);
+	close(fd);
+	return ret ? -1 : 0;
 }
 
 int sw_sync_advance(int timeline)
