@@ -254,6 +254,17 @@ def test_a_removal_may_take_longer_on_a_slow_kernel():
     assert cell_run(Cell("idle-fd", "remove", "close-after"), guest).run().verdict == "clean"
 
 
+@pytest.mark.parametrize("state, seconds", [("idle-fd", 0), ("queue-endless", 12), ("idle-fd+queue-many", 12)])
+def test_jobs_without_end_are_left_with_a_device_that_was_given_up(state, seconds, monkeypatch):
+    slept, guest = [], Guest()
+    monkeypatch.setattr(cellrun.time, "sleep", slept.append)
+    monkeypatch.setattr(ways.WAYS["wedged"], "prepare", lambda boot: guest.steps.append(sum(slept)))
+    guest.pace = 2
+    cell_run(Cell(state, "wedged", "close-after"), guest).run()
+    assert sum(slept) - next(s for s in guest.steps if isinstance(s, (int, float))) >= seconds
+    assert seconds or sum(slept) < 6
+
+
 def options(state, pace):
     """What the program of a state is started with on a kernel that is so many times slower."""
     guest, argv = Guest(), []

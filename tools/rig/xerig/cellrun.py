@@ -119,6 +119,8 @@ class CellRun:
         self.say("verify")
         self.ev.samples["held"] = sample(self.guest)
         self.way.prepare(self.boot)
+        if any(s.endless for s in self.state.each()):
+            time.sleep(self.way.lasts * self.guest.pace)
         self._dead = self.way.dead
         self._slowly(lambda: self.time_leave(self._leave))
         if BESIDE.get(self.cell.order) != "close":

@@ -246,6 +246,7 @@ class Wedged(Unbind):
     name = "wedged"
     what = "a GT reset fails, the driver gives the device up (wedged), then unbind"
     resets = True
+    lasts = 6.0  # a job times out after 5
 
     SAID = "Xe has declared device"
 
