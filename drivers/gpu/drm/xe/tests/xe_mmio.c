@@ -42,7 +42,8 @@ static int mmio_test_init(struct kunit *test)
 
 	xe_kunit_helper_xe_device_test_init(test);
 	ctx->xe = test->priv;
-	xe_kunit_helper_mmio_init(ctx->xe, (void __iomem *)ctx->regs, REG_BYTES);
+	KUNIT_ASSERT_EQ(test, xe_kunit_helper_mmio_init(ctx->xe, (void __iomem *)ctx->regs,
+							REG_BYTES), 0);
 	test->priv = ctx;
 
 	return 0;
