@@ -81,29 +81,45 @@ static int worker_close(struct kunit *test, unsigned int id)
 	return 0;
 }
 
-/* A map that saw the gate open is in the middle of its work: close must wait */
-static void test_close_waits_for_map(struct kunit *test)
+/*
+ * Holds the first worker up in the middle of its work: the second one must not
+ * end before. Returns how many owners were mapped meanwhile.
+ */
+static int expect_waits(struct kunit *test, struct completion **entered,
+			int (*first)(struct kunit *test, unsigned int id),
+			int (*second)(struct kunit *test, unsigned int id))
 {
-	DECLARE_COMPLETION_ONSTACK(entered);
+	DECLARE_COMPLETION_ONSTACK(inside);
 	DECLARE_COMPLETION_ONSTACK(go_on);
 	struct dma_ctx *ctx = test->priv;
+	int live;
 
-	ctx->owners = new_owners(test, 1);
-	ctx->map_entered = &entered;
+	*entered = &inside;
 	ctx->go_on = &go_on;
 
-	start_worker(test, 0, worker_map_first);
-	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&entered, DEADLINE), 0);
+	start_worker(test, 0, first);
+	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&inside, DEADLINE), 0);
 
-	start_worker(test, 1, worker_close);
+	start_worker(test, 1, second);
 	KUNIT_EXPECT_FALSE(test, worker_done(test, 1, msecs_to_jiffies(GRACE_MS)));
+	live = atomic_read(&ctx->live);
 
 	complete_all(&go_on);
 	KUNIT_EXPECT_TRUE(test, worker_done(test, 0, DEADLINE));
 	KUNIT_EXPECT_TRUE(test, worker_done(test, 1, DEADLINE));
-
-	KUNIT_EXPECT_EQ(test, atomic_read(&ctx->maps), 1);
 	expect_nothing_left(test);
+
+	return live;
+}
+
+/* A map that saw the gate open is in the middle of its work: close must wait */
+static void test_close_waits_for_map(struct kunit *test)
+{
+	struct dma_ctx *ctx = test->priv;
+
+	ctx->owners = new_owners(test, 1);
+	expect_waits(test, &ctx->map_entered, worker_map_first, worker_close);
+	KUNIT_EXPECT_EQ(test, atomic_read(&ctx->maps), 1);
 }
 
 static unsigned int shard_of(const struct owner *o)
@@ -172,54 +188,25 @@ static void test_close_waits_for_insert(struct kunit *test)
 /* close is unmapping this very node: the owner must not free the pages yet */
 static void test_unmap_waits_for_close(struct kunit *test)
 {
-	DECLARE_COMPLETION_ONSTACK(entered);
-	DECLARE_COMPLETION_ONSTACK(go_on);
 	struct dma_ctx *ctx = test->priv;
 
 	ctx->owners = new_owners(test, 1);
 	KUNIT_ASSERT_EQ(test, map_one(ctx, ctx->owners), 0);
 
-	ctx->unmap_entered = &entered;
-	ctx->go_on = &go_on;
-
-	start_worker(test, 0, worker_close);
-	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&entered, DEADLINE), 0);
-
-	start_worker(test, 1, worker_unmap_first);
-	KUNIT_EXPECT_FALSE(test, worker_done(test, 1, msecs_to_jiffies(GRACE_MS)));
-	KUNIT_EXPECT_EQ(test, atomic_read(&ctx->live), 1);
-
-	complete_all(&go_on);
-	KUNIT_EXPECT_TRUE(test, worker_done(test, 0, DEADLINE));
-	KUNIT_EXPECT_TRUE(test, worker_done(test, 1, DEADLINE));
-
+	KUNIT_EXPECT_EQ(test, expect_waits(test, &ctx->unmap_entered, worker_close,
+					   worker_unmap_first), 1);
 	KUNIT_EXPECT_EQ(test, atomic_read(&ctx->unmaps), 1);
-	expect_nothing_left(test);
 }
 
 /* And the other way round: close must not return while an owner unmaps */
 static void test_close_waits_for_unmap(struct kunit *test)
 {
-	DECLARE_COMPLETION_ONSTACK(entered);
-	DECLARE_COMPLETION_ONSTACK(go_on);
 	struct dma_ctx *ctx = test->priv;
 
 	ctx->owners = new_owners(test, 1);
 	KUNIT_ASSERT_EQ(test, map_one(ctx, ctx->owners), 0);
 
-	ctx->unmap_entered = &entered;
-	ctx->go_on = &go_on;
-
-	start_worker(test, 0, worker_unmap_first);
-	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&entered, DEADLINE), 0);
-
-	start_worker(test, 1, worker_close);
-	KUNIT_EXPECT_FALSE(test, worker_done(test, 1, msecs_to_jiffies(GRACE_MS)));
-
-	complete_all(&go_on);
-	KUNIT_EXPECT_TRUE(test, worker_done(test, 0, DEADLINE));
-	KUNIT_EXPECT_TRUE(test, worker_done(test, 1, DEADLINE));
-	expect_nothing_left(test);
+	expect_waits(test, &ctx->unmap_entered, worker_unmap_first, worker_close);
 }
 
 static int worker_churn(struct kunit *test, unsigned int id)
