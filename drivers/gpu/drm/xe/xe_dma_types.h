@@ -46,8 +46,9 @@ enum xe_dma_owner {
  *
  * Embedded in the object that owns the pages, together with what describes
  * them. There are as many as buffers and userptrs, so it is kept small. Zeroed
- * memory is a valid, unmapped node. The owner must call xe_dma_unmap() before it frees the node
- * or what is mapped, also when the gate has been closed meanwhile.
+ * memory is a valid, unmapped node. The owner must call xe_dma_unmap() before
+ * it frees the node or what is mapped, also when the gate has been closed
+ * meanwhile.
  *
  * While mapped all fields belong to &struct xe_dma_gate and are protected by
  * the lock of the shard the node hashes to.
