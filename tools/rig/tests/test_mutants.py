@@ -70,6 +70,12 @@ def test_calls_leave_an_empty_statement():
     assert b"if (a)\n\t;\n\tlockdep" in found[0][2] and b"z" not in found[1][2]
 
 
+@pytest.mark.parametrize("callee", ["cond_resched", "WARN_ON", "might_lock", "fs_reclaim_acquire", "dev_info",
+                                    "lockdep_assert_held", "__release"])
+def test_no_mutant_where_a_call_changes_nothing(callee):
+    assert [c for c, _, _ in mutants.calls(f"\t{callee}(x);\n\tsmp_mb();\n".encode())] == ["smp_mb"]
+
+
 def test_catalogue(tmp_path):
     (tmp_path / "d").mkdir()
     (tmp_path / "d/xe_bo.c").write_bytes(OLD)

@@ -222,11 +222,12 @@ static void unfilled(struct kunit *test, int err)
 
 	if (err > 0)
 		dma_fence_signal(fence);
-	dma_fence_put(fence);
 	dma_buf_put(buf);
 	flush_delayed_fput();
 	xe_bo_put(bo);
 	flush_workqueue(((struct xe_device *)test->priv)->ttm.wq);
+	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), 1);
+	dma_fence_put(fence);
 	synchronize_rcu();
 }
 
