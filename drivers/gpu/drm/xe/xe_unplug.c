@@ -213,8 +213,6 @@ static void finish_copies(struct xe_device *xe)
 	struct xe_tile *tile;
 	u8 id;
 
-	KUNIT_STATIC_STUB_REDIRECT(finish_copies, xe);
-
 	if (!IS_DGFX(xe))
 		return;
 
@@ -363,4 +361,5 @@ void xe_unplug_wait(struct xe_device *xe)
 
 #if IS_ENABLED(CONFIG_DRM_XE_KUNIT_TEST)
 #include "tests/xe_unplug.c"
+#include "tests/xe_unplug_late.c"
 #endif

@@ -61,6 +61,7 @@ static inline bool xe_device_stopped(const struct xe_device *xe)
 }
 
 #if IS_ENABLED(CONFIG_DRM_XE_KUNIT_TEST)
+extern struct kunit_suite xe_unplug_late_test_suite;
 extern struct kunit_suite xe_unplug_test_suite;
 #endif
 

@@ -264,6 +264,20 @@ static void test_mapped(struct kunit *test)
 	xe_bo_put(bo);
 }
 
+/* A worker that unbind waits for must not sleep for it */
+static void test_lock_unless_gone(struct kunit *test)
+{
+	struct xe_device *xe = test->priv;
+	struct xe_bo *bo = new_bo(test);
+
+	KUNIT_EXPECT_TRUE(test, xe_bo_lock_unless_gone(bo));
+	xe->unplug.gone = true;
+	KUNIT_EXPECT_FALSE(test, xe_bo_lock_unless_gone(bo));
+	xe_bo_unlock(bo);
+
+	xe_bo_put(bo);
+}
+
 /* Nobody reads it back, so it need not be kept anywhere */
 static void test_swapped(struct kunit *test)
 {
@@ -521,6 +535,7 @@ static struct kunit_case unplug_test_cases[] = {
 	KUNIT_CASE(test_page_table_lock),
 	KUNIT_CASE(test_ring_context),
 	KUNIT_CASE(test_mapped),
+	KUNIT_CASE(test_lock_unless_gone),
 	KUNIT_CASE(test_swapped),
 	KUNIT_CASE(test_hidden_before),
 	KUNIT_CASE(test_busy),

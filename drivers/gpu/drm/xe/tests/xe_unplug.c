@@ -7,7 +7,6 @@
 #include <linux/completion.h>
 #include <linux/kthread.h>
 #include <linux/mman.h>
-#include <linux/pm_runtime.h>
 #include <linux/uaccess.h>
 #include <linux/wait.h>
 
@@ -17,8 +16,6 @@
 
 #include "tests/xe_kunit_helpers.h"
 
-#include "xe_bb.h"
-#include "xe_pm.h"
 #include "xe_wait_user_fence.h"
 
 #define GRACE		msecs_to_jiffies(50)
@@ -98,9 +95,9 @@ static void fake_bus_master(struct xe_device *xe)
 	step("bus");
 }
 
-static void fake_copies(struct xe_device *xe)
+static void fake_copies(struct xe_migrate *m, unsigned long timeout)
 {
-	step("copies");
+	step(timeout && timeout <= msecs_to_jiffies(COPY_MS) ? "copies" : "for ever");
 }
 
 static void fake_prepare(struct xe_gt *gt)
@@ -184,13 +181,19 @@ static int order_test_init(struct kunit *test)
 
 static void fake_parts(struct kunit *test)
 {
+	struct xe_device *xe = test->priv;
+
+	/* To be looked at by nobody, but there */
+	xe_device_get_root_tile(xe)->migrate = (struct xe_migrate *)xe;
+	xe->info.is_dgfx = true;
+
 	kunit_activate_static_stub(test, xe_oa_unplug, fake_oa);
 	kunit_activate_static_stub(test, xe_unplug_present, fake_present);
 	kunit_activate_static_stub(test, xe_mmio_answers, fake_answers);
 	kunit_activate_static_stub(test, xe_mmio_close, fake_mmio_close);
 	kunit_activate_static_stub(test, xe_ggtt_offline, fake_ggtt_offline);
 	kunit_activate_static_stub(test, stop_bus_master, fake_bus_master);
-	kunit_activate_static_stub(test, finish_copies, fake_copies);
+	kunit_activate_static_stub(test, xe_migrate_wait_timeout, fake_copies);
 	kunit_activate_static_stub(test, xe_gt_unplug_prepare, fake_prepare);
 	kunit_activate_static_stub(test, xe_gt_unplug_hw, fake_hw);
 	kunit_activate_static_stub(test, xe_gt_unplug_sw, fake_sw);
@@ -384,49 +387,6 @@ static void test_sections(struct kunit *test)
 	xe_unplug_wait(xe);
 }
 
-static unsigned int pm_refs(struct xe_device *xe)
-{
-	return atomic_read(&xe->drm.dev->power.usage_count);
-}
-
-/* It is awake while it is removed, and not ours to wake after that */
-static void test_runtime_pm(struct kunit *test)
-{
-	struct xe_device *xe = test->priv;
-	struct device *dev = xe->drm.dev;
-	unsigned int refs;
-
-	if (!IS_ENABLED(CONFIG_PM))
-		kunit_skip(test, "needs CONFIG_PM");
-
-	pm_runtime_enable(dev);
-	KUNIT_ASSERT_TRUE(test, pm_runtime_suspended(dev));
-	refs = pm_refs(xe);
-
-	WRITE_ONCE(xe->unplug.gone, true);
-	xe_pm_runtime_get(xe);
-	KUNIT_EXPECT_TRUE(test, pm_runtime_suspended(dev));
-	KUNIT_EXPECT_EQ(test, pm_refs(xe), refs + 1);
-	KUNIT_EXPECT_TRUE(test, xe_pm_runtime_resume_and_get(xe));
-	KUNIT_EXPECT_TRUE(test, pm_runtime_suspended(dev));
-	KUNIT_EXPECT_EQ(test, pm_refs(xe), refs + 2);
-
-	xe_pm_runtime_put(xe);
-	xe_pm_runtime_put(xe);
-	KUNIT_EXPECT_EQ(test, pm_refs(xe), refs);
-	pm_runtime_disable(dev);
-}
-
-/* The pool for it may have been freed */
-static void test_batch(struct kunit *test)
-{
-	struct xe_device *xe = test->priv;
-	struct xe_gt *gt = xe_device_get_root_tile(xe)->primary_gt;
-
-	WRITE_ONCE(xe->unplug.gone, true);
-	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(xe_bb_new(gt, 1, false)), -ENODEV);
-}
-
 static struct completion waited;
 
 static int wait_thread(void *data)
@@ -576,8 +536,6 @@ static struct kunit_case order_test_cases[] = {
 	KUNIT_CASE(test_finish_dead),
 	KUNIT_CASE(test_remove),
 	KUNIT_CASE(test_sections),
-	KUNIT_CASE(test_runtime_pm),
-	KUNIT_CASE(test_batch),
 	KUNIT_CASE(test_wait),
 	KUNIT_CASE(test_wait_hw),
 	KUNIT_CASE(test_user_fence_done),
