@@ -353,6 +353,42 @@ static void test_busy(struct kunit *test)
 	xe_bo_put(bo);
 }
 
+struct holder {
+	struct work_struct work;
+	struct completion locked;
+	struct xe_bo *bo;
+};
+
+static void keep_locked(struct work_struct *work)
+{
+	struct holder *holder = container_of(work, struct holder, work);
+
+	xe_bo_lock(holder->bo, false);
+	complete(&holder->locked);
+	msleep(XE_BO_UNPLUG_MS / 10);
+	xe_bo_unlock(holder->bo);
+}
+
+static void test_busy_briefly(struct kunit *test)
+{
+	struct holder holder = { .bo = new_bo(test) };
+	struct xe_bo_unplug_stats stats;
+
+	init_completion(&holder.locked);
+	INIT_WORK_ONSTACK(&holder.work, keep_locked);
+	queue_work(system_unbound_wq, &holder.work);
+	wait_for_completion(&holder.locked);
+
+	/* No worker is needed */
+	unplug(test->priv, &stats);
+	KUNIT_EXPECT_EQ(test, stats.busy, 0);
+	expect_dropped(test, holder.bo);
+
+	flush_work(&holder.work);
+	destroy_work_on_stack(&holder.work);
+	xe_bo_put(holder.bo);
+}
+
 static void test_late_callers(struct kunit *test)
 {
 	struct xe_bo_unplug_stats stats;
@@ -539,6 +575,7 @@ static struct kunit_case unplug_test_cases[] = {
 	KUNIT_CASE(test_swapped),
 	KUNIT_CASE(test_hidden_before),
 	KUNIT_CASE(test_busy),
+	KUNIT_CASE(test_busy_briefly),
 	KUNIT_CASE(test_fences),
 	KUNIT_CASE(test_fences_no_memory),
 	KUNIT_CASE(test_late_callers),

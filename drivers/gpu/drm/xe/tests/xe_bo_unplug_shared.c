@@ -410,6 +410,8 @@ static void revoke_used(struct kunit *test, const struct dma_buf_attach_ops *ops
 	dma_fence_signal(foreign);
 	flush_work(&xe->bos.retry);
 	KUNIT_EXPECT_EQ(test, atomic_read(&told), 1);
+	/* If the removal saw the worker end, it took that */
+	KUNIT_EXPECT_EQ(test, completion_done(&xe->bos.retried), waits);
 	expect_dropped(test, bo);
 	flush_work(&xe->bos.detach);
 
@@ -504,6 +506,8 @@ static void map_late(struct kunit *test, bool evicted)
 		xe_bo_lock(bo, false);
 		evict(test, bo);
 		xe_bo_unlock(bo);
+		/* Of any move, though GEM knows of no export without a handle */
+		KUNIT_EXPECT_EQ(test, atomic_read(&told), 1);
 	}
 
 	unplug(xe, &stats);
