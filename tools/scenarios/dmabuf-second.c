@@ -8,8 +8,12 @@
  * orderly removal; their later closes touch nothing that is gone. The first
  * export keeps its handle, the second's is closed: both are shared all the same.
  * The second device imports that one as well, when the first is gone.
+ *
+ * What the second device imports begins in local memory, if there is any, and the copy
+ * engine moves it out of there, to where all can reach it.
  */
 #include <errno.h>
+#include <linux/dma-buf.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -97,22 +101,45 @@ static int other_look(const char *when)
 	return other_answer(when);
 }
 
-/* A BO with data in it, exported; the CPU's mapping is gone again. */
-static int export(struct xe_bo *bo, uint32_t seed, int *dmabuf)
+static int create_in_vram(struct xe_bo *bo)
 {
-	if (xe_bo_make(&xe, bo, BYTES, 0))
+	if (xe.vram)
+		return xe_bo_create_moving(&xe, bo, BYTES, 0);
+	return xe_bo_create(&xe, bo, BYTES, 0);
+}
+
+static int create_in_sysmem(struct xe_bo *bo)
+{
+	return xe_bo_create(&xe, bo, BYTES, 0);
+}
+
+/* A BO with data in it, exported; the CPU's mapping is gone again. */
+static int export(struct xe_bo *bo, int (*create)(struct xe_bo *bo), uint32_t seed, int *dmabuf)
+{
+	if (create(bo) || xe_bo_mmap(&xe, bo))
 		return -1;
 	mem_fill(bo->map, BYTES, seed);
 	return xe_bo_munmap(bo) || xe_prime_export(&xe, bo, dmabuf) ? -1 : 0;
+}
+
+/* Not every kernel's second device has it moved before it looks. */
+static int to_sysmem(int dmabuf)
+{
+	struct dma_buf_sync begin = { .flags = DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ };
+	struct dma_buf_sync end = { .flags = DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ };
+	int err = xe_ioctl_raw(dmabuf, DMA_BUF_IOCTL_SYNC, &begin) ?:
+		  xe_ioctl_raw(dmabuf, DMA_BUF_IOCTL_SYNC, &end);
+
+	return err ? scn_fail_errno(err, "ioctl DMA_BUF_IOCTL_SYNC") : 0;
 }
 
 static int share_with_device(void)
 {
 	int dmabuf, ret;
 
-	if (export(&to_device, SEED, &dmabuf))
+	if (export(&to_device, create_in_vram, SEED, &dmabuf))
 		return -1;
-	ret = vgem_import(&vgem, dmabuf, BYTES);
+	ret = vgem_import(&vgem, dmabuf, BYTES) || to_sysmem(dmabuf) ? -1 : 0;
 	close(dmabuf);
 	return ret;
 }
@@ -121,7 +148,7 @@ static int share_with_process(void)
 {
 	int order = IMPORT;
 
-	if (export(&to_process, SEED + 1, &fd))
+	if (export(&to_process, create_in_sysmem, SEED + 1, &fd))
 		return -1;
 	if (child_send_fd(other.sock, &order, sizeof(order), fd))
 		return scn_fail_errno(errno, "sending a dma-buf to the second process");
