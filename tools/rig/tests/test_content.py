@@ -22,6 +22,25 @@ def test_suites_documents_and_comments_are_nothing_a_test_meets(more):
 
 
 @pytest.mark.parametrize("more", [
+    b"int a;\n#if IS_ENABLED(CONFIG_DRM_XE_KUNIT_TEST)\n#include \"tests/xe_bo.c\"\n#endif\n",
+    b"int a;\n#if IS_ENABLED(CONFIG_DRM_XE_KUNIT_TEST) /* one */\nextern struct kunit_suite b;\n#endif",
+    b"#include <kunit/static_stub.h>\nstruct kunit_suite;\nint a;\nextern struct kunit_suite b, c;\n",
+    b"VISIBLE_IF_KUNIT\nint a;\nEXPORT_SYMBOL_IF_KUNIT(a);\n",
+    b"\tKUNIT_STATIC_STUB_REDIRECT(a, b,\n\t\t\t\t   c);\nint a;\n"])
+def test_where_a_suite_takes_over_is_nothing_a_test_meets(more):
+    assert of({**SERIES, f"{XE}xe_bo.c": more}) == of(SERIES)
+
+
+@pytest.mark.parametrize("more", [
+    b"#if IS_ENABLED(CONFIG_DRM_XE_KUNIT_TEST)\n#else\nint b;\n#endif\nint a;\n",
+    b"#if IS_ENABLED(CONFIG_DRM_XE_KUNIT_TEST)\n#ifdef C\n#endif\nint b;\n#endif\nint a;\n",
+    b"#if IS_ENABLED(CONFIG_DRM_XE_DEBUG)\nint b;\n#endif\nint a;\n",
+    b"if (b)\n\tKUNIT_STATIC_STUB_REDIRECT(a); a();\nint a;\n"])
+def test_what_a_suite_leaves_to_the_driver_counts(more):
+    assert of({**SERIES, f"{XE}xe_bo.c": more}) != of(SERIES)
+
+
+@pytest.mark.parametrize("more", [
     {f"{XE}xe_bo.c": b"int b;\n"}, {f"{XE}xe_bo.c": None}, {f"{XE}xe_new.h": b""}, {f"{XE}xe_new.h": None},
     {f"{XE}Makefile": b"\txe-y += xe_bo.o\n"}, {content.HOOKS: b"#define XE_TEST_ONLY(x) 0\n"},
     {"include/drm/gone.h": b""}, {"include/uapi/drm/xe_drm.h": b"#define A\n"}])
