@@ -327,6 +327,14 @@ static inline json_int_t stat_of(struct harness *h, const char *key)
 	return v;
 }
 
+/* Waits until @n contexts have work: a job's last store is seen before the job has ended. 3 s. */
+static inline void wait_running(struct harness *h, json_int_t n)
+{
+	for (int t = 0; t < 3000 && stat_of(h, "jobs_running") != n; t++)
+		sleep_ms(1);
+	assert_int_equal(stat_of(h, "jobs_running"), n);
+}
+
 static inline int gpu_setup(void **state)
 {
 	*state = harness_new();

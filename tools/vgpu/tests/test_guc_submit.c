@@ -46,6 +46,7 @@ static void life(void **state)
 	RING(h, 7, MI_SDI, RESULT, 0, 0x1234, MI_UI);
 	ctx_enable(h, 7);
 	wait32(h, OFF_DATA + RESULT, 0x1234);
+	wait_running(h, 0);
 	ctx_disable(h, 7);
 	assert_int_equal(lrc_get(h, 7, 0x05), lrc_get(h, 7, 0x07)); /* head is written back */
 	ctx_free(h, 7);
