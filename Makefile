@@ -21,7 +21,7 @@ igt: ## IGT's packaged programs in the guest: TESTS=program[@subtest],… (globs
 	@$(RIG) igt
 live: ## xe's own live KUnit on the virtual GPU: TESTS=suite[.case],… [BASE= SIDE= GPU=]
 	@$(RIG) live
-sweep: ## removal at every recorded event and ioctl of a workload: POINTS=N|all [BASE= STATE= GPU=]
+sweep: ## removal at every recorded event, ioctl and call of a workload: POINTS=N|all [BASE= STATE= GPU=]
 	@$(RIG) sweep
 cycles: ## unplug and replug under a mixed load in one boot: REPEAT=N [BASE= KERNEL= GPU=]
 	@$(RIG) cycles

@@ -126,7 +126,7 @@ def test_the_guest_has_as_many_processors_as_were_asked_for(go):
     for options, cpus in ((), 2), (("--cpus", "1"), 1):
         assert go(*options) == errors.OK
         machine = Session.worker.tune(SimpleNamespace(memory_mib=0, kernel_args=()),
-                                      SimpleNamespace(root=SimpleNamespace(path="/root")))
+                                      SimpleNamespace(root=SimpleNamespace(path="/root")), "base")
         assert machine.cpus == cpus
     with pytest.raises(errors.UsageError, match="CPUS"):
         go("--cpus", "0")

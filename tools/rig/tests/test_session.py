@@ -14,7 +14,7 @@ TESTS = [IgtTest("xe_vm", "a"), IgtTest("xe_vm", "b"), IgtTest("xe_mmap", "c")]
 
 class Worker(igt.Worker):
     @staticmethod
-    def tune(machine, _session):
+    def tune(machine, _session, _side):
         return machine
 
 

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Sweep: points out of a recording, samples, what is walked again, the steps of a point."""
 
+import time
 from types import SimpleNamespace
 
 import pytest
 
 from guestkit import FakeGpu, FakeGuest
-from xerig import agent, errors, expect, klog, paths, sweep
+from xerig import agent, errors, expect, klog, paths, stall, sweep
 from xerig.result import Result
 from xerig.states import STATES
 from xerig.sweep import Point
@@ -46,9 +47,14 @@ def test_names_of_points():
     with pytest.raises(errors.UsageError, match="empty"):
         sweep.parse(" , ", STATES)
     for bad in ("userptr", "nix@work@h2g@3", "userptr@lunch@h2g@3", "userptr@work@h2g@0", "userptr@work@h2g@x",
-                "userptr@work@h2g@\u00b2", "userptr@work@bogus@1"):
+                "userptr@work@h2g@\u00b2", "userptr@work@bogus@1", "userptr@work@call@7", "userptr@work@call@",
+                "userptr@work@call@xe bo"):
         with pytest.raises(errors.UsageError, match="no point"):
             sweep.parse(bad, STATES)
+    assert sweep.parse("userptr@work@call@vma_lock.isra.0", STATES) == [Point("userptr", "work", "call",
+                                                                             "vma_lock.isra.0")]
+    with pytest.raises(errors.UsageError, match="no task can be stalled in probe"):
+        sweep.parse("userptr@probe@call@xe_info_init", STATES)
 
 
 def test_a_recording_that_lost_events_is_refused():
@@ -137,6 +143,76 @@ def test_between_ioctls_the_device_leaves_in_order_and_the_program_goes_on():
     assert res.verdict == "dirty"  # nothing has died here
 
 
+class Stalling(Guest):
+    """Whose module catches a task, or none; at: what the file says, the last for ever."""
+
+    def __init__(self, at=("armed", "stalled bind"), **kw):
+        super().__init__(**kw)
+        self.at = list(at)
+
+    def read(self, path, *_a):
+        assert path == f"{stall.FILES}/at"
+        return self.at.pop(0) if len(self.at) > 1 else self.at[0]
+
+    def write(self, path, data, timeout=0):
+        super().write(path, data, timeout)
+        if path.startswith(stall.FILES):
+            self.did[-1] = f"at {data.strip()}".strip()
+            if not data.strip():
+                self.at = ["none"]
+        return 7
+
+
+def call(phase, **kw):
+    guest, gpu = Stalling(**kw), FakeGpu()
+    vm = SimpleNamespace(agent=guest, gpu=gpu, gpus=[gpu], render_node=lambda *_a: "/dev/dri/renderD128",
+                         console_lines=list, held_up=dict)
+    res = sweep.SweepRun(vm, Point("userptr", phase, "call", "xe_bo_lock"), FACTS, klog.load_allowed(), (3, 0)).run()
+    return guest.did, gpu.log, res
+
+
+SILENT = agent.GuestTimeout("nothing said")
+
+
+def test_a_task_is_stalled_while_the_device_leaves_in_order():
+    did, log, res = call("work", answer=[SILENT, None])
+    assert did == ["at xe:xe_bo_lock 700", "spawn", "unbind", "at", "signal 9", "bind"]
+    assert res.verdict == "clean" and res.facts["way"] == "unbind", res.findings
+    assert not [c for c in log if c[0] == "trigger"]
+    did, _, res = call("close", answer=["held {}", SILENT, "ok {}"])
+    assert did == ["spawn", "at xe:xe_bo_lock 700", "close", "unbind", "at", "signal 9", "bind"]
+    assert res.verdict == "clean", res.findings
+
+
+def test_a_function_that_nobody_calls_is_a_skip(monkeypatch):
+    monkeypatch.setattr(sweep, "LATE_CALLS", 0.0)
+    for phase in ("work", "close", "remove"):
+        res = call(phase, at=["armed"])[2]
+        assert (res.verdict, res.skip) == ("skip", "this run had no such event"), phase
+
+
+def test_a_stalled_removal_meets_the_program(monkeypatch):
+    monkeypatch.setattr(type(sweep.UNBIND), "leave", lambda *_a: time.sleep(0.3) or 7)
+    did, _, res = call("remove", answer=["held {}", "ok {}"])
+    assert did == ["spawn", "at xe:xe_bo_lock 700", "close", "at", "at", "signal 9", "bind"]
+    assert res.verdict == "clean", res.findings
+
+
+def test_what_waits_for_a_stalled_task_may_say_so_and_no_more():
+    for text, verdict in (("xe 0000:01:00.0: [drm] 7 buffers are locked and stay for now", "clean"),
+                          ("xe 0000:01:00.0: [drm] 7 buffers are lost", "dirty")):
+        assert call("work", answer=[SILENT, None], log=[text])[2].verdict == verdict, text
+
+
+def test_a_function_that_cannot_be_stalled_is_no_verdict():
+    def refuse(*_a):
+        raise agent.AgentError("write", {"errno": 2})
+    guest = Stalling()
+    guest.write = refuse
+    with pytest.raises(errors.InfraError, match="no task can be stalled at nix"):
+        stall.Stall(guest).arm("nix")
+
+
 def test_the_recording_counts_ioctls_by_phase():
     guest, gpu = Guest(answer='held {"ioctls": 3}'), FakeGpu()
     gpu_command = gpu.command
@@ -152,6 +228,36 @@ def test_the_recording_counts_ioctls_by_phase():
     assert res.verdict == "clean", res.findings
     found = {p.name for p in sweep.points("userptr", rec.recorded) if p.kind == "ioctl"}
     assert found == {*(f"userptr@work@ioctl@{n}" for n in (1, 2, 3)), *(f"userptr@close@ioctl@{n}" for n in (4, 5))}
+
+
+def test_the_recording_names_the_functions_of_each_phase(monkeypatch):
+    monkeypatch.setattr(sweep, "LATE_CALLS", 0.0)
+    phases = iter(("xe:xe_vm_bind\nxe:xe_bo_lock\n", "xe:xe_vm_close\n", "xe:xe_unplug_halt\n"))
+    guest, gpu = Stalling(at=["none"], answer="held"), FakeGpu()
+    at = guest.read
+    guest.read = lambda path, *a: next(phases) if path == f"{stall.FILES}/calls" else at(path, *a)
+    gpu.command = lambda cmd, **a: {"events": [], "next": 0, "total": 0, "dropped": 0} if cmd == "events" else \
+        FakeGpu().command(cmd, **a)
+    vm = SimpleNamespace(agent=guest, gpu=gpu, gpus=[gpu], render_node=lambda *_a: "/dev/dri/renderD128",
+                         console_lines=list, held_up=dict)
+    rec = sweep.Recorder(vm, "userptr", FACTS, [], (3, 0), ["xe_vm_bind", "xe_bo_lock"])
+    res = rec.run()
+    assert res.verdict == "clean", res.findings
+    found = [p.name.partition("@")[2] for p in sweep.points("userptr", rec.recorded)]
+    assert sorted(found) == ["close@call@xe_vm_close", "remove@call@xe_unplug_halt", "work@call@xe_bo_lock",
+                             "work@call@xe_vm_bind"]
+    assert [d for d in guest.did if d.startswith("at ")] == [
+        "at xe:xe_vm_bind\nxe:xe_bo_lock", "at again", "at again", "at again"]
+
+
+def test_functions_of_the_driver_without_what_cannot_be_called(monkeypatch, tmp_path):
+    (tmp_path / "xe.ko").touch()
+    text = "\n".join(("0 T xe_bo_lock", "0 t __pfx_xe_bo_lock", "0 t vma_lock.isra.0", "0 t xe_bo_lock.cold", "0 d xe_data",
+                      "0 T init_module", "                 U kfree", "0 T xe_bo_lock"))
+    monkeypatch.setattr(stall.cmd, "run", lambda argv: SimpleNamespace(stdout=text))
+    assert stall.functions(SimpleNamespace(modules=tmp_path)) == ["vma_lock.isra.0", "xe_bo_lock"]
+    with pytest.raises(errors.InfraError, match="no xe.ko"):
+        stall.functions(SimpleNamespace(modules=tmp_path / "nix"))
 
 
 def test_words_are_allowed_and_splats_are_not():

@@ -335,7 +335,7 @@ class Worker(run.Worker):
     silent = 0  # runners in a row that ran nothing
 
     @classmethod
-    def tune(cls, machine, session):
+    def tune(cls, machine, session, _side):
         """The root file system as /usr, memory for tests that fill it, and as many processors as were asked for."""
         machine.cpus = cls.cpus
         machine.shares = [("root", str(session.root.path), "/mnt", True)]

@@ -119,11 +119,11 @@ def _firmware(root):
     return found
 
 
-def build(cache_dir, root, release, modules, agent, scenarios=None):
+def build(cache_dir, root, release, modules, agent, scenarios=None, more=()):
     """Makes (or finds in cache_dir) the initramfs; returns its path.
 
     root: guest root filesystem; modules: tree with modules.dep; agent: the program;
-    scenarios: directory of static programs or None.
+    scenarios: directory of static programs or None; more: (path in the guest, file) of whatever else there is to be.
     """
     busybox = next((p for p in (root / "usr/bin/busybox", root / "bin/busybox") if p.exists()), None)
     if busybox is None:
@@ -151,6 +151,8 @@ def build(cache_dir, root, release, modules, agent, scenarios=None):
         name = path.relative_to(scenarios)
         if path.is_file() and (os.access(path, os.X_OK) and len(name.parts) == 1 or name.parts[0] == "igt"):
             ar.add_file(f"scenarios/{name}", path, path.stat().st_mode & 0o777)
+    for name, path in more:
+        ar.add_file(name, path)
     out = cache_dir / f"{ar.key()}.cpio"
     if not out.exists():
         cache_dir.mkdir(parents=True, exist_ok=True)

@@ -190,7 +190,7 @@ class Worker(run.Worker):
     unloads = False  # each case does
 
     @staticmethod
-    def tune(machine, _session):
+    def tune(machine, _session, _side):
         """KUnit has to be told that it may run."""
         machine.kernel_args = (*machine.kernel_args, *kunit.GUEST_ARGS)
         return machine

@@ -43,7 +43,7 @@ class Worker(threading.Thread):
     unloads = True  # whether the driver is unloaded at the end of a boot
 
     @staticmethod
-    def tune(machine, _session):
+    def tune(machine, _session, _side):
         """The machine as this kind of tests wants it."""
         return machine
 

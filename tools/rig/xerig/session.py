@@ -12,7 +12,7 @@ from pathlib import Path
 from . import base as bases
 from . import beforeafter, boot, cli, cmd, expect, initramfs, klog, options, paths, procs, results, run
 from . import kernel as kernels
-from . import setup, tree, ui, vgpu
+from . import setup, stall, tree, ui, vgpu
 from .result import Result
 
 GPUS = vgpu.models()
@@ -91,9 +91,9 @@ class Session:
         self.versions["accel"] = accel
         return self
 
-    def _initrd(self, kernel, programs):
+    def _initrd(self, kernel, programs, more=()):
         return initramfs.build(self.cache.build / "initrd", self.root.path, kernel.release, kernel.modules, self._agent,
-                               programs)
+                               programs, more)
 
     def note(self, text):
         """Remembers and says a line, once."""
@@ -113,6 +113,12 @@ class Session:
         """The patched side's machine with another kernel."""
         initrd = self._initrd(kernel, self.sides["patched"].programs)
         return replace(self.machine("patched", iommu), bzimage=kernel.bzimage, initrd=initrd)
+
+    def with_stall(self, machine, side):
+        """The machine of a side whose guests can stall tasks."""
+        made = self.sides[side]
+        module = stall.build(self.cache, self.base, self.source, self.variant, made.kernel)
+        return replace(machine, initrd=self._initrd(made.kernel, made.programs, [(stall.GUEST_PATH, module)]))
 
     def run(self, plan, kind=None, worker=run.Worker):
         """Runs plan, a list of (iommu, cells), on every side, or on those that a cell's sides name; fills results
@@ -173,7 +179,7 @@ class Session:
                 for n, mine in enumerate(worker.split(wanted, shards)):
                     label = f"{side}-iommu-{iommu}" + (f"-{n + 1}" if shards > 1 else "")
                     if mine:
-                        split[n].append(run.Job(facts, worker.tune(self.machine(side, iommu), self), mine,
+                        split[n].append(run.Job(facts, worker.tune(self.machine(side, iommu), self, side), mine,
                                                 self.run_dir / "boots" / label, label))
             lanes += split
         return [sum(lanes[n::self.jobs], []) for n in range(self.jobs) if any(lanes[n::self.jobs])], total

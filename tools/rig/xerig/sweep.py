@@ -6,35 +6,46 @@ dying at that event, and takes the dead device away. What the driver says in wor
 counts are splats, mappings left, what the GPU sees, time, and a device that comes back.
 
 Of the kind "ioctl" are the moments before each ioctl of the program: there the device leaves in order, and the
-program goes on behind its back.
+program goes on behind its back. Of the kind "call" are the functions of the driver that are called in a phase: a task
+is stalled at the entry of one while the device leaves in order, and goes on when it has left, or when the removal has
+waited for it. In the phase "remove" it is the removal that is stalled, and the program closes what it holds beside it.
 """
 
 import contextlib
 import json
 import re
+import threading
 import time
 from dataclasses import dataclass, field
 
-from . import agent, cellrun, errors, kept, options, procs, programs, results, run, ways
+from . import agent, cellrun, errors, kept, options, procs, programs, results, run, stall, ways
 
 KIND = "sweep"
 PHASES = ("probe", "work", "close", "remove")
-IOCTL = "ioctl"
+IOCTL, CALL = "ioctl", "call"
+ORDERLY = (IOCTL, CALL)  # kinds where the device does not die
 KINDS = ("mmio", "mmio_read", "mmio_write", "ctb", "h2g", "g2h", "dma", "dma_read", "dma_write",
-         "irq", IOCTL)  # but for the last as in tools/vgpu/front/events.c
+         "irq", *ORDERLY)  # but for the last two as in tools/vgpu/front/events.c
+CALL_PHASES = ("work", "close", "remove")  # nobody has anything to race with in "probe"
 # What `make test` walks: one point a phase, of each sort. In the last two of the probe jobs and a reset are on their
 # way.
 SHORT = ("userptr@probe@mmio_read@81", "userptr@probe@h2g@15", "userptr@probe@mmio_write@406", "userptr@work@h2g@3",
-         "userptr@work@irq@2", "userptr@close@h2g@1", "userptr@remove@mmio_write@10")
+         "userptr@work@irq@2", "userptr@close@h2g@1", "userptr@remove@mmio_write@10",
+         "userptr@work@call@xe_vm_bind_ioctl", "userptr@close@call@xe_vm_close_and_put",
+         "userptr@remove@call@xe_device_remove")
 FIRED_TIME = 0.1  # seconds the program gets after the device has died under it
+LATE_CALLS = 0.3  # seconds in which the driver's own workers may still call a function when the program has answered
+BESIDE_TIME = 0.4  # seconds the program gets to close what it holds beside a stalled removal
 PAGE = 1 << 20
+NUMBER, NAME = re.compile("[1-9][0-9]{0,8}"), re.compile(r"[A-Za-z_][\w.]{0,99}", re.ASCII)
 AUTOPROBE = "/sys/bus/pci/drivers_autoprobe"
 UNBIND = ways.WAYS["unbind"]
 
 
 @dataclass(frozen=True)
 class Point:
-    """The device dies at the n-th event of a kind in a phase, or leaves in order before the n-th ioctl of the program.
+    """The device dies at the n-th event of a kind in a phase, or leaves in order before the n-th ioctl of the program
+    or around the first call of the function n.
 
     what: register, message or engine (for people); stage: see points().
     """
@@ -42,7 +53,7 @@ class Point:
     state: str
     phase: str
     kind: str
-    n: int
+    n: int | str
     what: str = field(default="", compare=False)
     stage: int = field(default=0, compare=False)
 
@@ -50,7 +61,7 @@ class Point:
 
     @property
     def way(self):
-        return "unbind" if self.kind == IOCTL else "surprise"
+        return "unbind" if self.kind in ORDERLY else "surprise"
 
     @property
     def name(self):
@@ -68,16 +79,20 @@ def parse(text, states):
     for name in options.words("TESTS", text, "STATE@PHASE@KIND@N"):
         parts = name.split("@")
         if len(parts) != 4 or parts[0] not in states or parts[1] not in PHASES or parts[2] not in KINDS or \
-                not re.fullmatch("[1-9][0-9]{0,8}", parts[3]):
-            raise errors.UsageError(f"TESTS {name} is no point: want STATE@{'|'.join(PHASES)}@{'|'.join(KINDS)}@N")
-        out.append(Point(parts[0], parts[1], parts[2], int(parts[3])))
+                not re.fullmatch(NAME if parts[2] == CALL else NUMBER, parts[3]):
+            raise errors.UsageError(f"TESTS {name} is no point: want STATE@{'|'.join(PHASES)}@{'|'.join(KINDS)}@N, "
+                                    f"N a function of the driver for {CALL}")
+        if parts[2] == CALL and parts[1] not in CALL_PHASES:
+            raise errors.UsageError(f"TESTS {name}: no task can be stalled in {parts[1]}, only in "
+                                    f"{', '.join(CALL_PHASES)}")
+        out.append(Point(*parts[:3], parts[3] if parts[2] == CALL else int(parts[3])))
     return out
 
 
 def points(state, recorded):
     """Every point of a recording (phase -> list of events), so ordered that any beginning of the list knows most.
 
-    First every place once: an event's register, message or engine in its phase, or an ioctl. Then every place by what
+    First every place once: an event's register, message or engine in its phase, an ioctl, or a function. Then every place by what
     came before it, which mostly is another line of the driver; then the rest. Each part goes phase by phase, since a
     change of phase costs a probe, and evenly through it; probe is last, for nobody holds anything there.
     """
@@ -85,7 +100,7 @@ def points(state, recorded):
     for phase in sorted(PHASES, key=lambda p: p == "probe"):
         before, found = None, ([], [], [])
         for e in recorded[phase]:
-            place = (phase, e["kind"], e.get("what", ""), e["kn"] if e["kind"] == IOCTL else e.get("addr"))
+            place = (phase, e["kind"], e.get("what", ""), e["kn"] if e["kind"] in ORDERLY else e.get("addr"))
             stage = 0 if place not in seen else 1 if (before, place) not in seen else 2
             seen |= {place, (before, place)}
             found[stage].append(Point(state, phase, e["kind"], e["kn"], e.get("what", ""), stage))
@@ -167,9 +182,11 @@ class Phases:
 class SweepRun(cellrun.CellRun):
     """One point on a running boot."""
 
+    _line_came = False  # the program has answered beside a stalled task
+
     def listens(self, entry):
         """Words of a driver whose device dies are no finding; splats are."""
-        return entry.kind != "line" or self.cell.kind == IOCTL
+        return entry.kind != "line" or self.cell.kind in ORDERLY
 
     def start(self):
         """Starts the program of the state."""
@@ -200,6 +217,8 @@ class SweepRun(cellrun.CellRun):
     def _steps(self):
         if self.cell.kind == IOCTL:
             self._between_ioctls()
+        elif self.cell.kind == CALL:
+            self._at_call()
         else:
             self._at_event()
         self._left = True
@@ -241,6 +260,73 @@ class SweepRun(cellrun.CellRun):
             self.ev.skip = "this run had no such event"
         self.time_leave(lambda: self.way.leave(self.boot))
 
+    def _at_call(self):
+        """The device leaves in order while a task is inside of the driver, or a stalled removal meets the program."""
+        Phases(self).before(self.cell.phase)
+        stalled = stall.Stall(self.guest)
+        stalled.arm(self.cell.n)
+        try:
+            if self.cell.phase == "remove":
+                self._leave_stalled(stalled)
+                return
+            if self.cell.phase == "close":
+                self.tell("close")
+            else:
+                self.start()
+            if not stalled.wait(self._answered()):
+                self.ev.skip = "this run had no such event"
+            self._time_stalled()
+        finally:
+            stalled.end()
+        if not self._line_came:  # what it did was stalled: it goes on without its device
+            with contextlib.suppress(agent.GuestTimeout):
+                self.line(programs.ANSWER_TIME)
+
+    def _answered(self):
+        """A function that says whether the phase is over: the program has answered, and some time has passed."""
+        over = []
+
+        def answered():
+            if not self._line_came:
+                with contextlib.suppress(agent.GuestTimeout):
+                    self.line(0.01)
+                    self._line_came = True
+                    over.append(time.monotonic() + LATE_CALLS * self.guest.pace)
+            return bool(over) and time.monotonic() > over[0]
+
+        return answered
+
+    def _time_stalled(self):
+        """The way out, which may wait for whoever is stalled."""
+        self.time_leave(lambda: self.way.leave(self.boot))
+        self.ev.remove_limit += stall.SECONDS * self.guest.pace
+
+    def _leave_stalled(self, stalled):
+        """The removal is stalled, and the program closes what it holds beside it."""
+        returned, failed = threading.Event(), []
+
+        def beside():
+            try:
+                if stalled.wait(returned.is_set):
+                    self.tell("close")
+                    with contextlib.suppress(agent.GuestTimeout):
+                        self.line(BESIDE_TIME * self.guest.pace)
+                    stalled.end()
+                else:
+                    self.ev.skip = "this run had no such event"
+            except (agent.GuestGone, agent.GuestOops, agent.GuestTimeout, agent.AgentError) as e:
+                failed.append(e)
+
+        teller = threading.Thread(target=beside, name="beside")
+        teller.start()
+        try:
+            self._time_stalled()
+        finally:
+            returned.set()
+            teller.join()
+            if failed:
+                raise failed[0]
+
     def _at_event(self):
         """The device dies at an event, and is then taken away."""
         work = Phases(self)
@@ -259,10 +345,12 @@ class SweepRun(cellrun.CellRun):
 
 
 class Recorder(SweepRun):
-    """Runs the workload once and keeps the events of each phase."""
+    """Runs the workload once and keeps the events of each phase; then once more for the functions that are called."""
 
-    def __init__(self, machine, state, facts, rules, lingering):
+    def __init__(self, machine, state, facts, rules, lingering, functions=()):
+        """functions: those of the driver that may be stalled."""
         super().__init__(machine, Point(state, "probe", "mmio_read", 1), facts, rules, lingering)
+        self.functions = functions
         self.recorded = {}
         self._made = 0  # ioctls of the program up to the phase before
         self._line = None
@@ -293,10 +381,32 @@ class Recorder(SweepRun):
             if phase == "close":
                 self.tell("exit")
                 self.wait_exit()
+        self._over()
+        if self.functions:
+            self._calls(work)
+        UNBIND.back(self.boot)
+
+    def _over(self):
         self.kill()
         self.wait_exit()
         self.ev.ends = []
-        UNBIND.back(self.boot)
+
+    def _calls(self, work):
+        """Adds the functions that are called in each phase."""
+        watch = stall.Stall(self.guest)
+        watch.watch(self.functions)  # before the driver is bound: its device would be asleep when this is done
+        for phase in CALL_PHASES:
+            if phase != "close":
+                work.before(phase)
+            watch.again()
+            work.do(phase)
+            time.sleep(LATE_CALLS * self.guest.pace)
+            self.recorded[phase] += [{"kind": CALL, "kn": name} for name in watch.called()]
+            if phase == "close":
+                self.tell("exit")
+                self.wait_exit()
+        self._over()
+        watch.no_watch()
 
 
 def events(gpu):
@@ -316,6 +426,11 @@ def events(gpu):
 class Worker(run.Worker):
     """Runs points, many a boot."""
 
+    @staticmethod
+    def tune(machine, session, side):
+        """As run.Worker."""
+        return session.with_stall(machine, side)
+
     def cell_run(self, vm, cell, lingering):
         """As run.Worker."""
         return SweepRun(vm, cell, self.job.facts, self.rules, lingering)
@@ -324,7 +439,7 @@ class Worker(run.Worker):
 def recording(session, side, iommu, state, rules, known):
     """The recording of a side (phase -> events). known: one of the same kernel, GPU and programs will do."""
     sources = kept.Content()(Point(state, "probe", "mmio_read", 1))
-    name = f"sweep-events-{session.sides[side].kernel.content}-{session.gpu}-{iommu}-{sources}-{state}"
+    name = f"sweep-points-{session.sides[side].kernel.content}-{session.gpu}-{iommu}-{sources}-{state}"
     had = session.cache.read_state(name) if known else None
     if not had:
         had = record(session, side, iommu, state, rules, results.new_run_dir(f"sweep-record-{session.base.name}"))
@@ -334,8 +449,10 @@ def recording(session, side, iommu, state, rules, known):
 
 def record(session, side, iommu, state, rules, where):
     """The recording of a side: phase -> events. Fails where the undisturbed workload is not clean of splats."""
-    with procs.guard(), cellrun.booted(session.machine(side, iommu), where) as (vm, lingering):
-        recorder = Recorder(vm, state, session.facts(side, iommu), rules, lingering)
+    machine, functions = session.with_stall(session.machine(side, iommu), side), \
+        stall.functions(session.sides[side].kernel)
+    with procs.guard(), cellrun.booted(machine, where) as (vm, lingering):
+        recorder = Recorder(vm, state, session.facts(side, iommu), rules, lingering, functions)
         res = recorder.run()
     missing = [p for p in PHASES if not recorder.recorded.get(p)]
     if missing or res.verdict in ("infra", "hang"):

@@ -71,7 +71,7 @@ def calls(s, out):
 def gate(s, out):
     """(mappings, ns of a bare unmap, ns each of the gate, late maps, those that slept, us of the longest) as the live
     suite xe_dma_live finds them on the virtual GPU, in one boot."""
-    machine = live.Worker.tune(s.machine("patched", "on"), s)
+    machine = live.Worker.tune(s.machine("patched", "on"), s, "patched")
     ui.say("the DMA gate beside bare unmaps")
     with procs.guard(), boot.Boot(machine, out / "gate") as vm:
         vm.load_xe()

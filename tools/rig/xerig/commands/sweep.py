@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""`make sweep`: the device dies at every event of a recorded workload."""
+"""`make sweep`: the device dies, or leaves, at every event of a recorded workload."""
 
 from .. import options
 
-HELP = "removal at every recorded event and every ioctl of a workload"
+HELP = "removal at every recorded event, ioctl and call of a workload"
 POINTS = 60
 
 
@@ -11,7 +11,7 @@ def add_arguments(parser):
     options.add(parser, "base", "side", "state", "points", "tests", "kernel", "iommu", "gpu", "limit", "resume",
                 side="base or patched (patched)", state="program of the workload (userptr)",
                 points=f"how many, or all ({POINTS}: those that tell most)",
-                tests="these points only: STATE@PHASE@KIND@N, comma list")
+                tests="these points only: STATE@PHASE@KIND@N (of call: a function), comma list")
 
 
 def run(args):

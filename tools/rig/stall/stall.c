@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Stalls a task at the entry of a function of another module, so that the rig can do something
+ * else in between: the races that a removal has with a caller that is already inside, at will.
+ *
+ * A kprobe at the function sends the first task that may sleep there into stall_entry(), which
+ * looks to the function as if it had not been called yet: all registers and the stack are the
+ * caller's.
+ *
+ * /sys/kernel/debug/stall/
+ *	at	write "MODULE:FUNCTION MILLISECONDS": arm, or nothing: disarm. Ends what was before.
+ *		read: "none", "armed", "stalled TASK" or "left".
+ *	go	write: the task goes on now; else when its time is over.
+ *	calls	write "MODULE:FUNCTION" lines: watch these; "again": forget what was called;
+ *		nothing: watch no more. read: those that were called by somebody who may sleep.
+ */
+#include <linux/atomic.h>
+#include <linux/debugfs.h>
+#include <linux/kprobes.h>
+#include <linux/linkage.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/objtool.h>
+#include <linux/preempt.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/seq_file.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+#include <linux/wait.h>
+
+#define MOST_TEXT SZ_1M
+#define MOST_MS 60000
+
+enum stall_state { STALL_NONE, STALL_ARMED, STALL_STALLED, STALL_LEFT };
+
+static const char * const state_names[] = { "none", "armed", "stalled", "left" };
+
+/* Serializes the writers of all files, and what they set up. */
+static DEFINE_MUTEX(setup_lock);
+static DECLARE_WAIT_QUEUE_HEAD(stall_wait);
+static atomic_t stall_state = ATOMIC_INIT(STALL_NONE);
+static bool stall_go;
+static unsigned long stall_resume;
+static unsigned int stall_ms;
+static char stall_comm[TASK_COMM_LEN];
+static char stall_name[KSYM_NAME_LEN];
+static struct kprobe stall_probe;
+
+struct watch {
+	struct kprobe probe;
+	bool called;
+};
+
+static struct watch *watches;
+static struct kprobe **watch_probes;	/* of those that are registered */
+static char *watched;
+static unsigned int watch_count;
+
+/* Referenced from assembly only. */
+unsigned long stall_task(void);
+void stall_entry(void);
+
+/* int3 counts as NMI and hard interrupt (irqentry_nmi_enter()); beyond these is the caller's. */
+static bool may_sleep(const struct pt_regs *regs)
+{
+	return (regs->flags & X86_EFLAGS_IF) && !rcu_preempt_depth() && !is_idle_task(current) &&
+	       preempt_count() == NMI_OFFSET + HARDIRQ_OFFSET;
+}
+NOKPROBE_SYMBOL(may_sleep);
+
+static int stall_hit(struct kprobe *probe, struct pt_regs *regs)
+{
+	if (!may_sleep(regs) ||
+	    atomic_cmpxchg(&stall_state, STALL_ARMED, STALL_STALLED) != STALL_ARMED)
+		return 0;
+	stall_resume = (unsigned long)probe->addr;
+	regs->ip = (unsigned long)stall_entry;
+	return 1;
+}
+NOKPROBE_SYMBOL(stall_hit);
+
+static int watch_hit(struct kprobe *probe, struct pt_regs *regs)
+{
+	struct watch *watch = container_of(probe, struct watch, probe);
+
+	if (!READ_ONCE(watch->called) && may_sleep(regs))
+		WRITE_ONCE(watch->called, true);
+	return 0;
+}
+NOKPROBE_SYMBOL(watch_hit);
+
+/* With one the probe is not optimized into a jump, which ignores a new instruction pointer. */
+static void no_jump(struct kprobe *probe, struct pt_regs *regs, unsigned long flags)
+{
+}
+NOKPROBE_SYMBOL(no_jump);
+
+asm(
+	"	.pushsection .text, \"ax\"\n"
+	"	.globl	stall_entry\n"
+	"	.type	stall_entry, @function\n"
+	"stall_entry:\n"
+	"	pushq	$0\n"		/* room for the address to go on at */
+	"	pushfq\n"
+	"	pushq	%rax\n"
+	"	pushq	%rcx\n"
+	"	pushq	%rdx\n"
+	"	pushq	%rsi\n"
+	"	pushq	%rdi\n"
+	"	pushq	%r8\n"
+	"	pushq	%r9\n"
+	"	pushq	%r10\n"
+	"	pushq	%r11\n"
+	"	call	stall_task\n"	/* 11 words pushed: the stack is aligned */
+	"	movq	%rax, 80(%rsp)\n"
+	"	popq	%r11\n"
+	"	popq	%r10\n"
+	"	popq	%r9\n"
+	"	popq	%r8\n"
+	"	popq	%rdi\n"
+	"	popq	%rsi\n"
+	"	popq	%rdx\n"
+	"	popq	%rcx\n"
+	"	popq	%rax\n"
+	"	popfq\n"
+	"	" ASM_RET
+	"	.size	stall_entry, .-stall_entry\n"
+	"	.popsection\n");
+STACK_FRAME_NON_STANDARD(stall_entry);
+
+/* Runs in the place of the function, as the task that called it; returns where to go on. */
+__visible unsigned long stall_task(void)
+{
+	unsigned long resume = stall_resume;
+
+	get_task_comm(stall_comm, current);
+	wait_event_idle_timeout(stall_wait, READ_ONCE(stall_go), msecs_to_jiffies(stall_ms));
+	atomic_set(&stall_state, STALL_LEFT);
+	wake_up_all(&stall_wait);
+	return resume;
+}
+
+static void stall_end(void)
+{
+	WRITE_ONCE(stall_go, true);
+	/* Who was caught is awaited, so that there is never a second one. */
+	atomic_cmpxchg(&stall_state, STALL_ARMED, STALL_NONE);
+	wake_up_all(&stall_wait);
+	wait_event(stall_wait, atomic_read(&stall_state) != STALL_STALLED);
+	if (stall_probe.symbol_name)
+		unregister_kprobe(&stall_probe);
+	memset(&stall_probe, 0, sizeof(stall_probe));
+	atomic_set(&stall_state, STALL_NONE);
+}
+
+static int stall_begin(char *text)
+{
+	char *name = strsep(&text, " ");
+	int err = text ? kstrtouint(text, 10, &stall_ms) : -EINVAL;
+
+	if (err || stall_ms > MOST_MS || strscpy(stall_name, name, sizeof(stall_name)) < 0)
+		return -EINVAL;
+	stall_probe.symbol_name = stall_name;
+	stall_probe.pre_handler = stall_hit;
+	stall_probe.post_handler = no_jump;
+	WRITE_ONCE(stall_go, false);
+	atomic_set(&stall_state, STALL_ARMED);
+	err = register_kprobe(&stall_probe);
+	if (err) {
+		atomic_set(&stall_state, STALL_NONE);
+		memset(&stall_probe, 0, sizeof(stall_probe));
+	}
+	return err;
+}
+
+static ssize_t at_write(struct file *file, const char __user *from, size_t size, loff_t *pos)
+{
+	char *text = size < MOST_TEXT ? memdup_user_nul(from, size) : ERR_PTR(-E2BIG);
+	int err = 0;
+
+	if (IS_ERR(text))
+		return PTR_ERR(text);
+	mutex_lock(&setup_lock);
+	stall_end();
+	if (*strim(text))
+		err = stall_begin(strim(text));
+	mutex_unlock(&setup_lock);
+	kfree(text);
+	return err ?: size;
+}
+
+static int at_show(struct seq_file *m, void *unused)
+{
+	int state = atomic_read(&stall_state);
+
+	seq_puts(m, state_names[state]);
+	if (state == STALL_STALLED)
+		seq_printf(m, " %s", stall_comm);
+	seq_putc(m, '\n');
+	return 0;
+}
+
+static int at_open(struct inode *inode, struct file *file)
+{
+	return single_open(file, at_show, NULL);
+}
+
+static const struct file_operations at_fops = {
+	.owner = THIS_MODULE,
+	.open = at_open,
+	.read = seq_read,
+	.write = at_write,
+	.llseek = seq_lseek,
+	.release = single_release,
+};
+
+static ssize_t go_write(struct file *file, const char __user *from, size_t size, loff_t *pos)
+{
+	WRITE_ONCE(stall_go, true);
+	wake_up_all(&stall_wait);
+	return size;
+}
+
+static const struct file_operations go_fops = {
+	.owner = THIS_MODULE,
+	.write = go_write,
+};
+
+static void watch_end(void)
+{
+	/* At once: each alone would wait for a grace period of its own. */
+	if (watch_count)
+		unregister_kprobes(watch_probes, watch_count);
+	kvfree(watch_probes);
+	kvfree(watches);
+	kfree(watched);
+	watch_probes = NULL;
+	watches = NULL;
+	watched = NULL;
+	watch_count = 0;
+}
+
+/* Takes over text. Functions that cannot be probed are passed over. */
+static int watch_begin(char *text)
+{
+	unsigned int most = 1;
+	const char *c;
+	char *name;
+
+	for (c = text; *c; c++)
+		most += *c == '\n';
+	watched = text;
+	watches = kvcalloc(most, sizeof(*watches), GFP_KERNEL);
+	watch_probes = kvcalloc(most, sizeof(*watch_probes), GFP_KERNEL);
+	if (!watches || !watch_probes) {
+		watch_end();
+		return -ENOMEM;
+	}
+	while ((name = strsep(&text, "\n"))) {
+		struct kprobe *probe = &watches[watch_count].probe;
+
+		probe->symbol_name = name;
+		probe->pre_handler = watch_hit;
+		probe->post_handler = no_jump;
+		if (*name && !register_kprobe(probe))
+			watch_probes[watch_count++] = probe;
+		else
+			memset(probe, 0, sizeof(*probe));
+		cond_resched();
+	}
+	return 0;
+}
+
+static ssize_t calls_write(struct file *file, const char __user *from, size_t size, loff_t *pos)
+{
+	char *text = size < MOST_TEXT ? memdup_user_nul(from, size) : ERR_PTR(-E2BIG);
+	unsigned int i;
+	int err = 0;
+
+	if (IS_ERR(text))
+		return PTR_ERR(text);
+	mutex_lock(&setup_lock);
+	if (!strcmp(text, "again")) {
+		for (i = 0; i < watch_count; i++)
+			WRITE_ONCE(watches[i].called, false);
+		kfree(text);
+	} else {
+		watch_end();
+		if (*text)
+			err = watch_begin(text);
+		else
+			kfree(text);
+	}
+	mutex_unlock(&setup_lock);
+	return err ?: size;
+}
+
+static int calls_show(struct seq_file *m, void *unused)
+{
+	unsigned int i;
+
+	mutex_lock(&setup_lock);
+	for (i = 0; i < watch_count; i++)
+		if (READ_ONCE(watches[i].called))
+			seq_printf(m, "%s\n", watches[i].probe.symbol_name);
+	mutex_unlock(&setup_lock);
+	return 0;
+}
+
+static int calls_open(struct inode *inode, struct file *file)
+{
+	return single_open(file, calls_show, NULL);
+}
+
+static const struct file_operations calls_fops = {
+	.owner = THIS_MODULE,
+	.open = calls_open,
+	.read = seq_read,
+	.write = calls_write,
+	.llseek = seq_lseek,
+	.release = single_release,
+};
+
+/* There is no way out: a task may be anywhere in stall_entry(). */
+static int __init stall_init(void)
+{
+	struct dentry *folder = debugfs_create_dir("stall", NULL);
+
+	debugfs_create_file("at", 0600, folder, NULL, &at_fops);
+	debugfs_create_file("go", 0200, folder, NULL, &go_fops);
+	debugfs_create_file("calls", 0600, folder, NULL, &calls_fops);
+	return 0;
+}
+module_init(stall_init);
+
+MODULE_DESCRIPTION("Stalls a task at the entry of a function");
+MODULE_LICENSE("Dual MIT/GPL");
+MODULE_INFO(intree, "Y"); /* made with its kernel, which it is not to taint */
