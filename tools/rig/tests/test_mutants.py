@@ -127,8 +127,8 @@ def test_a_kill_outlives_a_change_of_the_series_and_a_survivor_does_not(tmp_path
 
 
 class FakeBoot:
-    def __init__(self, *_a, gpu=True):
-        self.agent = None
+    def __init__(self, machine, *_a, gpu=True):
+        self.agent, self.arguments = None, machine.kernel_args
 
     def __enter__(self):
         return self
@@ -153,18 +153,19 @@ def hunter(monkeypatch, tmp_path):
         class FakeRun:
             lingering = (0, 0)
 
-            def __init__(self, _vm, cell, facts, *_a):
-                self.cell, self.facts = cell, facts
+            def __init__(self, vm, cell, facts, *_a):
+                self.cell, self.facts, self.dry = cell, facts, "xe.mutant_dry=1" in vm.arguments
 
             def run(self):
                 asked.append((self.facts["gpu"], self.cell.name))
-                bad = self.cell.name in red
+                bad = (f"{self.cell.name} dry" if self.dry else self.cell.name) in red
                 return Result(self.cell, {**self.facts, **self.cell.facts()}, "dirty" if bad else "clean",
                                   [Finding("klog", "splat")] if bad else [])
 
         monkeypatch.setattr(hunt, "same_code", lambda *_a: same)
         monkeypatch.setattr(hunt.boot, "Boot", FakeBoot)
         monkeypatch.setattr(hunt.cellrun, "CellRun", FakeRun)
+        monkeypatch.setattr(hunt.sweep, "SweepRun", FakeRun)
         monkeypatch.setattr(hunt.cellrun, "sample", lambda _g: SimpleNamespace(dma_mappings=0))
         monkeypatch.setattr(hunt.results, "save_cell", lambda *_a: None)
         monkeypatch.setattr(hunt.expect, "load", lambda *_a: [])
@@ -175,7 +176,7 @@ def hunter(monkeypatch, tmp_path):
         machine = boot.Machine([], None, None, None)
         s = SimpleNamespace(base=SimpleNamespace(name="6.12"), variant="plain", cache=None, gpu="lnl",
                             facts=lambda *_a: facts, machine=lambda *_a: machine, machine_of=lambda *_a: machine,
-                            sides={"patched": SimpleNamespace(kernel=None)})
+                            with_stall=lambda m, _side, _kernel: m, sides={"patched": SimpleNamespace(kernel=None)})
         return hunt.Hunt(s, [], lambda _t: None, tmp_path)
     return make
 
@@ -280,9 +281,20 @@ def test_in_a_kernel_with_switches_only_who_comes_by_is_asked(hunter, monkeypatc
 def test_a_mutant_behind_a_switch_that_nobody_notices_survives(hunter, monkeypatch):
     res = switched(hunter(), monkeypatch)
     assert (res.verdict, res.findings[0].summary) == ("dirty", "survives 4 tests that reach it")
-    assert asked[-1] == ("KUnit", "xe_dma") and len(asked) == 4
+    assert asked[3] == ("KUnit", "xe_dma")
     res = switched(hunter(), monkeypatch, names=())
     assert (res.verdict, res.findings[0].summary, asked) == ("dirty", "no test reaches it", [])
+
+
+def test_a_task_that_is_stalled_at_a_mutant_is_asked_last(hunter, monkeypatch):
+    point = "userptr@close@call@xe_mutant_here"
+    res = switched(hunter(red=[point]), monkeypatch)
+    assert res.verdict == "clean" and res.held["killed_by"].startswith(f"{point}: klog: splat")
+    assert [n for _, n in asked[4:]] == ["userptr@work@call@xe_mutant_here", point, point], "and once more without it"
+    # What goes wrong without the mutant as well says nothing of it.
+    res = switched(hunter(red=[point, f"{point} dry"]), monkeypatch)
+    assert res.verdict == "dirty" and ("lnl", "userptr@remove@call@xe_mutant_here") in asked
+    assert {gpu for gpu, name in asked if name.startswith("vram")} == {"bmg"}
 
 
 def test_suites_kill_behind_switches_and_a_guest_that_never_comes_up_does_not(hunter, monkeypatch):

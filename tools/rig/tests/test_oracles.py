@@ -66,6 +66,11 @@ def test_witness_knows_that_a_vm_may_be_closed_under_its_job_while_the_device_is
     assert spoke(ev) == []
     ev.witness[0]["detail"] = "not present, level 1"
     assert spoke(ev) == ["witness"]
+    ev.witness[0]["detail"] = "not present, level 4"
+    for test, silent in (("queue-idle@close@call@xe_bo_lock", True), ("queue-idle@remove@call@xe_bo_lock", True),
+                         ("queue-idle@remove@mmio_write@3", False), ("queue-idle@work@call@xe_bo_lock", False)):
+        ev.facts = {**ev.facts, "order": "kill", "kind": "sweep", "test": test, "phase": test.split("@")[1]}
+        assert spoke(ev) == ([] if silent else ["witness"]), test
 
 
 def test_witness_knows_that_a_reset_gt_waits_for_no_answer_to_a_page_fault():

@@ -110,8 +110,7 @@ class CellRun:
     # -- the steps ---------------------------------------------------------
 
     def _steps(self):
-        for module in self.state.modules:
-            self.guest.run(["modprobe", module], EXIT_TIME)
+        self._load_modules()
         self.ev.samples["before"] = self._before()
         if not self._hold():
             self._let_go()
@@ -134,6 +133,11 @@ class CellRun:
         self._others()
         ORDERS[self.cell.order](self)
         self._settle()
+
+    def _load_modules(self):
+        """What the state wants besides the driver."""
+        for module in self.state.modules:
+            self.guest.run(["modprobe", module], EXIT_TIME)
 
     def _before(self):
         """Memory and mappings of the guest before anything is held."""

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import agent, boot, cellrun, errors, expect, guest_kunit, kept, kernel, matrix, oracles, procs, results
-from . import run, switched, tree, ui, unload
+from . import run, sweep, switched, switches, tree, ui, unload
 from .memo import Memo
 from .mutants import KIND, Mutant
 from .result import Result
@@ -45,6 +45,7 @@ ASKED = ("unbind", "surprise")
 MANY = 8  # so many are worth a kernel with switches
 LONG = 4.0  # seconds: cells that take longer are asked last
 CELLS = 14  # of those that reach a mutant, so many are asked at most
+STALLED = 3  # of their states, so many then meet a removal with a task that is stalled at the mutant
 HANGS, SLOWER = 20.0, 10  # seconds, and times as long as without a mutant: a suite that takes more of both hangs
 # Then everybody, cheap first.
 BATTERY = (("userptr", "unbind", "munmap-after"), ("bo-bound", "remove", "close-after"),
@@ -89,6 +90,7 @@ class Hunt:
         self.facts = session.facts("patched", IOMMU)
         self.series = session.sides["patched"].kernel
         self.healthy = session.machine("patched", IOMMU)  # a machine without the mutant that is being run
+        self._boots = itertools.count(1)
         self.lucky = {}  # path -> Counter of the tests that killed a mutant of it
 
     def _judged(self, mutant, ask):
@@ -130,7 +132,29 @@ class Hunt:
             if killer:
                 lucky[killer.split(":")[0]] += 1
                 return killer, ""
-        return None, f"survives {len(tests)} tests that reach it" if tests else "no test reaches it"
+        cells = [t for t in tests if not isinstance(t, str)]
+        killer = self._stalled(mutant, made, number, cells)
+        return killer, f"survives {len(tests)} tests that reach it" if tests else "no test reaches it"
+
+    def _stalled(self, mutant, made, number, cells):
+        """Who notices where a task is stalled that has come to the mutant, while the device leaves. Where the driver
+        itself is not clean then, nothing is said of the mutant."""
+        states = list(dict.fromkeys(c.state for c in cells))[:STALLED]
+        points = [sweep.Point(s, phase, sweep.CALL, switches.HERE) for s in states for phase in sweep.CALL_PHASES]
+        for kind, mine in itertools.groupby(points, self.kind):
+            left, facts = list(mine), {**self.facts, "gpu": kind}
+            machine = replace(self.s.with_stall(self.healthy, "patched", made.kernel), personality=kind)
+            on, dry = (replace(machine, kernel_args=(*machine.kernel_args, *switched.arguments(number, dry)))
+                       for dry in (False, True))
+            while left:
+                killer = self._ask_cells(mutant, on, facts, left)
+                one = next((p for p in left if (killer or "").startswith(f"{p.name}:")), None)
+                if not one:
+                    break
+                if not self._ask_cells(mutant, dry, facts, [one]):
+                    return killer
+                left = left[left.index(one) + 1:]
+        return None
 
     def known_cells(self):
         """All cells that any file's mutants may be asked, but those of LOCAL's GPU."""
@@ -228,16 +252,16 @@ class Hunt:
         return self.out / re.sub(r"[^\w.@-]", ".", mutant.name)
 
     def _ask_cells(self, mutant, machine, facts, cells):
-        left, number, failed = list(cells), 0, 0
+        left, failed = list(cells), 0
         while left:
-            number += 1
-            where = self._folder(mutant) / f"{facts['gpu']}-{left[0].state}-{number}"
+            where = self._folder(mutant) / f"{facts['gpu']}-{left[0].state}-{next(self._boots)}"
             try:
                 with cellrun.booted(machine, where) as (vm, lingering):
                     while left:
                         cell = left.pop(0)
                         self.note(f"{mutant.name}: {cell.name}")
-                        cell_run = cellrun.CellRun(vm, cell, facts, self.rules, lingering)
+                        kind = sweep.SweepRun if isinstance(cell, sweep.Point) else cellrun.CellRun
+                        cell_run = kind(vm, cell, facts, self.rules, lingering)
                         res = cell_run.run()
                         lingering, failed = cell_run.lingering, 0
                         # How long remove() took is as much the machine's affair.

@@ -114,11 +114,12 @@ class Session:
         initrd = self._initrd(kernel, self.sides["patched"].programs)
         return replace(self.machine("patched", iommu), bzimage=kernel.bzimage, initrd=initrd)
 
-    def with_stall(self, machine, side):
-        """The machine of a side whose guests can stall tasks."""
+    def with_stall(self, machine, side, kernel=None):
+        """The machine of a side whose guests can stall tasks; kernel: another one than the side's."""
         made = self.sides[side]
-        module = stall.build(self.cache, self.base, self.source, self.variant, made.kernel)
-        return replace(machine, initrd=self._initrd(made.kernel, made.programs, [(stall.GUEST_PATH, module)]))
+        kernel = kernel or made.kernel
+        module = stall.build(self.cache, self.base, self.source, self.variant, kernel)
+        return replace(machine, initrd=self._initrd(kernel, made.programs, [(stall.GUEST_PATH, module)]))
 
     def run(self, plan, kind=None, worker=run.Worker):
         """Runs plan, a list of (iommu, cells), on every side, or on those that a cell's sides name; fills results

@@ -92,9 +92,9 @@ def parse(text, states):
 def points(state, recorded):
     """Every point of a recording (phase -> list of events), so ordered that any beginning of the list knows most.
 
-    First every place once: an event's register, message or engine in its phase, an ioctl, or a function. Then every place by what
-    came before it, which mostly is another line of the driver; then the rest. Each part goes phase by phase, since a
-    change of phase costs a probe, and evenly through it; probe is last, for nobody holds anything there.
+    First every place once: an event's register, message or engine in its phase, an ioctl, or a function. Then every
+    place by what came before it, which mostly is another line of the driver; then the rest. Each part goes phase by
+    phase, since a change of phase costs a probe, and evenly through it; probe is last, for nobody holds anything there.
     """
     stages, seen = ([], [], []), set()
     for phase in sorted(PHASES, key=lambda p: p == "probe"):
@@ -215,6 +215,7 @@ class SweepRun(cellrun.CellRun):
         return any(t["fired"] for t in self.gpu.command("triggers")["triggers"])
 
     def _steps(self):
+        self._load_modules()
         if self.cell.kind == IOCTL:
             self._between_ioctls()
         elif self.cell.kind == CALL:
@@ -370,6 +371,7 @@ class Recorder(SweepRun):
         return [{"kind": IOCTL, "kn": n} for n in range(first, made + 1)]
 
     def _steps(self):
+        self._load_modules()
         work = Phases(self)
         for phase in PHASES:
             if phase != "close":  # the program of "work" is the one that closes; "remove" starts another

@@ -235,9 +235,7 @@ def bits(guest):
     return out
 
 
-def arguments(number):
-    """Kernel arguments that turn a mutant on before the driver's first line runs."""
-    return (f"xe.mutant={number}",)
-
-
-
+def arguments(number, dry=False):
+    """Kernel arguments that turn a mutant on before the driver's first line runs; dry: the driver does as without it,
+    and only can be stalled where it would be met."""
+    return (f"xe.mutant={number}", *(["xe.mutant_dry=1"] if dry else ()))

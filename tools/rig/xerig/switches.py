@@ -23,6 +23,7 @@ LABEL = re.compile(r"^\s*(?!default\b)(\w+)\s*:(?!:)\s*$")
 CASE = re.compile(r"^\s*(case\b.*|default\s*):")
 SCOPED = re.compile(r"\b(guard|CLASS|scoped_cond_guard)\(|\b__free\b|\b__cleanup\b")
 
+HERE = "xe_mutant_here"  # function of the driver that is called where the mutant that is on is met
 HEADER_TEXT = f"""/* SPDX-License-Identifier: MIT */
 #ifndef _XE_MUTANT_H_
 #define _XE_MUTANT_H_
@@ -32,14 +33,20 @@ HEADER_TEXT = f"""/* SPDX-License-Identifier: MIT */
 #include <linux/types.h>
 
 extern unsigned int xe_mutant_on;
+extern bool xe_mutant_dry;
 extern unsigned long xe_mutant_met[BITS_TO_LONGS({MOST + 1})];
 
-/* Whether mutant @n is on; notes that somebody has come by. */
+void xe_mutant_here(void);
+
+/* Whether mutant @n is on, and not only looked at; notes that somebody has come by. */
 static __always_inline bool xe_mutant(unsigned int n)
 {{
 	if (!test_bit(n, xe_mutant_met))
 		set_bit(n, xe_mutant_met);
-	return unlikely(READ_ONCE(xe_mutant_on) == n);
+	if (likely(READ_ONCE(xe_mutant_on) != n))
+		return false;
+	xe_mutant_here();
+	return !READ_ONCE(xe_mutant_dry);
 }}
 
 #endif
@@ -48,12 +55,24 @@ SOURCE_TEXT = f"""// SPDX-License-Identifier: MIT
 #include "xe_mutant.h"
 
 #include <linux/bitmap.h>
-#include <linux/moduleparam.h>
+#include <linux/compiler.h>
 #include <linux/export.h>
+#include <linux/moduleparam.h>
 
 unsigned int xe_mutant_on;
 EXPORT_SYMBOL_GPL(xe_mutant_on);
 module_param_named(mutant, xe_mutant_on, uint, 0644);
+
+bool xe_mutant_dry;
+EXPORT_SYMBOL_GPL(xe_mutant_dry);
+module_param_named(mutant_dry, xe_mutant_dry, bool, 0644);
+
+/* Where a task can be stalled that is about to do what the mutant takes out. */
+noinline void xe_mutant_here(void)
+{{
+	barrier();
+}}
+EXPORT_SYMBOL_GPL(xe_mutant_here);
 
 unsigned long xe_mutant_met[BITS_TO_LONGS({MOST + 1})];
 EXPORT_SYMBOL_GPL(xe_mutant_met);

@@ -40,6 +40,12 @@ def of_running_job(event):
     return event.get("kind") == "ppgtt_fault" and event.get("detail") in ("not present, level 4", "not present, level 0")
 
 
+def closes_beside(facts):
+    """Whether the program closes or unmaps while the driver is there and its jobs run."""
+    return facts.get("order") in BESIDE or facts.get("phase") == "close" or \
+        facts.get("phase") == "remove" and "@call@" in facts.get("test", "")
+
+
 def of_reset_fault(event):
     """A fault that was being served when the GT was reset: the driver answers it to the new GuC."""
     return event.get("detail", "").startswith("page fault response nobody waits for")
@@ -48,7 +54,7 @@ def of_reset_fault(event):
 def check(ev):
     out = []
     kinds = {}
-    beside = ev.facts.get("order") in BESIDE  # the program closes or unmaps while the driver is there and its jobs run
+    beside = closes_beside(ev.facts)
     resets = WAYS[ev.facts["way"]].resets if ev.facts.get("way") in WAYS else False
     for event in ev.witness:
         if beside and of_running_job(event):
