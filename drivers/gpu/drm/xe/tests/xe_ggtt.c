@@ -2,6 +2,8 @@
 
 #include <kunit/test.h>
 #include <kunit/visibility.h>
+#include <linux/delay.h>
+#include <linux/workqueue.h>
 
 #include "tests/xe_ggtt_kunit.h"
 #include "tests/xe_kunit_helpers.h"
@@ -128,11 +130,43 @@ static void test_write_offline(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ctx->ptes[1], 1);
 }
 
+struct ggtt_fini_work {
+	struct work_struct work;
+	struct xe_ggtt *ggtt;
+};
+
+static void ggtt_fini_work_func(struct work_struct *work)
+{
+	ggtt_fini(container_of(work, struct ggtt_fini_work, work)->ggtt);
+}
+
+/* Somebody is about to read where the scratch page is when devres frees it */
+static void test_scratch(struct kunit *test)
+{
+	struct ggtt_ctx *ctx = test->priv;
+	struct ggtt_fini_work fini = { .ggtt = ctx->ggtt };
+
+	ctx->ggtt->scratch = kunit_kzalloc(test, sizeof(*ctx->ggtt->scratch), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ctx->ggtt->scratch);
+	INIT_WORK_ONSTACK(&fini.work, ggtt_fini_work_func);
+
+	mutex_lock(&ctx->ggtt->lock);
+	schedule_work(&fini.work);
+	msleep(50);
+	KUNIT_EXPECT_NOT_NULL(test, ctx->ggtt->scratch);
+	mutex_unlock(&ctx->ggtt->lock);
+
+	flush_work(&fini.work);
+	destroy_work_on_stack(&fini.work);
+	KUNIT_EXPECT_NULL(test, ctx->ggtt->scratch);
+}
+
 static struct kunit_case ggtt_test_cases[] = {
 	KUNIT_CASE(test_online),
 	KUNIT_CASE(test_insert_offline),
 	KUNIT_CASE(test_remove_offline),
 	KUNIT_CASE(test_write_offline),
+	KUNIT_CASE(test_scratch),
 	{}
 };
 
