@@ -230,6 +230,16 @@ def test_the_recording_counts_ioctls_by_phase():
     assert found == {*(f"userptr@work@ioctl@{n}" for n in (1, 2, 3)), *(f"userptr@close@ioctl@{n}" for n in (4, 5))}
 
 
+def test_a_workload_that_fails_is_not_recorded():
+    gpu = FakeGpu()
+    gpu.command = lambda cmd, **a: {"events": [], "next": 0, "total": 0, "dropped": 0} if cmd == "events" else \
+        FakeGpu().command(cmd, **a)
+    vm = SimpleNamespace(agent=Guest(answer="fail no importer"), gpu=gpu, gpus=[gpu], console_lines=list,
+                         render_node=lambda *_a: "/dev/dri/renderD128", held_up=dict)
+    res = sweep.Recorder(vm, "userptr", FACTS, [], (3, 0)).run()
+    assert res.verdict == "infra" and "says: fail no importer" in res.findings[0].summary
+
+
 def test_the_recording_names_the_functions_of_each_phase(monkeypatch):
     monkeypatch.setattr(sweep, "LATE_CALLS", 0.0)
     phases = iter(("xe:xe_vm_bind\nxe:xe_bo_lock\n", "xe:xe_vm_close\n", "xe:xe_unplug_halt\n"))

@@ -365,6 +365,8 @@ class Recorder(SweepRun):
 
     def _ioctls(self):
         """The ioctls of the program in the phase that has just ended."""
+        if self._line and not re.match(r"(held|ok)\b", self._line):
+            raise errors.InfraError(f"the program of {self.cell.state} says: {self._line}")
         text, self._line = (self._line or "").partition(" ")[2], None
         made = json.loads(text)["ioctls"] if text else self._made
         first, self._made = self._made + 1, made
