@@ -17,8 +17,9 @@ from . import errors, expect, options, switches
 
 KIND = expect.MUTANTS
 CALL = re.compile(rb"^\t+(\w+)\([^;{}]*\);\n", re.M)
-# Calls that leave what the driver does as it is: for sparse and lockdep, words in the log, other tasks' turns.
-NO_CODE = re.compile("__acquire|__release|lockdep_|might_|fs_reclaim_|cond_resched|WARN_ON|"
+# Calls that leave what the driver does as it is: for sparse and lockdep, words in the log, other tasks' turns, and what
+# only suites have a use for.
+NO_CODE = re.compile("__acquire|__release|lockdep_|might_|fs_reclaim_|cond_resched|WARN_ON|KUNIT_|"
                      "(drm|dev|pr)_(warn|info|dbg|err)")
 # What `make test` does: somebody who waits for a user fence is not told that the device has gone.
 META = "*@xe_wait_user_fence.c@2"
