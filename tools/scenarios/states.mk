@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Names of the states: of the programs, and in tools/rig/xerig/states.py as well.
-STATES := idle-fd bo-mmap bo-bound many-bos many-vms userptr userptr-munmapped \
+STATES := idle-fd bo-mmap bo-bound many-bos bo-scattered many-vms userptr userptr-munmapped \
 	  userptr-partial userptr-remapped userptr-moved userptr-forked userptr-racing userptr-kinds userptr-peer \
 	  fault-userptr fault-svm svm-vram svm-blocked \
 	  queue-idle queue-endless queue-many mixed-load queue-queued foreign-fence preempt-vm preempt-many preempt-racing \

@@ -28,7 +28,7 @@ BROKEN = (errors.InfraError, agent.GuestError)
 KNOWS = (
     (r"user_fence", ("user-fence",)),
     (r"hmm|userptr|svm", ("userptr", "userptr-munmapped", "fault-svm")),
-    (r"xe_vm|xe_pt|preempt", ("preempt-vm", "userptr", "many-vms", "hang-fault", "bo-bound")),
+    (r"xe_vm|xe_pt|preempt", ("preempt-vm", "userptr", "many-vms", "hang-fault", "bo-bound", "bo-scattered")),
     (r"dma_buf", ("dmabuf-closed", "dmabuf-open", "dmabuf-imported", "dmabuf-second")),
     (r"xe_bo|ttm|migrate|vram|xe_map|xe_sa", ("many-bos", "bo-mmap", "dmabuf-closed", "queue-idle")),
     (r"guc|queue|sched|fence|sync|lrc|engine|exec",

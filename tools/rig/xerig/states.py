@@ -60,6 +60,8 @@ STATES = {s.name: s for s in (
     # as many unmaps through an emulated IOMMU on a loaded machine; as many waits would take longer
     State("many-bos", "10,000 buffers (1,000 with KERNEL=debug)", held_seconds=60.0, remove_seconds=10.0,
           slow_options=("--count", "1000")),
+    State("bo-scattered", "a buffer bound at 2,500 places, each with page tables of its own", held_seconds=60.0,
+          default=False),
     State("many-vms", "150 address spaces", held_seconds=60.0, default=False, awake=True),
     State("userptr", "user memory bound in a VM", munmap=True),
     State("userptr-munmapped", "user memory bound, then munmapped", munmap=True),

@@ -12,7 +12,7 @@ NOISE_KIB = 4096
 PROGRAM_KIB = 512
 # KASAN keeps what was freed for a while, as large as a 32nd of the guest's memory; kmemleak is exact there.
 QUARANTINE_KIB = 65536
-# Of the pages of buffers that nobody shares, remove() has to give back so many (percent).
+# Of the pages of buffers that nobody shares, and of page tables, remove() has to give back so many (percent).
 RETURNED = 95
 # remove() is only asked about buffers that cannot drown in that noise.
 BIG_KIB = 16384
@@ -36,7 +36,7 @@ def check(ev):
     if lost > noise_kib(ev):
         out.append(Finding(NAME, f"{lost} KiB less free than before, all closed and bound again"))
     removed, closed = ev.samples.get("removed"), ev.samples.get("closed")
-    bo_kib = ev.held.get("bo_bytes", 0) // 1024
+    bo_kib = (ev.held.get("bo_bytes", 0) + ev.held.get("table_bytes", 0)) // 1024
     # Shared buffers survive an orderly removal by contract; the rest belongs to nobody any more. What only
     # the close gave back was kept; with the driver bound again in between, that cannot be told apart.
     shared = any(state.startswith("dmabuf") for state in facts.values(ev.facts, "state"))
@@ -47,6 +47,6 @@ def check(ev):
         held = ev.samples.get("held")
         returned = removed.free_kib - held.free_kib if held else 0
         if kept > noise_kib(ev) and returned < bo_kib * RETURNED // 100 - noise_kib(ev):
-            out.append(Finding(NAME, f"{kept} KiB of {bo_kib} KiB in buffers not freed by remove(), but by the last "
-                               "close"))
+            out.append(Finding(NAME, f"{kept} KiB of {bo_kib} KiB in buffers and page tables not freed by remove(), but "
+                               "by the last close"))
     return out
