@@ -8,7 +8,9 @@
  * caller's.
  *
  * /sys/kernel/debug/stall/
- *	at	write "MODULE:FUNCTION MILLISECONDS": arm, or nothing: disarm. Ends what was before.
+ *	at	write "MODULE:FUNCTION MILLISECONDS": arm, or nothing: catch nobody. Ends what was
+ *		before. The probe stays until the next is armed: there is no good moment to take it
+ *		away from under those who pass.
  *		read: "none", "armed", "stalled TASK" or "left".
  *	go	write: the task goes on now; else when its time is over.
  *	calls	write "MODULE:FUNCTION" lines: watch these; "again": forget what was called;
@@ -150,9 +152,6 @@ static void stall_end(void)
 	atomic_cmpxchg(&stall_state, STALL_ARMED, STALL_NONE);
 	wake_up_all(&stall_wait);
 	wait_event(stall_wait, atomic_read(&stall_state) != STALL_STALLED);
-	if (stall_probe.symbol_name)
-		unregister_kprobe(&stall_probe);
-	memset(&stall_probe, 0, sizeof(stall_probe));
 	atomic_set(&stall_state, STALL_NONE);
 }
 
@@ -161,8 +160,12 @@ static int stall_begin(char *text)
 	char *name = strsep(&text, " ");
 	int err = text ? kstrtouint(text, 10, &stall_ms) : -EINVAL;
 
-	if (err || stall_ms > MOST_MS || strscpy(stall_name, name, sizeof(stall_name)) < 0)
+	if (err || stall_ms > MOST_MS || strlen(name) >= sizeof(stall_name))
 		return -EINVAL;
+	if (stall_probe.symbol_name)
+		unregister_kprobe(&stall_probe);
+	memset(&stall_probe, 0, sizeof(stall_probe));
+	strscpy(stall_name, name, sizeof(stall_name));
 	stall_probe.symbol_name = stall_name;
 	stall_probe.pre_handler = stall_hit;
 	stall_probe.post_handler = no_jump;
