@@ -280,7 +280,8 @@ def test_in_a_kernel_with_switches_only_who_comes_by_is_asked(hunter, monkeypatc
 
 def test_a_mutant_behind_a_switch_that_nobody_notices_survives(hunter, monkeypatch):
     res = switched(hunter(), monkeypatch)
-    assert (res.verdict, res.findings[0].summary) == ("dirty", "survives 4 tests that reach it")
+    assert (res.verdict, res.findings[0].summary) == (
+        "dirty", "survives 4 tests that reach it, and 9 with a task stalled at it")
     assert asked[3] == ("KUnit", "xe_dma")
     res = switched(hunter(), monkeypatch, names=())
     assert (res.verdict, res.findings[0].summary, asked) == ("dirty", "no test reaches it", [])
@@ -294,6 +295,7 @@ def test_a_task_that_is_stalled_at_a_mutant_is_asked_last(hunter, monkeypatch):
     # What goes wrong without the mutant as well says nothing of it.
     res = switched(hunter(red=[point, f"{point} dry"]), monkeypatch)
     assert res.verdict == "dirty" and ("lnl", "userptr@remove@call@xe_mutant_here") in asked
+    assert res.findings[0].summary == "survives 4 tests that reach it, and 8 with a task stalled at it"
     assert {gpu for gpu, name in asked if name.startswith("vram")} == {"bmg"}
 
 

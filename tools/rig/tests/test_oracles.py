@@ -68,6 +68,7 @@ def test_witness_knows_that_a_vm_may_be_closed_under_its_job_while_the_device_is
     assert spoke(ev) == ["witness"]
     ev.witness[0]["detail"] = "not present, level 4"
     for test, silent in (("queue-idle@close@call@xe_bo_lock", True), ("queue-idle@remove@call@xe_bo_lock", True),
+                         ("queue-idle@remove@lost@xe_bo_lock", True),
                          ("queue-idle@remove@mmio_write@3", False), ("queue-idle@work@call@xe_bo_lock", False)):
         ev.facts = {**ev.facts, "order": "kill", "kind": "sweep", "test": test, "phase": test.split("@")[1]}
         assert spoke(ev) == ([] if silent else ["witness"]), test

@@ -163,11 +163,11 @@ class Stalling(Guest):
         return 7
 
 
-def call(phase, **kw):
+def call(phase, kind="call", **kw):
     guest, gpu = Stalling(**kw), FakeGpu()
     vm = SimpleNamespace(agent=guest, gpu=gpu, gpus=[gpu], render_node=lambda *_a: "/dev/dri/renderD128",
                          console_lines=list, held_up=dict)
-    res = sweep.SweepRun(vm, Point("userptr", phase, "call", "xe_bo_lock"), FACTS, klog.load_allowed(), (3, 0)).run()
+    res = sweep.SweepRun(vm, Point("userptr", phase, kind, "xe_bo_lock"), FACTS, klog.load_allowed(), (3, 0)).run()
     return guest.did, gpu.log, res
 
 
@@ -196,6 +196,16 @@ def test_a_stalled_removal_meets_the_program(monkeypatch):
     did, _, res = call("remove", answer=["held {}", "ok {}"])
     assert did == ["spawn", "at xe:xe_bo_lock 700", "close", "at", "at", "signal 9", "bind"]
     assert res.verdict == "clean", res.findings
+
+
+def test_a_device_may_be_lost_under_a_stalled_task(monkeypatch):
+    did, log, res = call("work", "lost", answer=[SILENT, None], log=["xe: a word of complaint"])
+    assert did == ["at xe:xe_bo_lock 700", "spawn", "remove", "at", "signal 9", "rescan"] and res.verdict == "clean"
+    assert [c for c in log if c[0] == "dead"] == [("dead", True), ("dead", False)]
+    monkeypatch.setattr(type(sweep.ways.WAYS["surprise"]), "leave", lambda *_a: time.sleep(0.3) or 7)
+    did, log, res = call("remove", "lost", answer=["held {}", "ok {}"])
+    assert did == ["spawn", "at xe:xe_bo_lock 700", "close", "at", "at", "signal 9", "rescan"]
+    assert ("dead", True) in log and res.verdict == "clean", res.findings
 
 
 def test_what_waits_for_a_stalled_task_may_say_so_and_no_more():
@@ -253,7 +263,9 @@ def test_the_recording_names_the_functions_of_each_phase(monkeypatch):
     rec = sweep.Recorder(vm, "userptr", FACTS, [], (3, 0), ["xe_vm_bind", "xe_bo_lock"])
     res = rec.run()
     assert res.verdict == "clean", res.findings
-    found = [p.name.partition("@")[2] for p in sweep.points("userptr", rec.recorded)]
+    every = [p.name.partition("@")[2] for p in sweep.points("userptr", rec.recorded)]
+    found = [n for n in every if "@call@" in n]
+    assert sorted(every) == sorted(found + [n.replace("@call@", "@lost@") for n in found])
     assert sorted(found) == ["close@call@xe_vm_close", "remove@call@xe_unplug_halt", "work@call@xe_bo_lock",
                              "work@call@xe_vm_bind"]
     assert [d for d in guest.did if d.startswith("at ")] == [

@@ -91,6 +91,7 @@ class Hunt:
         self.series = session.sides["patched"].kernel
         self.healthy = session.machine("patched", IOMMU)  # a machine without the mutant that is being run
         self._boots = itertools.count(1)
+        self.stalls = Counter()  # mutant -> times that a task was stalled at it and nobody noticed
         self.lucky = {}  # path -> Counter of the tests that killed a mutant of it
 
     def _judged(self, mutant, ask):
@@ -134,7 +135,8 @@ class Hunt:
                 return killer, ""
         cells = [t for t in tests if not isinstance(t, str)]
         killer = self._stalled(mutant, made, number, cells)
-        return killer, f"survives {len(tests)} tests that reach it" if tests else "no test reaches it"
+        stalls = f", and {self.stalls[mutant]} with a task stalled at it" if self.stalls[mutant] else ""
+        return killer, f"survives {len(tests)} tests that reach it{stalls}" if tests else "no test reaches it"
 
     def _stalled(self, mutant, made, number, cells):
         """Who notices where a task is stalled that has come to the mutant, while the device leaves. Where the driver
@@ -264,6 +266,7 @@ class Hunt:
                         cell_run = kind(vm, cell, facts, self.rules, lingering)
                         res = cell_run.run()
                         lingering, failed = cell_run.lingering, 0
+                        self.stalls[mutant] += isinstance(cell, sweep.Point) and res.verdict == "clean"
                         # How long remove() took is as much the machine's affair.
                         res.findings = [f for f in res.findings if not f.summary.startswith("remove() took")]
                         if res.verdict == "dirty" and not res.findings:

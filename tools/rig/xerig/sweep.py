@@ -9,6 +9,7 @@ Of the kind "ioctl" are the moments before each ioctl of the program: there the 
 program goes on behind its back. Of the kind "call" are the functions of the driver that are called in a phase: a task
 is stalled at the entry of one while the device leaves in order, and goes on when it has left, or when the removal has
 waited for it. In the phase "remove" it is the removal that is stalled, and the program closes what it holds beside it.
+Of the kind "lost" are the same functions, but the device dies while the task is stalled, and is taken away then.
 """
 
 import contextlib
@@ -22,17 +23,18 @@ from . import agent, cellrun, errors, kept, options, procs, programs, results, r
 
 KIND = "sweep"
 PHASES = ("probe", "work", "close", "remove")
-IOCTL, CALL = "ioctl", "call"
+IOCTL, CALL, LOST = "ioctl", "call", "lost"
 ORDERLY = (IOCTL, CALL)  # kinds where the device does not die
+CALLS = (CALL, LOST)  # kinds where a task is stalled
 KINDS = ("mmio", "mmio_read", "mmio_write", "ctb", "h2g", "g2h", "dma", "dma_read", "dma_write",
-         "irq", *ORDERLY)  # but for the last two as in tools/vgpu/front/events.c
+         "irq", *ORDERLY, LOST)  # but for the last three as in tools/vgpu/front/events.c
 CALL_PHASES = ("work", "close", "remove")  # nobody has anything to race with in "probe"
 # What `make test` walks: one point a phase, of each sort. In the last two of the probe jobs and a reset are on their
 # way.
 SHORT = ("userptr@probe@mmio_read@81", "userptr@probe@h2g@15", "userptr@probe@mmio_write@406", "userptr@work@h2g@3",
          "userptr@work@irq@2", "userptr@close@h2g@1", "userptr@remove@mmio_write@10",
          "userptr@work@call@xe_vm_bind_ioctl", "userptr@close@call@xe_vm_close_and_put",
-         "userptr@remove@call@xe_device_remove")
+         "userptr@remove@call@xe_device_remove", "userptr@work@lost@xe_vm_bind_ioctl")
 FIRED_TIME = 0.1  # seconds the program gets after the device has died under it
 LATE_CALLS = 0.3  # seconds in which the driver's own workers may still call a function when the program has answered
 BESIDE_TIME = 0.4  # seconds the program gets to close what it holds beside a stalled removal
@@ -45,7 +47,7 @@ UNBIND = ways.WAYS["unbind"]
 @dataclass(frozen=True)
 class Point:
     """The device dies at the n-th event of a kind in a phase, or leaves in order before the n-th ioctl of the program
-    or around the first call of the function n.
+    or around the first call of the function n, or is lost there.
 
     what: register, message or engine (for people); stage: see points().
     """
@@ -79,13 +81,13 @@ def parse(text, states):
     for name in options.words("TESTS", text, "STATE@PHASE@KIND@N"):
         parts = name.split("@")
         if len(parts) != 4 or parts[0] not in states or parts[1] not in PHASES or parts[2] not in KINDS or \
-                not re.fullmatch(NAME if parts[2] == CALL else NUMBER, parts[3]):
+                not re.fullmatch(NAME if parts[2] in CALLS else NUMBER, parts[3]):
             raise errors.UsageError(f"TESTS {name} is no point: want STATE@{'|'.join(PHASES)}@{'|'.join(KINDS)}@N, "
-                                    f"N a function of the driver for {CALL}")
-        if parts[2] == CALL and parts[1] not in CALL_PHASES:
+                                    f"N a function of the driver for {' and '.join(CALLS)}")
+        if parts[2] in CALLS and parts[1] not in CALL_PHASES:
             raise errors.UsageError(f"TESTS {name}: no task can be stalled in {parts[1]}, only in "
                                     f"{', '.join(CALL_PHASES)}")
-        out.append(Point(*parts[:3], parts[3] if parts[2] == CALL else int(parts[3])))
+        out.append(Point(*parts[:3], parts[3] if parts[2] in CALLS else int(parts[3])))
     return out
 
 
@@ -100,7 +102,7 @@ def points(state, recorded):
     for phase in sorted(PHASES, key=lambda p: p == "probe"):
         before, found = None, ([], [], [])
         for e in recorded[phase]:
-            place = (phase, e["kind"], e.get("what", ""), e["kn"] if e["kind"] in ORDERLY else e.get("addr"))
+            place = (phase, e["kind"], e.get("what", ""), e["kn"] if e["kind"] in (IOCTL, *CALLS) else e.get("addr"))
             stage = 0 if place not in seen else 1 if (before, place) not in seen else 2
             seen |= {place, (before, place)}
             found[stage].append(Point(state, phase, e["kind"], e["kn"], e.get("what", ""), stage))
@@ -218,7 +220,7 @@ class SweepRun(cellrun.CellRun):
         self._load_modules()
         if self.cell.kind == IOCTL:
             self._between_ioctls()
-        elif self.cell.kind == CALL:
+        elif self.cell.kind in CALLS:
             self._at_call()
         else:
             self._at_event()
@@ -299,8 +301,15 @@ class SweepRun(cellrun.CellRun):
 
     def _time_stalled(self):
         """The way out, which may wait for whoever is stalled."""
+        if self.cell.kind == LOST and self.cell.phase != "remove":
+            self._lose()
         self.time_leave(lambda: self.way.leave(self.boot))
         self.ev.remove_limit += stall.SECONDS * self.guest.pace
+
+    def _lose(self):
+        """The device dies."""
+        self.gpu.command("dead", on=True)
+        self._dead = True
 
     def _leave_stalled(self, stalled):
         """The removal is stalled, and the program closes what it holds beside it."""
@@ -309,6 +318,8 @@ class SweepRun(cellrun.CellRun):
         def beside():
             try:
                 if stalled.wait(returned.is_set):
+                    if self.cell.kind == LOST:
+                        self._lose()
                     self.tell("close")
                     with contextlib.suppress(agent.GuestTimeout):
                         self.line(BESIDE_TIME * self.guest.pace)
@@ -340,8 +351,7 @@ class SweepRun(cellrun.CellRun):
                 self.ev.skip = "this run had no such event"
         finally:
             self.gpu.command("disarm")
-        # Also where the event did not come: the point then is a dead device after the phase.
-        self.gpu.command("dead", on=True)
+        self._lose()  # also where the event did not come: the point then is a dead device after the phase
         self.time_leave(lambda: self.way.leave(self.boot))
 
 
@@ -405,7 +415,7 @@ class Recorder(SweepRun):
             watch.again()
             work.do(phase)
             time.sleep(LATE_CALLS * self.guest.pace)
-            self.recorded[phase] += [{"kind": CALL, "kn": name} for name in watch.called()]
+            self.recorded[phase] += [{"kind": kind, "kn": name} for name in watch.called() for kind in CALLS]
             if phase == "close":
                 self.tell("exit")
                 self.wait_exit()

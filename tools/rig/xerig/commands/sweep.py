@@ -11,7 +11,7 @@ def add_arguments(parser):
     options.add(parser, "base", "side", "state", "points", "tests", "kernel", "iommu", "gpu", "limit", "resume",
                 side="base or patched (patched)", state="program of the workload (userptr)",
                 points=f"how many, or all ({POINTS}: those that tell most)",
-                tests="these points only: STATE@PHASE@KIND@N (of call: a function), comma list")
+                tests="these points only: STATE@PHASE@KIND@N (of call and lost: a function), comma list")
 
 
 def run(args):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The GPU's own view: what it was asked to do that no living driver may ask, and what it was left with."""
 
+import re
+
 from ..orders import BESIDE
 from ..ways import WAYS
 from . import Finding
@@ -43,7 +45,7 @@ def of_running_job(event):
 def closes_beside(facts):
     """Whether the program closes or unmaps while the driver is there and its jobs run."""
     return facts.get("order") in BESIDE or facts.get("phase") == "close" or \
-        facts.get("phase") == "remove" and "@call@" in facts.get("test", "")
+        facts.get("phase") == "remove" and bool(re.search("@(call|lost)@", facts.get("test", "")))
 
 
 def of_reset_fault(event):
