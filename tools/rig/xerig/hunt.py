@@ -58,9 +58,9 @@ BATTERY = (("userptr", "unbind", "munmap-after"), ("bo-bound", "remove", "close-
            ("debugfs-forcewake", "unbind", "close-after"), ("dmabuf-imported", "unbind", "close-after"),
            ("oa-stream", "unbind", "close-after"), ("fault-userptr", "unbind", "close-after"),
            ("hang-fault", "unbind", "close-after"), ("queue-idle", "pull", "close-after"),
-           ("idle-fd", "reset-remove", "close-after"), ("userptr", "rmmod", "close-after"),
-           ("idle-fd", "surprise-suspend", "close-after"), ("userptr", "suspend-surprise", "close-after"),
-           ("queue-idle", "suspend-remove", "close-after"))
+           ("idle-fd", "reset-remove", "close-after"), ("preempt-vm", "reset-fails", "close-after"),
+           ("userptr", "rmmod", "close-after"), ("idle-fd", "surprise-suspend", "close-after"),
+           ("userptr", "suspend-surprise", "close-after"), ("queue-idle", "suspend-remove", "close-after"))
 # What only a GPU with memory of its own can tell.
 LOCAL = (("vram-dmabuf", "unbind", "close-after"), ("vram-bound", "unbind", "close-after"),
          ("vram-mmap", "surprise", "close-after"), ("dmabuf-second", "unbind", "close-after"))

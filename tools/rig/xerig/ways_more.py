@@ -262,6 +262,23 @@ class Wedged(Unbind):
             guest.write(f"{fault}/probability", "0")
 
 
+class ResetFails(Unbind):
+    name = "reset-fails"
+    what = "unbind of a GPU whose reset does not end: engines go on until it may not access memory any more"
+    runs_on = True
+
+    RESET_US = 8_000_000  # longer than any removal
+
+    def prepare(self, boot):
+        boot.gpu.command("slow", reset_us=self.RESET_US)
+
+    def back(self, boot):
+        boot.gpu.command("slow")
+        # Whoever lets it access memory again has to get it out of what it was doing first.
+        boot.agent.write(f"{DEVICE}/reset", "1", LEAVE_TIME)
+        super().back(boot)
+
+
 class RemoveProbe(Remove):
     name = "remove-probe"
     what = "unbound, then removed while probe is at work"
@@ -336,5 +353,5 @@ class SurpriseSuspend(Surprise):
         time.sleep(SUSPEND_TRIES * guest.pace)
 
 
-WAYS = (Pciehp(), Pull(), Rmmod(), FailedProbe(), ResetRemove(), Wedged(), RemoveProbe(), SuspendRemove(),
+WAYS = (Pciehp(), Pull(), Rmmod(), FailedProbe(), ResetRemove(), Wedged(), ResetFails(), RemoveProbe(), SuspendRemove(),
         SuspendSurprise(), SurpriseSuspend())

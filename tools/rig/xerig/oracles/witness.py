@@ -9,6 +9,7 @@ from . import Finding
 
 NAME = "witness"
 DEAD = [w.name for w in WAYS.values() if w.dead]
+RUNS_ON = [w.name for w in WAYS.values() if w.runs_on]
 
 
 def clock(us):
@@ -42,6 +43,12 @@ def of_running_job(event):
     return event.get("kind") == "ppgtt_fault" and event.get("detail") in ("not present, level 4", "not present, level 0")
 
 
+def kept_from_memory(event):
+    """What an engine meets whose device may not access memory any more: its page tables are memory as well."""
+    return event["kind"] == "dma_no_bus_master" or \
+        event["kind"] == "ppgtt_fault" and event.get("detail") == "page table not readable"
+
+
 def closes_beside(facts):
     """Whether the program closes or unmaps while the driver is there and its jobs run."""
     return facts.get("order") in BESIDE or facts.get("phase") == "close" or \
@@ -63,6 +70,9 @@ def check(ev):
             continue
         if resets and of_reset_fault(event):
             continue
+        # What cannot be stopped is kept from memory, and the GPU says that it tried.
+        if ev.facts.get("way") in RUNS_ON and kept_from_memory(event):
+            continue
         # The programs of a cell that skips after all are killed under their jobs, with the driver there.
         if event["kind"] == "ppgtt_fault" and ev.skip:
             continue
@@ -80,14 +90,14 @@ def check(ev):
     pages = gone.get("live_dma_pages", 0) - ev.own_pages
     if ev.facts["iommu"] == "on" and pages > 0:
         out.append(Finding(NAME, f"{pages} pages still mapped for the device after remove()"))
-    if ev.facts.get("way") not in DEAD:
-        # A dead device cannot be told to stop; what it still believes to run is not the driver's fault.
+    # Such a device cannot be told to stop; what it still believes to run is not the driver's fault.
+    if ev.facts.get("way") not in DEAD + RUNS_ON:
         if gone.get("jobs_running"):
             out.append(Finding(NAME, f"{gone['jobs_running']} jobs still running after remove()"))
         if gone.get("contexts"):
             left = [f"context {c['guc_id']} of {c['engine']}: {c['state']}" for c in gone.get("context_list", ())]
             out.append(Finding(NAME, f"{gone['contexts']} contexts still registered after remove()",
                                "\n".join(left + accesses(gone.get("before", ()), gone.get("guest_shift_us", 0)))))
-        if gone.get("bus_master"):
-            out.append(Finding(NAME, "bus mastering still on after remove()"))
+    if ev.facts.get("way") not in DEAD and gone.get("bus_master"):
+        out.append(Finding(NAME, "bus mastering still on after remove()"))
     return out
