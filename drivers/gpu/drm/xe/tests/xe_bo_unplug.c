@@ -283,11 +283,15 @@ static void test_swapped(struct kunit *test)
 {
 	struct xe_bo_unplug_stats stats;
 	struct xe_bo *bo = new_bo(test), *mapped = new_bo(test);
+	struct ttm_lru_bulk_move bulk;
 
 	atomic_inc(&mapped->cpu_maps);
+	ttm_lru_bulk_move_init(&bulk);
 	xe_bo_lock(bo, false);
 	KUNIT_EXPECT_EQ(test, ttm_tt_swapout(bo->ttm.bdev, bo->ttm.ttm, GFP_KERNEL),
 			BO_PAGES);
+	/* It only takes part in that again when it is read back */
+	ttm_bo_set_bulk_move(&bo->ttm, &bulk);
 	xe_bo_unlock(bo);
 	xe_bo_lock(mapped, false);
 	KUNIT_EXPECT_EQ(test, ttm_tt_swapout(mapped->ttm.bdev, mapped->ttm.ttm,
@@ -298,6 +302,7 @@ static void test_swapped(struct kunit *test)
 	unplug(test->priv, &stats);
 	KUNIT_EXPECT_EQ(test, stats.busy, 0);
 	KUNIT_EXPECT_NULL(test, bo->ttm.ttm->swap_storage);
+	KUNIT_EXPECT_NULL(test, bo->ttm.bulk_move);
 	KUNIT_EXPECT_FALSE(test, xe_bo_is_swapped(bo));
 	KUNIT_EXPECT_NOT_NULL(test, mapped->ttm.ttm->swap_storage);
 
