@@ -80,10 +80,10 @@ static int setup(const char *device)
 		return ret;
 	if (xe_bo_make(&xe, &bo, xe.min_page, work.vm) || bind_all() || verify())
 		return -1;
-	scn_fact("bos", 2);
+	/* Tables are BOs of the kernel, and only here in memory of the system */
+	scn_fact("bos", 2 + (xe.vram ? 0 : count * TABLES));
 	scn_fact("bo_bytes", bo.size + work.batch.size);
-	if (!xe.vram)
-		scn_fact("table_bytes", count * TABLES * 4096);
+	scn_fact("table_bytes", xe.vram ? 0 : count * TABLES * 4096);
 	scn_fact("jobs", work.jobs);
 	return 0;
 }
