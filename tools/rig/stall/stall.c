@@ -11,8 +11,8 @@
  *	at	write "MODULE:FUNCTION MILLISECONDS": arm, or nothing: catch nobody. Ends what was
  *		before. The probe stays until the next is armed: there is no good moment to take it
  *		away from under those who pass.
- *		read: "none", "armed", "stalled TASK" or "left".
- *	go	write: the task goes on now; else when its time is over.
+ *		read: "none", "armed", "stalled" or "left". The task goes on with the next write, or
+ *		when its time is over.
  *	calls	write "MODULE:FUNCTION" lines: watch these; "again": forget what was called;
  *		nothing: watch no more. read: those that were called by somebody who may sleep.
  */
@@ -47,7 +47,6 @@ static atomic_t stall_state = ATOMIC_INIT(STALL_NONE);
 static bool stall_go;
 static unsigned long stall_resume;
 static unsigned int stall_ms;
-static char stall_comm[TASK_COMM_LEN];
 static char stall_name[KSYM_NAME_LEN];
 static struct kprobe stall_probe;
 
@@ -138,7 +137,6 @@ __visible unsigned long stall_task(void)
 {
 	unsigned long resume = stall_resume;
 
-	get_task_comm(stall_comm, current);
 	wait_event_idle_timeout(stall_wait, READ_ONCE(stall_go), msecs_to_jiffies(stall_ms));
 	atomic_set(&stall_state, STALL_LEFT);
 	wake_up_all(&stall_wait);
@@ -197,40 +195,10 @@ static ssize_t at_write(struct file *file, const char __user *from, size_t size,
 
 static int at_show(struct seq_file *m, void *unused)
 {
-	int state = atomic_read(&stall_state);
-
-	seq_puts(m, state_names[state]);
-	if (state == STALL_STALLED)
-		seq_printf(m, " %s", stall_comm);
-	seq_putc(m, '\n');
+	seq_printf(m, "%s\n", state_names[atomic_read(&stall_state)]);
 	return 0;
 }
-
-static int at_open(struct inode *inode, struct file *file)
-{
-	return single_open(file, at_show, NULL);
-}
-
-static const struct file_operations at_fops = {
-	.owner = THIS_MODULE,
-	.open = at_open,
-	.read = seq_read,
-	.write = at_write,
-	.llseek = seq_lseek,
-	.release = single_release,
-};
-
-static ssize_t go_write(struct file *file, const char __user *from, size_t size, loff_t *pos)
-{
-	WRITE_ONCE(stall_go, true);
-	wake_up_all(&stall_wait);
-	return size;
-}
-
-static const struct file_operations go_fops = {
-	.owner = THIS_MODULE,
-	.write = go_write,
-};
+DEFINE_SHOW_STORE_ATTRIBUTE(at);
 
 static void watch_end(void)
 {
@@ -312,20 +280,7 @@ static int calls_show(struct seq_file *m, void *unused)
 	mutex_unlock(&setup_lock);
 	return 0;
 }
-
-static int calls_open(struct inode *inode, struct file *file)
-{
-	return single_open(file, calls_show, NULL);
-}
-
-static const struct file_operations calls_fops = {
-	.owner = THIS_MODULE,
-	.open = calls_open,
-	.read = seq_read,
-	.write = calls_write,
-	.llseek = seq_lseek,
-	.release = single_release,
-};
+DEFINE_SHOW_STORE_ATTRIBUTE(calls);
 
 /* There is no way out: a task may be anywhere in stall_entry(). */
 static int __init stall_init(void)
@@ -333,7 +288,6 @@ static int __init stall_init(void)
 	struct dentry *folder = debugfs_create_dir("stall", NULL);
 
 	debugfs_create_file("at", 0600, folder, NULL, &at_fops);
-	debugfs_create_file("go", 0200, folder, NULL, &go_fops);
 	debugfs_create_file("calls", 0600, folder, NULL, &calls_fops);
 	return 0;
 }

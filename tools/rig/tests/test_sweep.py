@@ -146,7 +146,7 @@ def test_between_ioctls_the_device_leaves_in_order_and_the_program_goes_on():
 class Stalling(Guest):
     """Whose module catches a task, or none; at: what the file says, the last for ever."""
 
-    def __init__(self, at=("armed", "stalled bind"), **kw):
+    def __init__(self, at=("armed", "stalled"), **kw):
         super().__init__(**kw)
         self.at = list(at)
 

@@ -22,20 +22,24 @@ def build(cache, base, source, variant, made):
     inputs = [source.key.encode(), made.config.read_bytes(), *(p.read_bytes() for p in sorted(SOURCE.iterdir()))]
     folder = cache.build / "stall" / hashlib.sha256(b"\0".join(inputs)).hexdigest()[:16]
     product = folder / "stall.ko"
+    if product.exists():
+        return product  # without the lock that a build of minutes may have
     with cache.lock(f"build-{base.name}"):
-        if not product.exists():
-            paths.remove(folder)
-            shutil.copytree(SOURCE, folder)
-            built = buildtree.BuildTree(cache, base, source)
-            objects, options = built.objects(variant), [f"M={folder}"]
-            make = kernel.Make(cache, built.src, objects)
-            if not (objects / "Module.symvers").exists():
-                # The kernel is a kept one and its objects have gone: what it was configured with is enough.
-                if not (objects / ".config").exists():
-                    shutil.copyfile(made.config, objects / ".config")
-                make("what modules are made with", ["modules_prepare"])
-                options.append("KBUILD_MODPOST_WARN=1")
-            make("the module that stalls tasks", ["modules"], options, quiet=True)
+        partial = folder.with_suffix(".partial")
+        paths.remove(partial)
+        shutil.copytree(SOURCE, partial)
+        built = buildtree.BuildTree(cache, base, source)
+        objects, options = built.objects(variant), [f"M={partial}"]
+        make = kernel.Make(cache, built.src, objects)
+        if not (objects / "Module.symvers").exists():
+            # The kernel is a kept one and its objects have gone: what it was configured with is enough.
+            if not (objects / ".config").exists():
+                shutil.copyfile(made.config, objects / ".config")
+            make("what modules are made with", ["modules_prepare"])
+            options.append("KBUILD_MODPOST_WARN=1")
+        make("the module that stalls tasks", ["modules"], options, quiet=True)
+        paths.remove(folder)
+        partial.replace(folder)
     return product
 
 
@@ -87,14 +91,12 @@ class Stall:
         """Whether a task is stalled now; waits for it until(), which is asked from time to time."""
         while True:
             over = until()
-            if self.guest.read(f"{FILES}/at").split()[0] in ("stalled", "left"):
+            if self.guest.read(f"{FILES}/at").strip() in ("stalled", "left"):
                 return True
             if over:
                 return False
             time.sleep(0.02)
 
     def end(self):
-        """Lets the task go and catches no other; returns whether it was still there."""
-        there = self.guest.read(f"{FILES}/at").startswith("stalled")
+        """Lets the task go and catches no other."""
         self.guest.write(f"{FILES}/at", "\n")
-        return there
