@@ -28,7 +28,9 @@ def test_lists_all_and_defaults():
 def test_nobody_closes_beside_the_removal_of_a_device_that_died_asleep():
     names = {c.name for c in matrix.cells(["idle-fd"], WAYS, ORDERS)}
     assert "idle-fd/suspend-surprise/during" not in names
-    assert {"idle-fd/suspend-surprise/kill", "idle-fd/suspend-remove/during", "idle-fd/surprise/during"} <= names
+    assert not {f"idle-fd/{way}/close-before" for way in WAYS if WAYS[way].suspends} & names
+    assert {"idle-fd/suspend-surprise/kill", "idle-fd/suspend-remove/during", "idle-fd/surprise/during",
+            "idle-fd/surprise/close-before"} <= names
 
 
 def test_unknown_name_is_one_line_with_the_known_ones():

@@ -134,7 +134,8 @@ def test_close_after_is_clean_and_in_order():
     assert [c for c in gpu.log if c[0] == "gone"] == [("gone", True), ("gone", False)]
 
 
-@pytest.mark.parametrize("order, asked", [("close-after", True), ("munmap-during", True), ("during", False)])
+@pytest.mark.parametrize("order, asked", [("close-after", True), ("munmap-during", True), ("during", False),
+                                          ("close-before", False)])
 def test_only_who_holds_files_is_asked_for_what_they_hold(order, asked, monkeypatch):
     seen = []
     monkeypatch.setattr(cellrun.WAYS["remove"], "held", seen.append, raising=False)
@@ -168,12 +169,20 @@ def test_other_gpus_must_work_and_stay_silent():
     ("kill", ["remove", "gone", "signal 9", "rescan"]),
     ("close-after-reprobe", ["remove", "gone", "rescan", "close", "exit"]),
     ("during", ["close", "remove", "exit", "rescan"]),
+    ("close-before", ["close", "remove", "exit", "rescan"]),
     ("munmap-during", ["munmap", "remove", "gone", "close", "exit", "rescan"]),
 ])
 def test_orders(order, steps):
     guest = Guest()
     res = cell_run(Cell("userptr", "remove", order), guest).run()
     assert guest.steps[2:] == sorted(steps[:2], key=guest.steps[2:].index) + steps[2:], guest.steps
+    assert res.verdict == "clean", res.findings
+
+
+def test_who_closes_before_the_removal_has_closed_when_it_begins():
+    guest = Guest()
+    res = cell_run(Cell("userptr", "remove", "close-before"), guest).run()
+    assert guest.steps[2:] == ["close", "remove", "exit", "rescan"], guest.steps
     assert res.verdict == "clean", res.findings
 
 

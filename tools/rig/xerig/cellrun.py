@@ -9,7 +9,7 @@ import time
 
 from . import agent, boot, errors, klog, oracles, paths, states, vgpu, ways
 from .oracles import dma_debug, memory
-from .orders import BESIDE, ORDERS
+from .orders import BEFORE, BESIDE, ORDERS, told
 from .programs import EXIT_TIME, Programs
 from .result import Result
 from .ways import WAYS
@@ -120,9 +120,11 @@ class CellRun:
         self.way.prepare(self.boot)
         if any(s.endless for s in self.state.each()):
             time.sleep(self.way.lasts * self.guest.pace)
+        if self.cell.order in BEFORE:
+            self.say(BEFORE[self.cell.order])
         self._dead = self.way.dead
         self._slowly(lambda: self.time_leave(self._leave))
-        if BESIDE.get(self.cell.order) != "close":
+        if told(self.cell.order) != "close":
             self.way.held(self.boot)
         self._left = True
         self.ev.gone = self.gpu.command("gone", on=True)

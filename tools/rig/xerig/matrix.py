@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass
 
-from .orders import BESIDE, UNMAPS
+from .orders import BEFORE, UNMAPS, told
 from .result import Result
 from .states import STATES, find
 from .ways import CORE, WAYS
@@ -39,11 +39,11 @@ class Cell:
 
 
 def cells(states, ways, orders, repeat=1):
-    """The product; orders that unmap only where a state has memory for it, ways that suspend where it lets them, and
-    nobody calls a device that died asleep."""
+    """The product; orders that unmap only where a state has memory for it, ways that suspend where it lets them;
+    nobody calls a device that died asleep, or wakes one that is to leave asleep."""
     return [Cell(s, w, o, r) for r in range(repeat) for o in orders for s in states for w in ways
             if (o not in UNMAPS or find(s).munmap) and (find(s).sleeps or not WAYS[w].suspends)
-            and not (BESIDE.get(o) == "close" and WAYS[w].asleep)]
+            and not (told(o) == "close" and WAYS[w].asleep) and not (o in BEFORE and WAYS[w].suspends)]
 
 
 def together(some, most):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Orders: what the program does, and when, after the GPU has left.
+"""Orders: what the program does, and when, once the GPU has left.
 
 run(cell) gets an object with say(command), kill(), wait_exit(), back() and calls them in its order;
-each order ends with the program's end and the driver bound again. BESIDE names what the program is
-told while the way is still at work; an order without an entry there leaves it alone.
+each order ends with the program's end and the driver bound again. BEFORE names what the program is
+told right before the way begins, BESIDE what while it is at work; other orders leave it alone till then.
 """
 
 
@@ -43,6 +43,13 @@ def close_after_reprobe(cell):
     cell.wait_exit()
 
 
+def close_before(cell):
+    """The program has closed everything right before the removal begins, which meets workers and nobody else."""
+    cell.say("exit")
+    cell.wait_exit()
+    cell.back()
+
+
 def during(cell):
     """The program closes everything while the driver is being removed: who comes second finds the work done."""
     cell.say("exit")
@@ -64,10 +71,17 @@ ORDERS = {
     "munmap-after": munmap_after,
     "kill": kill,
     "close-after-reprobe": close_after_reprobe,
+    "close-before": close_before,
     "during": during,
     "munmap-during": munmap_during,
 }
 
+BEFORE = {"close-before": "close"}
 BESIDE = {"during": "close", "munmap-during": "munmap"}
 # Orders that need memory the state can unmap.
 UNMAPS = ("munmap-after", "munmap-during")
+
+
+def told(order):
+    """What the program of an order has been told by the time the device has left, or None."""
+    return {**BEFORE, **BESIDE}.get(order)

@@ -87,7 +87,7 @@ def save(facts, content, results, model, rules, allowed):
         rows.append(" ".join([state, mine[state], *ways, *sorted(skips)[:1]]))
     text = ["# SPDX-License-Identifier: MIT",
             f"# {', '.join(f'{k} {v}' for k, v in facts.items())}; made by `xe-unplug matrix --record`. A row: state,",
-            "# digest of virtual GPU and program, a group of six orders for each way; . clean, s skipped, - not walked.",
+            "# digest of virtual GPU and program, for each way a letter an order; . clean, s skipped, - not walked.",
             f"# ways: {' '.join(WAYS)}; orders: {' '.join(ORDERS)}", f"content {content}",
             *(RESTS + s for s in rests), *rows]
     FOLDER.mkdir(exist_ok=True)

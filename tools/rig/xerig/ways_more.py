@@ -264,7 +264,7 @@ class Wedged(Unbind):
 
 class ResetFails(Unbind):
     name = "reset-fails"
-    what = "unbind of a GPU whose reset does not end: engines go on until it may not access memory any more"
+    what = "unbind of a GPU whose reset does not end: engines go on until its function is reset"
     runs_on = True
 
     RESET_US = 8_000_000  # longer than any removal
@@ -273,9 +273,8 @@ class ResetFails(Unbind):
         boot.gpu.command("slow", reset_us=self.RESET_US)
 
     def back(self, boot):
+        # The next binding lets it access memory again: the last one has to have got it out of what it was doing.
         boot.gpu.command("slow")
-        # Whoever lets it access memory again has to get it out of what it was doing first.
-        boot.agent.write(f"{DEVICE}/reset", "1", LEAVE_TIME)
         super().back(boot)
 
 

@@ -229,9 +229,10 @@ static void finish_copies(struct xe_device *xe)
  * @xe: the device, after xe_unplug_begin()
  *
  * Lets copies of memory come to their end, for a second at most. Then resets
- * engines and firmware of all GTs, whatever they execute. If that
- * fails, takes them off the bus. Then signals all work that did not complete
- * with -ENODEV. Not earlier, as the memory it used may be reused at once.
+ * engines and firmware of all GTs, whatever they execute. If that fails, takes
+ * them off the bus, and has driver unbind reset the function. Then signals all
+ * work that did not complete with -ENODEV. Not earlier, as the memory it used
+ * may be reused at once.
  * VRAM can still be read then; what others share of it is copied, unless the
  * device has disappeared by now.
  *
@@ -257,8 +258,11 @@ void xe_unplug_halt(struct xe_device *xe)
 		for_each_gt(gt, xe, id)
 			if (xe_gt_unplug_hw(gt))
 				silent = false;
-		if (!silent)
+		if (!silent) {
 			stop_bus_master(xe);
+			/* Nor go on when the next driver lets it */
+			xe->needs_flr_on_fini = true;
+		}
 	}
 	WRITE_ONCE(xe->unplug.stopped, true);
 

@@ -6,7 +6,7 @@ import re
 
 from .. import facts
 from ..boot import BDF
-from ..orders import BESIDE
+from ..orders import told
 from ..ways import WAYS
 from . import Finding
 
@@ -59,9 +59,9 @@ def _wrong(m, ev, first):
         out.append("surprise unplugged, and the device was there" if m[1] else "unplugged, and the device was dead")
     if not first:
         return out
-    # What closes or is unmapped beside the removal may be gone when the line counts
-    beside = BESIDE.get(ev.facts["order"])
-    if beside != "close":
+    # What closes or is unmapped before the removal or beside it may be gone when the line counts
+    early = told(ev.facts["order"])
+    if early != "close":
         holders = sum(line is not None and line.startswith("held") and command.endswith("hold")
                       for command, line, _ in ev.replies)
         holders -= sum(state in NO_FILE for state in facts.values(ev.facts, "state"))
@@ -69,7 +69,7 @@ def _wrong(m, ev, first):
         bos = 0 if facts.values(ev.facts, "gpu") == ["bmg"] else ev.held.get("bos", 0)
         out += [f"{n[what]} {words}, and {least} are held" for what, words, least in (
             ("files", "open files", holders), ("bos", "buffers unmapped", bos),
-            ("userptrs", "userptrs unmapped", 0 if beside else ev.held.get("userptrs", 0)),
+            ("userptrs", "userptrs unmapped", 0 if early else ev.held.get("userptrs", 0)),
             ("queues", "queues killed", ev.held.get("queues", 0))) if n[what] < least]
     if not way.slot and ev.remove_seconds is not None and n["ms"] > ev.remove_seconds * 1000 + 1:
         out.append(f"{n['ms']} ms, and remove() took {ev.remove_seconds * 1000:.0f} ms")

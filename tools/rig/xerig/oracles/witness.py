@@ -3,7 +3,7 @@
 
 import re
 
-from ..orders import BESIDE
+from ..orders import told
 from ..ways import WAYS
 from . import Finding
 
@@ -51,7 +51,7 @@ def kept_from_memory(event):
 
 def closes_beside(facts):
     """Whether the program closes or unmaps while the driver is there and its jobs run."""
-    return facts.get("order") in BESIDE or facts.get("phase") == "close" or \
+    return told(facts.get("order")) is not None or facts.get("phase") == "close" or \
         facts.get("phase") == "remove" and bool(re.search("@(call|lost)@", facts.get("test", "")))
 
 

@@ -260,16 +260,22 @@ static void run_halt(struct kunit *test, bool dead)
 
 static void test_halt(struct kunit *test)
 {
+	struct xe_device *xe = test->priv;
+
 	run_halt(test, false);
 	KUNIT_EXPECT_STREQ(test, steps.log,
 			   "copies:gone prepare:gone present?:gone answers?:gone hw:gone sw:gone:stopped present?:gone:stopped answers?:gone:stopped save:gone:stopped ");
+	KUNIT_EXPECT_FALSE(test, xe->needs_flr_on_fini);
 }
 
 /* What cannot be reset is taken off the bus before its work is given up */
 static void test_halt_no_reset(struct kunit *test)
 {
+	struct xe_device *xe = test->priv;
+
 	steps.reset_err = -ETIMEDOUT;
 	run_halt(test, false);
+	KUNIT_EXPECT_TRUE(test, xe->needs_flr_on_fini);
 	KUNIT_EXPECT_STREQ(test, steps.log,
 			   "copies:gone prepare:gone present?:gone answers?:gone hw:gone bus:gone sw:gone:stopped present?:gone:stopped answers?:gone:stopped save:gone:stopped ");
 }
