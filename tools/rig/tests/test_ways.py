@@ -209,7 +209,8 @@ def test_a_gpu_whose_reset_does_not_end_is_for_the_driver_to_reset():
     way.prepare(on(guest))
     way.leave(on(guest))
     way.back(on(guest))
-    assert guest.did == ["{'reset_us': 8000000}", "unbind=0000:01:00.0", "{}", "bind=0000:01:00.0"]
+    assert guest.did == ["control=on", "{'reset_us': 8000000}", "unbind=0000:01:00.0", "{}", "control=auto",
+                         "bind=0000:01:00.0"]
 
 
 def test_a_device_that_stays_awake_skips_and_has_its_delay_again(hasty):

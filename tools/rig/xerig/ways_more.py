@@ -270,11 +270,14 @@ class ResetFails(Unbind):
     RESET_US = 8_000_000  # longer than any removal
 
     def prepare(self, boot):
+        # Asleep it would fail to wake, which is something else.
+        boot.agent.write(f"{DEVICE}/power/control", "on")
         boot.gpu.command("slow", reset_us=self.RESET_US)
 
     def back(self, boot):
         # The next binding lets it access memory again: the last one has to have got it out of what it was doing.
         boot.gpu.command("slow")
+        boot.agent.write(f"{DEVICE}/power/control", "auto")
         super().back(boot)
 
 
