@@ -48,6 +48,27 @@ def booted(machine, log_dir):
         yield vm, lingering
 
 
+@contextlib.contextmanager
+def beside(work):
+    """Runs work() in a thread beside the block, whose end waits for it; what of the rig's it raised is raised then."""
+    failed = []
+
+    def run():
+        try:
+            work()
+        except errors.RigError as e:
+            failed.append(e)
+
+    thread = threading.Thread(target=run, name="beside")
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+        if failed:
+            raise failed[0]
+
+
 def dumps(guest):
     """The files of the device core dumps there are; AgentError where a kernel cannot have any."""
     return [f"{DUMPS}/{name}/data" for name in guest.call("list", path=DUMPS)["names"] if name.startswith("devcd")]
@@ -167,28 +188,18 @@ class CellRun:
 
     def _leave(self):
         """The way out; what the order wants done beside it is told at a moment that varies with the repeat."""
-        beside = BESIDE.get(self.cell.order)
-        if not beside:
+        command = BESIDE.get(self.cell.order)
+        if not command:
             return self.way.leave(self.boot)
         # Thousandths of a second at which a golden-ratio walk hits each stretch of a removal.
         delay = (self.cell.repeat * 0.618 + 0.1) % 1.0 * RACE_SPREAD
-        failed = []
 
         def tell():
             time.sleep(delay)
-            try:
-                self.say(beside)
-            except (agent.GuestTimeout, agent.GuestGone, agent.GuestOops) as e:
-                failed.append(e)
+            self.say(command)
 
-        teller = threading.Thread(target=tell, name="beside")
-        teller.start()
-        try:
+        with beside(tell):
             return self.way.leave(self.boot)
-        finally:
-            teller.join()
-            if failed:
-                raise failed[0]
 
     def argv(self, name, *options, number=0):
         """Command line of a guest program on a GPU of the guest (its driver is there, or InfraError)."""

@@ -313,31 +313,24 @@ class SweepRun(cellrun.CellRun):
 
     def _leave_stalled(self, stalled):
         """The removal is stalled, and the program closes what it holds beside it."""
-        returned, failed = threading.Event(), []
+        returned = threading.Event()
 
-        def beside():
+        def close():
+            if not stalled.wait(returned.is_set):
+                self.ev.skip = "this run had no such event"
+                return
+            if self.cell.kind == LOST:
+                self._lose()
+            self.tell("close")
+            with contextlib.suppress(agent.GuestTimeout):
+                self.line(BESIDE_TIME * self.guest.pace)
+            stalled.end()
+
+        with cellrun.beside(close):
             try:
-                if stalled.wait(returned.is_set):
-                    if self.cell.kind == LOST:
-                        self._lose()
-                    self.tell("close")
-                    with contextlib.suppress(agent.GuestTimeout):
-                        self.line(BESIDE_TIME * self.guest.pace)
-                    stalled.end()
-                else:
-                    self.ev.skip = "this run had no such event"
-            except (agent.GuestGone, agent.GuestOops, agent.GuestTimeout, agent.AgentError) as e:
-                failed.append(e)
-
-        teller = threading.Thread(target=beside, name="beside")
-        teller.start()
-        try:
-            self._time_stalled()
-        finally:
-            returned.set()
-            teller.join()
-            if failed:
-                raise failed[0]
+                self._time_stalled()
+            finally:
+                returned.set()
 
     def _at_event(self):
         """The device dies at an event, and is then taken away."""
