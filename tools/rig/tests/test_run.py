@@ -179,10 +179,11 @@ def test_orders(order, steps):
     assert res.verdict == "clean", res.findings
 
 
-def test_who_closes_before_the_removal_has_closed_when_it_begins():
+def test_who_closes_before_has_closed_when_something_happens_to_the_device(monkeypatch):
     guest = Guest()
+    monkeypatch.setattr(cellrun.WAYS["remove"], "prepare", lambda _boot: guest.steps.append("dies"), raising=False)
     res = cell_run(Cell("userptr", "remove", "close-before"), guest).run()
-    assert guest.steps[2:] == ["close", "remove", "exit", "rescan"], guest.steps
+    assert guest.steps[2:] == ["close", "dies", "remove", "exit", "rescan"], guest.steps
     assert res.verdict == "clean", res.findings
 
 

@@ -138,11 +138,11 @@ class CellRun:
             return
         self.say("verify")
         self.ev.samples["held"] = sample(self.guest)
+        if self.cell.order in BEFORE:
+            self.say(BEFORE[self.cell.order])
         self.way.prepare(self.boot)
         if any(s.endless for s in self.state.each()):
             time.sleep(self.way.lasts * self.guest.pace)
-        if self.cell.order in BEFORE:
-            self.say(BEFORE[self.cell.order])
         self._dead = self.way.dead
         self._slowly(lambda: self.time_leave(self._leave))
         if told(self.cell.order) != "close":

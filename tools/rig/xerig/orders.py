@@ -3,7 +3,8 @@
 
 run(cell) gets an object with say(command), kill(), wait_exit(), back() and calls them in its order;
 each order ends with the program's end and the driver bound again. BEFORE names what the program is
-told right before the way begins, BESIDE what while it is at work; other orders leave it alone till then.
+told right before anything happens to the device, BESIDE what while the way is at work; an order that is in
+neither leaves it alone till then.
 """
 
 
@@ -44,7 +45,7 @@ def close_after_reprobe(cell):
 
 
 def close_before(cell):
-    """The program has closed everything right before the removal begins, which meets workers and nobody else."""
+    """The program has closed everything right before, and what happens to the device meets workers and nobody else."""
     cell.say("exit")
     cell.wait_exit()
     cell.back()
