@@ -33,6 +33,12 @@ def test_nobody_closes_beside_the_removal_of_a_device_that_died_asleep():
             "idle-fd/surprise/close-before"} <= names
 
 
+def test_files_are_open_or_closed_where_a_way_needs_them_so():
+    names = {c.name for c in matrix.cells(["idle-fd"], ["rmmod", "unload"], ORDERS)}
+    assert {"idle-fd/rmmod/close-after", "idle-fd/rmmod/during", "idle-fd/unload/close-before"} <= names
+    assert len(names) == len(matrix.cells(["idle-fd"], ["unbind"], ORDERS))
+
+
 def test_unknown_name_is_one_line_with_the_known_ones():
     with pytest.raises(errors.UsageError) as e:
         options.select("WAY", "unbind,eject", WAYS, [])

@@ -164,6 +164,13 @@ def test_other_gpus_must_work_and_stay_silent():
     assert not [c for c in other.log if c[0] in ("gone", "dead")]
 
 
+def test_other_gpus_go_with_the_module(monkeypatch):
+    guest = Guest()
+    monkeypatch.setattr(cellrun.WAYS["remove"], "all", True, raising=False)
+    res = cell_run(Cell("idle-fd", "remove", "close-after"), guest, others=[Gpu()]).run()
+    assert res.verdict == "clean" and "spawn /scenarios/bo-bound" not in guest.steps, res.findings
+
+
 @pytest.mark.parametrize("order, steps", [
     ("munmap-after", ["remove", "gone", "munmap", "close", "exit", "rescan"]),
     ("kill", ["remove", "gone", "signal 9", "rescan"]),

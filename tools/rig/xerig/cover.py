@@ -36,7 +36,7 @@ def plan():
     more = [w for w in WAYS if w not in CORE]
     orders = [o for o in ORDERS if o not in ("close-after", "munmap-after")]
     lnl = matrix.cells(states, CORE, ["close-after"]) + matrix.cells(states, ["unbind"], ["munmap-after"]) + \
-        matrix.cells(few, more, ["close-after"]) + matrix.cells(few, ["unbind"], orders)
+        matrix.cells(few, more, ["close-after"]) + matrix.cells(few, ["unbind", "unload"], orders)
     local = ["vram-mmap", "vram-bound", "vram-dmabuf", "bo-bound", "many-bos", "queue-endless", "dmabuf-open",
              "dmabuf-closed", "dmabuf-second", "fault-userptr"]
     bmg = matrix.cells(local, ["unbind", "surprise"], ["close-after"])

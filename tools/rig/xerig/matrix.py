@@ -39,10 +39,12 @@ class Cell:
 
 
 def cells(states, ways, orders, repeat=1):
-    """The product; orders that unmap only where a state has memory for it, ways that suspend where it lets them;
-    nobody calls a device that died asleep, or wakes one that is to leave asleep."""
+    """The product; orders that unmap only where a state has memory for it, ways that suspend where it lets them, and
+    those that need files open or closed where they are; nobody calls a device that died asleep, or wakes one that is
+    to leave asleep."""
     return [Cell(s, w, o, r) for r in range(repeat) for o in orders for s in states for w in ways
             if (o not in UNMAPS or find(s).munmap) and (find(s).sleeps or not WAYS[w].suspends)
+            and WAYS[w].files in (None, o not in BEFORE)
             and not (told(o) == "close" and WAYS[w].asleep) and not (o in BEFORE and WAYS[w].suspends)]
 
 

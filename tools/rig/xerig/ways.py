@@ -24,12 +24,14 @@ class Way:
     dead: the device does not answer while the driver lets go; resets: a GT reset, or a device that is
     given up after one, may end jobs before that; runs_on: engines cannot be stopped, only kept from memory; slot: it
     goes through pciehp; suspends: nothing may keep the device awake; asleep: it dies suspended, and calls fail with
-    what runtime PM has to say until the driver is told; lasts: seconds for which jobs that do not end are left alone
-    with the device as it is then.
+    what runtime PM has to say until the driver is told; files: True where a program has to have some open, False where
+    none may; all: other GPUs go with it; lasts: seconds for which jobs that do not end are left alone with the device
+    as it is then.
     """
 
     name = what = ""
-    dead = resets = runs_on = slot = suspends = asleep = False
+    dead = resets = runs_on = slot = suspends = asleep = all = False
+    files = None
     lasts = 0.0
 
     def prepare(self, boot):

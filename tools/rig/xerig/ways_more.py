@@ -142,9 +142,18 @@ def _refcount(guest):
     return int(guest.read("/sys/module/xe/refcnt"))
 
 
+def _unload(guest):
+    """Takes the module away, which nobody may be using."""
+    with contextlib.suppress(agent.GuestTimeout):
+        _wait(lambda: not _refcount(guest), RELEASE_TIME, "users of the module")
+    if guest.run(["busybox", "rmmod", "xe"], LEAVE_TIME).status:
+        raise Wrong(f"rmmod is refused with all files closed: reference count {_refcount(guest)}")
+
+
 class Rmmod(Unbind):
     name = "rmmod"
     what = "rmmod is refused while a file is open, with the device and without; later it works"
+    files = True
 
     def prepare(self, boot):
         self._refused(boot, "with the device bound")
@@ -154,22 +163,32 @@ class Rmmod(Unbind):
 
     def back(self, boot):
         """The module goes where nobody holds it, and comes back."""
-        guest = boot.agent
-        if guest.running():
+        if boot.agent.running():
             self._refused(boot, "after removal")
-            return super().back(boot)
-        with contextlib.suppress(agent.GuestTimeout):
-            _wait(lambda: not _refcount(guest), RELEASE_TIME, "users of the module")
-        done = guest.run(["busybox", "rmmod", "xe"], LEAVE_TIME)
-        if done.status:
-            raise Wrong(f"rmmod is refused with all files closed: reference count {_refcount(guest)}")
-        guest.run(["modprobe", "xe"], LEAVE_TIME)
-        return None
+            super().back(boot)
+            return
+        _unload(boot.agent)
+        boot.agent.run(["modprobe", "xe"], LEAVE_TIME)
 
     @staticmethod
     def _refused(boot, when):
         if not boot.agent.run(["busybox", "rmmod", "xe"], LEAVE_TIME).status:
             raise Wrong(f"rmmod {when} took the module from under an open file")
+
+
+class Unload(Way):
+    name = "unload"
+    what = "rmmod with the device bound, as soon as all files are closed: workers still have what was in them"
+    files = False
+    all = True
+
+    def leave(self, boot):
+        began = time.monotonic_ns()
+        _unload(boot.agent)
+        return time.monotonic_ns() - began
+
+    def back(self, boot):
+        boot.agent.run(["modprobe", "xe"], LEAVE_TIME)
 
 
 class FailedProbe(Unbind):
@@ -355,5 +374,5 @@ class SurpriseSuspend(Surprise):
         time.sleep(SUSPEND_TRIES * guest.pace)
 
 
-WAYS = (Pciehp(), Pull(), Rmmod(), FailedProbe(), ResetRemove(), Wedged(), ResetFails(), RemoveProbe(), SuspendRemove(),
-        SuspendSurprise(), SurpriseSuspend())
+WAYS = (Pciehp(), Pull(), Rmmod(), Unload(), FailedProbe(), ResetRemove(), Wedged(), ResetFails(), RemoveProbe(),
+        SuspendRemove(), SuspendSurprise(), SurpriseSuspend())
