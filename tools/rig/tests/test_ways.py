@@ -87,9 +87,10 @@ def test_rmmod_waits_for_workers_that_release_what_was_closed(monkeypatch):
 def test_unloading_takes_the_device_along_and_needs_all_files_closed(monkeypatch):
     monkeypatch.setattr(ways_more, "RELEASE_TIME", 0.05)
     guest, way = Guest(rmmod=0, files={REFCNT: "0\n"}), ways.WAYS["unload"]
+    guest.debug = ["devcd1", "disabled"]  # a dump holds the module
     assert way.leave(on(guest)) > 0
     way.back(on(guest))
-    assert guest.did == ["rmmod xe", "modprobe xe"]
+    assert guest.did == ["data=0", "rmmod xe", "modprobe xe"]
     with pytest.raises(ways.Wrong, match="refused with all files closed"):
         way.leave(on(Guest(rmmod=1, files={REFCNT: "1\n"})))
 

@@ -7,7 +7,7 @@ import re
 import threading
 import time
 
-from . import agent, boot, errors, klog, oracles, paths, states, vgpu, ways
+from . import agent, boot, dumps, errors, klog, oracles, paths, states, vgpu, ways
 from .oracles import dma_debug, memory
 from .orders import BEFORE, BESIDE, ORDERS, told
 from .programs import EXIT_TIME, Programs
@@ -21,7 +21,6 @@ RACE_SPREAD = 0.4  # seconds a removal takes on an emulated processor: a race ma
 DISMISS_TIME = 5.0  # seconds that killed programs may take to end, where the next cell is to have the same boot
 DUMP_TIME = 10.0  # seconds a device core dump's worker may take: it waits for answers of a dead device
 DUMP = re.compile(r"device coredump has been (created|deleted)")
-DUMPS = "/sys/class/devcoredump"
 DMA_API = "/sys/kernel/debug/dma-api"
 SKIPS = paths.EXPECT / "skips.txt"
 
@@ -67,11 +66,6 @@ def beside(work):
         thread.join()
         if failed:
             raise failed[0]
-
-
-def dumps(guest):
-    """The files of the device core dumps there are; AgentError where a kernel cannot have any."""
-    return [f"{DUMPS}/{name}/data" for name in guest.call("list", path=DUMPS)["names"] if name.startswith("devcd")]
 
 
 class CellRun:
@@ -364,7 +358,7 @@ class CellRun:
             return
         self._spent = True
         with contextlib.suppress(agent.AgentError):
-            for path in dumps(self.guest):
+            for path in dumps.files(self.guest):
                 self.guest.call("read", DUMP_TIME, path=path, max=1)
 
     # -- when it goes wrong ------------------------------------------------

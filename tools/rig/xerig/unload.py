@@ -5,9 +5,7 @@ A device that somebody still has a reference to shows here only: unloading waits
 inside of a device the kernel complains when that is released.
 """
 
-import contextlib
-
-from . import agent, cellrun, klog
+from . import agent, dumps, klog
 from .oracles import Finding
 
 LIMIT = 10.0  # seconds
@@ -22,7 +20,7 @@ def look(guest, rules, facts):
     if guest.closed() or guest.fatal or guest.running():
         return []
     try:
-        _drop_dumps(guest)
+        dumps.drop(guest)
         first = guest.mark("xe-unplug: unload: begin")
         child = guest.run(["busybox", "rmmod", "xe"], LIMIT * guest.pace)
         last = guest.mark("xe-unplug: unload: end")
@@ -36,10 +34,3 @@ def look(guest, rules, facts):
     bad = klog.judge(klog.entries(guest.slice(first + 1, last)), rules, facts)
     return [Finding("klog", f"unloading xe, since boot: {e.kind}: {e.title}", e.text()) for e in bad
             if e.kind not in klog.OWNED]
-
-
-def _drop_dumps(guest):
-    """A device core dump that nobody has read holds the module for five minutes."""
-    with contextlib.suppress(agent.AgentError):
-        for path in cellrun.dumps(guest):
-            guest.write(path, "0")

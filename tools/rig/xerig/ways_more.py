@@ -5,7 +5,7 @@ import contextlib
 import re
 import time
 
-from . import agent
+from . import agent, dumps
 from .boot import BDF
 from .ways import DEVICE, DRIVER, LEAVE_TIME, Missing, Remove, Surprise, Unbind, Way, Wrong
 
@@ -144,8 +144,12 @@ def _refcount(guest):
 
 def _unload(guest):
     """Takes the module away, which nobody may be using."""
+    def unused():
+        dumps.drop(guest)
+        return not _refcount(guest)
+
     with contextlib.suppress(agent.GuestTimeout):
-        _wait(lambda: not _refcount(guest), RELEASE_TIME, "users of the module")
+        _wait(unused, RELEASE_TIME, "users of the module")
     if guest.run(["busybox", "rmmod", "xe"], LEAVE_TIME).status:
         raise Wrong(f"rmmod is refused with all files closed: reference count {_refcount(guest)}")
 
