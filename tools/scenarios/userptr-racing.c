@@ -22,7 +22,7 @@
 
 #define PAGE	4096u
 #define BYTES	(16 * PAGE)
-#define PROGRESS_MS 5000
+#define PROGRESS_MS 12000	/* beside a hundred endless batches on a loaded host */
 #define JOB_NS	(10 * 1000000000ull)
 
 static struct xe xe = { .fd = -1 };
