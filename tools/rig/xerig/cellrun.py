@@ -279,7 +279,9 @@ class CellRun:
 
     def _others(self):
         """The other GPUs of the guest must not have noticed: each runs verified jobs while the first is away."""
-        for number in range(1, 1 if self.way.all else len(self.boot.gpus)):
+        if self.way.all:
+            return
+        for number in range(1, len(self.boot.gpus)):
             node, began = self.boot.render_node(number), time.monotonic()
             line = "fail its driver has let go of it"
             if node:

@@ -143,15 +143,18 @@ def _refcount(guest):
 
 
 def _unload(guest):
-    """Takes the module away, which nobody may be using."""
+    """Takes the module away, which nobody may be using, when workers have let go of it; returns the nanoseconds of
+    rmmod."""
     def unused():
         dumps.drop(guest)
         return not _refcount(guest)
 
     with contextlib.suppress(agent.GuestTimeout):
         _wait(unused, RELEASE_TIME, "users of the module")
+    began = time.monotonic_ns()
     if guest.run(["busybox", "rmmod", "xe"], LEAVE_TIME).status:
         raise Wrong(f"rmmod is refused with all files closed: reference count {_refcount(guest)}")
+    return time.monotonic_ns() - began
 
 
 class Rmmod(Unbind):
@@ -187,9 +190,7 @@ class Unload(Way):
     all = True
 
     def leave(self, boot):
-        began = time.monotonic_ns()
-        _unload(boot.agent)
-        return time.monotonic_ns() - began
+        return _unload(boot.agent)
 
     def back(self, boot):
         boot.agent.run(["modprobe", "xe"], LEAVE_TIME)
