@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from xerig import base as bases
-from xerig import boot, errors, expect, hunt, kernel, mutants, paths, sources, tree
+from xerig import boot, errors, expect, hunt, kernel, mutants, paths, sources, tree, walked
+from xerig import past as pasts
 from xerig.mutants import Mutant
 from xerig.oracles import Finding
 from xerig.result import Result
@@ -112,18 +113,50 @@ def test_a_mutant_is_known_by_what_it_takes_out():
     assert mutants.identity({**series, "d/b.c": b"c"}, {**without(9), "d/b.c": b"c"}) == first
 
 
+@pytest.fixture(name="folder", autouse=True)
+def _folder(tmp_path, monkeypatch):
+    """In place of what the repository has."""
+    monkeypatch.setattr(walked, "FOLDER", tmp_path / "walked")
+
+
 def test_a_kill_outlives_a_change_of_the_series_and_a_survivor_does_not(tmp_path):
     cache = paths.Cache(tmp_path)
-    past = hunt.Past(cache, "6.12", "k1")
+    past = pasts.Past(cache, "6.12", "k1")
     for ident, verdict in (("i1", "clean"), ("i2", "dirty"), ("i3", "skip")):
         past.add(ident, verdict, "why")
     assert set(past.known("same")) == {"i1", "i2", "i3"}
-    later = hunt.Past(cache, "6.12", "k2")
+    later = pasts.Past(cache, "6.12", "k2")
     assert later.known("same") == {} and later.known("any") == {"i1": ["clean", "why"]}
-    assert not hunt.Past(cache, "7.3", "k1").known()
+    assert not pasts.Past(cache, "7.3", "k1").known()
     every = {Mutant("0001", "x.c", n): {} for n in range(1, 5)} | {Mutant("0001", "all"): None}
     idents = {m: f"i{m.number}" if every[m] is not None else None for m in every}
-    assert "3 were run so far: 1 of 2 killed (50 %)" in hunt.standing(every, idents, past.known(), {})
+    assert "3 were run so far: 1 of 2 killed (50 %)" in pasts.standing(every, idents, past.known(), {})
+
+
+KILLED, SURVIVED, GONE = (c * 20 for c in "abc")
+
+
+def test_what_is_recorded_is_known_on_another_machine(tmp_path):
+    here = pasts.Past(paths.Cache(tmp_path), "6.12", "k1")
+    here.add(KILLED, "clean", "idle-fd/unbind: dma: leaked\n  twice")
+    here.add(SURVIVED, "dirty", "survives 3 tests")
+    here.add(GONE, "clean", "was about a line that has left")
+    assert here.save([KILLED, SURVIVED]) == 2
+    there = pasts.Past(paths.Cache(tmp_path / "new"), "6.12", "k1")
+    assert there.known() == {KILLED: ["clean", "idle-fd/unbind: dma: leaked twice"],
+                             SURVIVED: ["dirty", "survives 3 tests"]}
+    later = pasts.Past(paths.Cache(tmp_path / "new"), "6.12", "k2")
+    assert set(later.known("any")) == {KILLED} and not later.known("same")
+    assert not pasts.Past(paths.Cache(tmp_path / "new"), "7.3", "k1").known()
+
+
+def test_what_this_machine_knows_counts_more_than_what_is_recorded(tmp_path):
+    past = pasts.Past(paths.Cache(tmp_path), "6.12", "k1")
+    past.add(KILLED, "dirty", "survives")
+    past.save([KILLED])
+    past.add(KILLED, "clean", "a new test")
+    assert past.known() == {KILLED: ["clean", "a new test"]}
+    assert past.save([]) == 0 and "dirty" in past.path.read_text(), "nothing known, nothing written"
 
 
 class FakeBoot:
@@ -393,11 +426,11 @@ def test_bad_explanations_name_their_place(tmp_path, text, why):
 def test_explained_survivors_are_counted_apart(tmp_path):
     idents = {Mutant("0001", "x.c", n): i for n, i in enumerate((A, B, "c" * 20, "d" * 20))}
     known = {A: ["dirty", ""], B: ["clean", ""], "c" * 20: ["dirty", ""], "d" * 20: ["skip", ""]}
-    told = hunt.standing({m: {} for m in idents}, idents, known, hunt.explained(written(tmp_path, WHY)))
+    told = pasts.standing({m: {} for m in idents}, idents, known, pasts.explained(written(tmp_path, WHY)))
     assert "1 of 3 killed (33 %), 1 survive unexplained; 1 are explained; 1 make no difference" in told
     # Also one that was not run with this state of the series.
     del known[A]
-    told = hunt.standing({m: {} for m in idents}, idents, known, hunt.explained(written(tmp_path, WHY)))
+    told = pasts.standing({m: {} for m in idents}, idents, known, pasts.explained(written(tmp_path, WHY)))
     assert "1 of 2 killed (50 %), 1 survive unexplained; 1 are explained;" in told
 
 

@@ -15,9 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from . import agent, boot, cellrun, errors, expect, guest_kunit, kept, kernel, matrix, oracles, procs, results
+from . import agent, boot, cellrun, errors, expect, guest_kunit, kept, kernel, matrix, oracles, past, procs, results
 from . import run, sweep, switched, switches, tree, ui, unload
-from .memo import Memo
 from .mutants import KIND, Mutant
 from .result import Result
 
@@ -357,26 +356,6 @@ class Ahead:
         return self.coming.pop(mutant).result
 
 
-class Past:
-    """What became of mutants, over states of the series; of each by what it takes out. A mutant that the tests of an
-    earlier series killed is a kill; that one survived says nothing about tests which came later.
-
-    series: key of the series' kernel.
-    """
-
-    def __init__(self, cache, base, series):
-        self.memo, self.series = Memo(cache, f"mutants-{base}"), series
-
-    def add(self, ident, verdict, text):
-        """verdict: of run(); text: what killed it, or why it was not run."""
-        self.memo.add(ident, {"series": self.series, "verdict": verdict, "text": text})
-
-    def known(self, model="any"):
-        """identity -> [verdict, text] of what need not be run again; model: `same` series only, or `any`."""
-        return {i: [one["verdict"], one["text"]] for i, one in self.memo.known().items()
-                if one["series"] == self.series or model == "any" and one["verdict"] == "clean"}
-
-
 def side_by_side(mutants, one, told, jobs, late):
     """one(mutant) -> Result for each, some at a time until late(), and told(mutant, Result), one at a time. What ends
     one of them ends all."""
@@ -409,7 +388,7 @@ def walk(session, wanted, every, rules, battery=None, idents=None, late=lambda: 
     battery: in place of all cells there are; idents: mutant -> identity(), of those that are to be remembered.
     """
     idents = idents or {}
-    past = Past(session.cache, session.base.name, session.sides["patched"].kernel.key)
+    had = past.Past(session.cache, session.base.name, session.sides["patched"].kernel.key)
     series, _ = tree.overlay(session.base, session.source, session.cache)
     session.run_dir = results.new_run_dir(f"mutants-{session.base.name}")
     session.kind = KIND
@@ -431,7 +410,7 @@ def walk(session, wanted, every, rules, battery=None, idents=None, late=lambda: 
                 res.facts["takes"] = idents.get(m)
                 if idents.get(m) and res.verdict != "infra":
                     why = "; ".join(f.summary for f in res.findings)
-                    past.add(idents[m], res.verdict, res.skip or res.held.get("killed_by") or why)
+                    had.add(idents[m], res.verdict, res.skip or res.held.get("killed_by") or why)
                 results.save_cell(session.run_dir, res)
                 session.results.append(res)
                 progress.step(res)
@@ -445,9 +424,9 @@ def walk(session, wanted, every, rules, battery=None, idents=None, late=lambda: 
             if alone and not late():
                 ahead = stack.enter_context(Ahead(session, alone, every))
                 passed = f"unmutated-{hunt.asks(touched)}"
-                if passed not in past.known("same"):
+                if passed not in had.known("same"):
                     hunt.start(touched)
-                    past.add(passed, "clean", "")
+                    had.add(passed, "clean", "")
                 for m in alone:
                     if late():
                         break
@@ -457,23 +436,3 @@ def walk(session, wanted, every, rules, battery=None, idents=None, late=lambda: 
     progress.remember()
     session.seconds = progress.seconds()
     session.finish()
-
-
-def explained(lines):
-    """identity -> why it survives; lines: of expect.mutants()."""
-    return {line.conditions["takes"]: line.reason for line in lines}
-
-
-def standing(every, idents, known, reasons):
-    """The shares killed, explained and neither, in words; known: of Past.known(), reasons: of explained()."""
-    alone = [m for m in every if every[m] is not None]
-    verdicts = [known[idents[m]][0] for m in alone if idents[m] in known]
-    killed, survive = verdicts.count("clean"), verdicts.count("dirty")
-    # An explanation stands for as long as the lines do that it is about, whatever was run since.
-    why = sum(idents[m] in reasons and known.get(idents[m], ["dirty"])[0] == "dirty" for m in alone)
-    bare = sum(idents[m] not in reasons and known.get(idents[m], [""])[0] == "dirty" for m in alone)
-    told = killed + survive
-    share = f" ({100 * killed / told:.0f} %)" if told else ""
-    return (f"{len(every)} mutants, {len(alone)} of them can be taken out alone; {len(verdicts)} were run so far: "
-            f"{killed} of {told} killed{share}, {bare} survive unexplained; {why} are explained; "
-            f"{len(verdicts) - told} make no difference to the driver or do not build")
