@@ -77,14 +77,18 @@ def test_witness_knows_that_a_vm_may_be_closed_under_its_job_while_the_device_is
 def test_witness_knows_that_engines_which_cannot_be_stopped_are_kept_from_memory():
     for kind, detail in (("dma_no_bus_master", ""), ("ppgtt_fault", "page table not readable")):
         ev = clean()
-        ev.witness = [{"kind": kind, "iova": 4096, "detail": detail}]
+        ev.witness = [{"kind": kind, "iova": 4096, "detail": detail, "seq": 7}]
         ev.gone.update(contexts=1, jobs_running=1)
         assert set(spoke(ev)) == {"witness"}
         ev.facts = {**ev.facts, "way": "reset-fails"}
         assert spoke(ev) == [], kind
         ev.gone["bus_master"] = True
         assert spoke(ev) == ["witness"]
-        ev.gone["bus_master"], ev.witness[0]["kind"] = False, "dma_after_unmap"
+        ev.gone["bus_master"], ev.returns = False, 8
+        assert spoke(ev) == []
+        ev.returns = 7
+        assert spoke(ev) == ["witness"], "the next binding is met by an engine of the last one"
+        ev.returns, ev.witness[0]["kind"] = None, "dma_after_unmap"
         assert spoke(ev) == ["witness"]
 
 

@@ -98,7 +98,7 @@ class CellRun:
             first = self.guest.mark(begin_text)
             for n, gpu in enumerate(self.boot.gpus):
                 vgpu.mark(gpu, self.cell.name, self.guest.records[first])
-                since[n] = gpu.command("witness", since=1 << 62)["next"]
+                since[n] = vgpu.next_event(gpu)
             self._steps()
             self._await_dump(first)
         except agent.GuestOops as e:
@@ -320,6 +320,7 @@ class CellRun:
         """Ends the time in which the device must be left alone, and binds the driver again."""
         self.gpu.command("gone", on=False)
         self._window = False
+        self.ev.returns = vgpu.next_event(self.gpu)
         began = time.monotonic()
         try:
             self.way.back(self.boot)

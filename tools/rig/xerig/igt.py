@@ -373,7 +373,7 @@ class Worker(run.Worker):
         """Runs one igt_runner; returns results of the tests that ran, from the batch's head."""
         guest, gpu = vm.agent, vm.gpu
         first = guest.mark(f"xe-unplug: igt {batch[0].program}: begin")
-        since = gpu.command("witness", since=1 << 62)["next"]
+        since = vgpu.next_event(gpu)
         packaged = guest.run(["sh", "-c", f"test -x {PROGRAMS}/{batch[0].program}"], 10).status == 0
         folder = PROGRAMS if packaged else OWN
         listed = "".join(f"igt@{t.igt_name}\n" for t in batch)

@@ -135,7 +135,7 @@ class LiveRun:
         try:
             first = guest.mark(f"xe-unplug: {self.test.name}: begin")
             vgpu.mark(gpu, self.test.name, guest.slice(first, first + 1)[0])
-            since = gpu.command("witness", since=1 << 62)["next"]
+            since = vgpu.next_event(gpu)
             guest.write(kunit.GLOB, self.test.name)
             child = guest.run(["modprobe", MODULE], CASE_SECONDS)
             if child.status:

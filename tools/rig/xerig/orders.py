@@ -8,13 +8,18 @@ neither leaves it alone till then.
 """
 
 
+def _end(cell):
+    """The program ends; then the driver comes back."""
+    cell.say("exit")
+    cell.wait_exit()
+    cell.back()
+
+
 def close_after(cell):
     """Looks at what is left, closes, ends; then the driver comes back."""
     cell.say("gone")
     cell.say("close")
-    cell.say("exit")
-    cell.wait_exit()
-    cell.back()
+    _end(cell)
 
 
 def munmap_after(cell):
@@ -22,9 +27,7 @@ def munmap_after(cell):
     cell.say("gone")
     cell.say("munmap")
     cell.say("close")
-    cell.say("exit")
-    cell.wait_exit()
-    cell.back()
+    _end(cell)
 
 
 def kill(cell):
@@ -46,25 +49,19 @@ def close_after_reprobe(cell):
 
 def close_before(cell):
     """The program has closed everything right before, and what happens to the device meets workers and nobody else."""
-    cell.say("exit")
-    cell.wait_exit()
-    cell.back()
+    _end(cell)
 
 
 def during(cell):
     """The program closes everything while the driver is being removed: who comes second finds the work done."""
-    cell.say("exit")
-    cell.wait_exit()
-    cell.back()
+    _end(cell)
 
 
 def munmap_during(cell):
     """As during, but it unmaps the memory; the files are closed after."""
     cell.say("gone")
     cell.say("close")
-    cell.say("exit")
-    cell.wait_exit()
-    cell.back()
+    _end(cell)
 
 
 ORDERS = {

@@ -33,6 +33,11 @@ def mark(gpu, name, record):
     gpu.command("mark", name=name, guest_us=record.us)
 
 
+def next_event(gpu):
+    """Number that the GPU's next witness event will have."""
+    return gpu.command("witness", since=1 << 62)["next"]
+
+
 def witnessed(gpu, since):
     """Witness events from number since on, the first of a kind with what went before them."""
     return gpu.command("witness", since=since, stories=True)["events"]

@@ -53,6 +53,7 @@ class Evidence:
     skip: str | None = None
     gone: dict | None = None  # reply of the witness at the moment remove() had returned
     witness: list = field(default_factory=list)  # its events during the cell
+    returns: int | None = None  # number of the first event of the next binding; None: there was none
     remove_seconds: float | None = None  # of remove(), and what the state allows
     remove_limit: float | None = None
     stuck: list = field(default_factory=list)  # what did not answer in time

@@ -49,6 +49,11 @@ def kept_from_memory(event):
         event["kind"] == "ppgtt_fault" and event.get("detail") == "page table not readable"
 
 
+def of_next_binding(ev, event):
+    """Whether an event came when the driver was bound again, or might have been."""
+    return ev.returns is not None and event["seq"] >= ev.returns
+
+
 def closes_beside(facts):
     """Whether the program closes or unmaps while the driver is there and its jobs run."""
     return told(facts.get("order")) is not None or facts.get("phase") == "close" or \
@@ -71,7 +76,7 @@ def check(ev):
         if resets and of_reset_fault(event):
             continue
         # What cannot be stopped is kept from memory, and the GPU says that it tried.
-        if ev.facts.get("way") in RUNS_ON and kept_from_memory(event):
+        if ev.facts.get("way") in RUNS_ON and kept_from_memory(event) and not of_next_binding(ev, event):
             continue
         # The programs of a cell that skips after all are killed under their jobs, with the driver there.
         if event["kind"] == "ppgtt_fault" and ev.skip:
