@@ -14,6 +14,7 @@
 #include "common.h"
 #include "fence.h"
 #include "gone.h"
+#include "oa.h"
 #include "uffd.h"
 #include "waiter.h"
 #include "work.h"
@@ -25,6 +26,7 @@ static struct work work;	/* stays free: jobs run here */
 static struct work holders[4];	/* VMs whose lock a stuck ioctl may hold */
 static struct xe_bo bo;
 static struct uffd uffd;
+static uint64_t metrics;	/* number of a set of OA registers */
 
 /* One raw ioctl without restart: EINTR ends the thread. */
 static int call(unsigned long request, void *arg)
@@ -117,6 +119,29 @@ static int stick_query_cycles(void *page)
 	return call(DRM_IOCTL_XE_DEVICE_QUERY, &q);
 }
 
+static int stick_query_firmware(void *page)
+{
+	struct drm_xe_device_query q = {
+		.query = DRM_XE_DEVICE_QUERY_UC_FW_VERSION,
+		.size = sizeof(struct drm_xe_query_uc_fw_version),
+		.data = (uintptr_t)page,
+	};
+
+	return call(DRM_IOCTL_XE_DEVICE_QUERY, &q);
+}
+
+static int stick_oa_add(void *page)
+{
+	uint64_t id;
+
+	return oa_add_config(&xe, "01234567-0123-0123-0123-0123456789ac", page, &id);
+}
+
+static int stick_oa_remove(void *page)
+{
+	return oa_remove_config(&xe, page);
+}
+
 static int stick_wait_fence(void *page)
 {
 	return xe_wait_value_raw(xe.fd, page, 1, 0, 3600 * 1000);
@@ -129,6 +154,9 @@ static struct drm_xe_sync sync;
 static struct drm_xe_engine_class_instance engine;
 static struct drm_xe_ext_set_property property;
 static struct drm_xe_query_engine_cycles query_cycles;
+static struct drm_xe_query_uc_fw_version query_firmware = {
+	.uc_type = XE_QUERY_UC_TYPE_GUC_SUBMISSION,
+};
 static uint64_t never;
 
 /* What sleeps, and what it finds when its page arrives. */
@@ -148,6 +176,9 @@ static struct stuck {
 	STUCK("EXEC_QUEUE_CREATE (engines)", stick_queue_engines, engine),
 	STUCK("EXEC_QUEUE_CREATE (extension)", stick_queue_extension, property),
 	STUCK("DEVICE_QUERY (engine cycles)", stick_query_cycles, query_cycles),
+	STUCK("DEVICE_QUERY (firmware version)", stick_query_firmware, query_firmware),
+	STUCK("OBSERVATION (registers to add)", stick_oa_add, oa_regs),
+	STUCK("OBSERVATION (set to remove)", stick_oa_remove, metrics),
 	STUCK("WAIT_USER_FENCE", stick_wait_fence, never),
 };
 
@@ -156,6 +187,10 @@ static int write_arguments(void)
 {
 	const struct drm_xe_engine_class_instance *e = xe_engine(&xe, DRM_XE_ENGINE_CLASS_COPY);
 
+	int err = oa_add_config(&xe, "01234567-0123-0123-0123-0123456789ab", oa_regs, &metrics);
+
+	if (err)
+		return scn_skip("no OA metrics here: %s", scn_errname(err));
 	if (!e)
 		return scn_fail("the device has no copy engine");
 	if (xe_bo_create(&xe, &bo, 1 << 20, 0))
@@ -204,8 +239,9 @@ static int setup(const char *device)
 	for (size_t i = 0; i < ARRAY_SIZE(holders); i++)
 		if (work_open(&xe, &holders[i], DRM_XE_ENGINE_CLASS_COPY))
 			return -1;
-	if (write_arguments())
-		return -1;
+	ret = write_arguments();
+	if (ret)
+		return ret;
 	for (size_t i = 0; i < ARRAY_SIZE(stuck); i++) {
 		stuck[i].w.arg = uffd_page(&uffd, i);
 		scn_step("%s", stuck[i].w.what);

@@ -8,16 +8,14 @@
  * wake up, read() and the ioctls say ENODEV, poll() says that nothing will come.
  */
 #include <errno.h>
-#include <string.h>
 #include <sys/ioctl.h>
 
 #include "common.h"
 #include "gone.h"
+#include "oa.h"
 #include "stream.h"
 #include "xe.h"
 
-/* Of EU_PERF_CNTL0: harmless, and accepted on all GPUs that have OA */
-#define FLEX_REG 0xe458
 /* PEC64u64, the one format of Xe2: type, counters and size of a counter */
 #define FORMAT_XE2 (DRM_XE_OA_FMT_TYPE_PEC | 1 << 8 | 1 << 16)
 /* Some milliseconds between two reports */
@@ -29,24 +27,9 @@ static uint64_t metrics;
 
 static int add_metrics(void)
 {
-	uint32_t regs[] = { FLEX_REG, 0 };
-	struct drm_xe_oa_config c = {
-		.n_regs = ARRAY_SIZE(regs) / 2,
-		.regs_ptr = (uintptr_t)regs,
-	};
-	struct drm_xe_observation_param p = {
-		.observation_type = DRM_XE_OBSERVATION_TYPE_OA,
-		.observation_op = DRM_XE_OBSERVATION_OP_ADD_CONFIG,
-		.param = (uintptr_t)&c,
-	};
-	int id;
+	int err = oa_add_config(&xe, "01234567-0123-0123-0123-0123456789ab", oa_regs, &metrics);
 
-	memcpy(c.uuid, "01234567-0123-0123-0123-0123456789ab", sizeof(c.uuid));
-	id = ioctl(xe.fd, DRM_IOCTL_XE_OBSERVATION, &p);
-	if (id < 0)
-		return scn_skip("no OA metrics here: %s", scn_errname(errno));
-	metrics = id;
-	return 0;
+	return err ? scn_skip("no OA metrics here: %s", scn_errname(err)) : 0;
 }
 
 static int open_stream(void)
