@@ -8,13 +8,14 @@
  * caller's.
  *
  * /sys/kernel/debug/stall/
- *	at	write "MODULE:FUNCTION MILLISECONDS": arm, or nothing: catch nobody. Ends what was
- *		before. The probe stays until the next is armed: there is no good moment to take it
- *		away from under those who pass.
+ *	at	write "MODULE:FUNCTION MILLISECONDS": arm, with " kthread" behind it for kernel
+ *		threads only, or nothing: catch nobody. Ends what was before. The probe stays until
+ *		the next is armed: there is no good moment to take it away from under those who pass.
  *		read: "none", "armed", "stalled" or "left". The task goes on with the next write, or
  *		when its time is over.
  *	calls	write "MODULE:FUNCTION" lines: watch these; "again": forget what was called;
- *		nothing: watch no more. read: those that were called by somebody who may sleep.
+ *		nothing: watch no more. read: those that were called by somebody who may sleep,
+ *		with " kthread" behind it where one of them was a kernel thread.
  */
 #include <linux/atomic.h>
 #include <linux/debugfs.h>
@@ -47,12 +48,13 @@ static atomic_t stall_state = ATOMIC_INIT(STALL_NONE);
 static bool stall_go;
 static unsigned long stall_resume;
 static unsigned int stall_ms;
+static bool stall_kthread;
 static char stall_name[KSYM_NAME_LEN];
 static struct kprobe stall_probe;
 
 struct watch {
 	struct kprobe probe;
-	bool called;
+	bool called, kthread;
 };
 
 static struct watch *watches;
@@ -74,7 +76,7 @@ NOKPROBE_SYMBOL(may_sleep);
 
 static int stall_hit(struct kprobe *probe, struct pt_regs *regs)
 {
-	if (!may_sleep(regs) ||
+	if (!may_sleep(regs) || (stall_kthread && !(current->flags & PF_KTHREAD)) ||
 	    atomic_cmpxchg(&stall_state, STALL_ARMED, STALL_STALLED) != STALL_ARMED)
 		return 0;
 	stall_resume = (unsigned long)probe->addr;
@@ -87,8 +89,11 @@ static int watch_hit(struct kprobe *probe, struct pt_regs *regs)
 {
 	struct watch *watch = container_of(probe, struct watch, probe);
 
-	if (!READ_ONCE(watch->called) && may_sleep(regs))
+	if (may_sleep(regs)) {
 		WRITE_ONCE(watch->called, true);
+		if (current->flags & PF_KTHREAD)
+			WRITE_ONCE(watch->kthread, true);
+	}
 	return 0;
 }
 NOKPROBE_SYMBOL(watch_hit);
@@ -155,10 +160,10 @@ static void stall_end(void)
 
 static int stall_begin(char *text)
 {
-	char *name = strsep(&text, " ");
-	int err = text ? kstrtouint(text, 10, &stall_ms) : -EINVAL;
+	char *name = strsep(&text, " "), *ms = strsep(&text, " ");
+	int err = ms ? kstrtouint(ms, 10, &stall_ms) : -EINVAL;
 
-	if (err || stall_ms > MOST_MS || strlen(name) >= sizeof(stall_name))
+	if (err || (text && strcmp(text, "kthread")) || stall_ms > MOST_MS || strlen(name) >= sizeof(stall_name))
 		return -EINVAL;
 	if (stall_probe.symbol_name)
 		unregister_kprobe(&stall_probe);
@@ -168,6 +173,7 @@ static int stall_begin(char *text)
 	stall_probe.pre_handler = stall_hit;
 	stall_probe.post_handler = no_jump;
 	WRITE_ONCE(stall_go, false);
+	stall_kthread = text;
 	atomic_set(&stall_state, STALL_ARMED);
 	err = register_kprobe(&stall_probe);
 	if (err) {
@@ -256,7 +262,7 @@ static ssize_t calls_write(struct file *file, const char __user *from, size_t si
 	mutex_lock(&setup_lock);
 	if (!strcmp(text, "again")) {
 		for (i = 0; i < watch_count; i++)
-			WRITE_ONCE(watches[i].called, false);
+			watches[i].called = watches[i].kthread = false;
 		kfree(text);
 	} else {
 		watch_end();
@@ -276,7 +282,8 @@ static int calls_show(struct seq_file *m, void *unused)
 	mutex_lock(&setup_lock);
 	for (i = 0; i < watch_count; i++)
 		if (READ_ONCE(watches[i].called))
-			seq_printf(m, "%s\n", watches[i].probe.symbol_name);
+			seq_printf(m, "%s%s\n", watches[i].probe.symbol_name,
+				   READ_ONCE(watches[i].kthread) ? " kthread" : "");
 	mutex_unlock(&setup_lock);
 	return 0;
 }

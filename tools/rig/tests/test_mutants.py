@@ -198,7 +198,7 @@ def hunter(monkeypatch, tmp_path):
         monkeypatch.setattr(hunt, "same_code", lambda *_a: same)
         monkeypatch.setattr(hunt.boot, "Boot", FakeBoot)
         monkeypatch.setattr(hunt.cellrun, "CellRun", FakeRun)
-        monkeypatch.setattr(hunt.sweep, "SweepRun", FakeRun)
+        monkeypatch.setattr(hunt, "Stalled", FakeRun)
         monkeypatch.setattr(hunt.cellrun, "sample", lambda _g: SimpleNamespace(dma_mappings=0))
         monkeypatch.setattr(hunt.results, "save_cell", lambda *_a: None)
         monkeypatch.setattr(hunt.expect, "load", lambda *_a: [])
@@ -314,7 +314,7 @@ def test_in_a_kernel_with_switches_only_who_comes_by_is_asked(hunter, monkeypatc
 def test_a_mutant_behind_a_switch_that_nobody_notices_survives(hunter, monkeypatch):
     res = switched(hunter(), monkeypatch)
     assert (res.verdict, res.findings[0].summary) == (
-        "dirty", "survives 4 tests that reach it, and 9 with a task stalled at it")
+        "dirty", "survives 4 tests that reach it, and 21 with a task stalled at it")
     assert asked[3] == ("KUnit", "xe_dma")
     res = switched(hunter(), monkeypatch, names=())
     assert (res.verdict, res.findings[0].summary, asked) == ("dirty", "no test reaches it", [])
@@ -328,8 +328,11 @@ def test_a_task_that_is_stalled_at_a_mutant_is_asked_last(hunter, monkeypatch):
     # What goes wrong without the mutant as well says nothing of it.
     res = switched(hunter(red=[point, f"{point} dry"]), monkeypatch)
     assert res.verdict == "dirty" and ("lnl", "userptr@remove@call@xe_mutant_here") in asked
-    assert res.findings[0].summary == "survives 4 tests that reach it, and 8 with a task stalled at it"
+    assert res.findings[0].summary == "survives 4 tests that reach it, and 20 with a task stalled at it"
     assert {gpu for gpu, name in asked if name.startswith("vram")} == {"bmg"}
+    mine = [n.partition("@")[2] for _, n in asked if n.startswith("userptr@")]
+    assert [n for n in mine if "@call@" not in n] == [
+        *(f"{phase}@lost@xe_mutant_here" for phase in ("work", "close", "remove")), "close@unload@xe_mutant_here"]
 
 
 def test_suites_kill_behind_switches_and_a_guest_that_never_comes_up_does_not(hunter, monkeypatch):

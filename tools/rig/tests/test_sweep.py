@@ -55,6 +55,8 @@ def test_names_of_points():
                                                                              "vma_lock.isra.0")]
     with pytest.raises(errors.UsageError, match="no task can be stalled in probe"):
         sweep.parse("userptr@probe@call@xe_info_init", STATES)
+    with pytest.raises(errors.UsageError, match="no task can be stalled in work, only in close"):
+        sweep.parse("userptr@work@unload@xe_vm_free", STATES)
 
 
 def test_a_recording_that_lost_events_is_refused():
@@ -208,6 +210,17 @@ def test_a_device_may_be_lost_under_a_stalled_task(monkeypatch):
     assert ("dead", True) in log and res.verdict == "clean", res.findings
 
 
+def test_the_module_is_unloaded_under_a_stalled_worker(monkeypatch):
+    way = type(sweep.ways.WAYS["unload"])
+    monkeypatch.setattr(way, "leave", lambda _self, boot: boot.agent.did.append("rmmod") or 7)
+    monkeypatch.setattr(way, "back", lambda _self, boot: boot.agent.did.append("modprobe"))
+    did, log, res = call("close", "unload", answer=["held {}", SILENT, "ok {}"])
+    assert did == ["spawn", "at xe:xe_bo_lock 700 kthread", "close", "rmmod", "at", "signal 9", "modprobe"]
+    assert res.verdict == "clean" and res.facts["way"] == "unload", res.findings
+    assert not [c for c in log if c[0] == "dead"]
+    assert call("close", "unload", answer=["held {}", SILENT, "ok {}"], log=["xe: a word"])[2].verdict == "dirty"
+
+
 def test_what_waits_for_a_stalled_task_may_say_so_and_no_more():
     for text, verdict in (("xe 0000:01:00.0: [drm] 7 buffers are locked and stay for now", "clean"),
                           ("xe 0000:01:00.0: [drm] 7 buffers are lost", "dirty")):
@@ -252,7 +265,8 @@ def test_a_workload_that_fails_is_not_recorded():
 
 def test_the_recording_names_the_functions_of_each_phase(monkeypatch):
     monkeypatch.setattr(sweep, "LATE_CALLS", 0.0)
-    phases = iter(("xe:xe_vm_bind\nxe:xe_bo_lock\n", "xe:xe_vm_close\n", "xe:xe_unplug_halt\n"))
+    phases = iter(("xe:xe_vm_bind\nxe:xe_bo_lock kthread\n", "xe:xe_vm_close\nxe:xe_vm_free kthread\n",
+                   "xe:xe_unplug_halt kthread\n"))
     guest, gpu = Stalling(at=["none"], answer="held"), FakeGpu()
     at = guest.read
     guest.read = lambda path, *a: next(phases) if path == f"{stall.FILES}/calls" else at(path, *a)
@@ -265,8 +279,9 @@ def test_the_recording_names_the_functions_of_each_phase(monkeypatch):
     assert res.verdict == "clean", res.findings
     every = [p.name.partition("@")[2] for p in sweep.points("userptr", rec.recorded)]
     found = [n for n in every if "@call@" in n]
-    assert sorted(every) == sorted(found + [n.replace("@call@", "@lost@") for n in found])
-    assert sorted(found) == ["close@call@xe_vm_close", "remove@call@xe_unplug_halt", "work@call@xe_bo_lock",
+    assert sorted(every) == sorted(["close@unload@xe_vm_free", *found,
+                                    *(n.replace("@call@", "@lost@") for n in found)])
+    assert sorted(found) == ["close@call@xe_vm_close", "close@call@xe_vm_free", "remove@call@xe_unplug_halt", "work@call@xe_bo_lock",
                              "work@call@xe_vm_bind"]
     assert [d for d in guest.did if d.startswith("at ")] == [
         "at xe:xe_vm_bind\nxe:xe_bo_lock", "at again", "at again", "at again"]

@@ -80,6 +80,13 @@ def _cells(rows):
     return [matrix.Cell(*row) for row in rows]
 
 
+class Stalled(sweep.SweepRun):
+    """A task is stalled at a mutant. Words count also where the device dies: the driver without it says none there."""
+
+    def listens(self, entry):
+        return True
+
+
 class Hunt:
     """Runs built mutants one after the other."""
 
@@ -140,10 +147,11 @@ class Hunt:
         return killer, f"survives {len(tests)} tests that reach it{stalls}" if tests else "no test reaches it"
 
     def _stalled(self, mutant, made, number, cells):
-        """Who notices where a task is stalled that has come to the mutant, while the device leaves. Where the driver
-        itself is not clean then, nothing is said of the mutant."""
+        """Who notices where a task is stalled that has come to the mutant, while the device leaves or dies, or the
+        module is unloaded. Where the driver itself is not clean then, nothing is said of the mutant."""
         states = list(dict.fromkeys(c.state for c in cells))[:STALLED]
-        points = [sweep.Point(s, phase, sweep.CALL, switches.HERE) for s in states for phase in sweep.CALL_PHASES]
+        points = [sweep.Point(s, phase, kind, switches.HERE) for s in states for kind in sweep.CALLS
+                  for phase in sweep.stalls_in(kind)]
         for kind, mine in itertools.groupby(points, self.kind):
             left, facts = list(mine), {**self.facts, "gpu": kind}
             machine = replace(self.s.with_stall(self.healthy, "patched", made.kernel), personality=kind)
@@ -263,7 +271,7 @@ class Hunt:
                     while left:
                         cell = left.pop(0)
                         self.note(f"{mutant.name}: {cell.name}")
-                        kind = sweep.SweepRun if isinstance(cell, sweep.Point) else cellrun.CellRun
+                        kind = Stalled if isinstance(cell, sweep.Point) else cellrun.CellRun
                         cell_run = kind(vm, cell, facts, self.rules, lingering)
                         res = cell_run.run()
                         lingering, failed = cell_run.lingering, 0

@@ -72,18 +72,20 @@ class Stall:
         self.guest.write(f"{FILES}/calls", "again")
 
     def called(self):
-        """Names of the functions that were called since by somebody who may sleep."""
-        return [s.partition(":")[2] for s in self.guest.read(f"{FILES}/calls").split()]
+        """The functions that were called since by somebody who may sleep: name -> whether by a kernel thread, too."""
+        rows = (s.partition(":")[2].partition(" ") for s in self.guest.read(f"{FILES}/calls").splitlines())
+        return {name: bool(kthread) for name, _, kthread in rows}
 
     def no_watch(self):
         """The end of watch()."""
         self.guest.write(f"{FILES}/calls", "\n", TRACE_TIME)
 
-    def arm(self, name):
+    def arm(self, name, kthread=False):
         """The next task that calls a function, and may sleep there, is stalled; InfraError where there is none of that
-        name."""
+        name. kthread: only if it is a kernel thread."""
+        who = " kthread" if kthread else ""
         try:
-            self.guest.write(f"{FILES}/at", f"xe:{name} {round(SECONDS * self.guest.pace * 1000)}")
+            self.guest.write(f"{FILES}/at", f"xe:{name} {round(SECONDS * self.guest.pace * 1000)}{who}")
         except agent.AgentError as e:
             raise errors.InfraError(f"no task can be stalled at {name}: {e}") from None
 

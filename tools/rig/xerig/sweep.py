@@ -9,7 +9,8 @@ Of the kind "ioctl" are the moments before each ioctl of the program: there the 
 program goes on behind its back. Of the kind "call" are the functions of the driver that are called in a phase: a task
 is stalled at the entry of one while the device leaves in order, and goes on when it has left, or when the removal has
 waited for it. In the phase "remove" it is the removal that is stalled, and the program closes what it holds beside it.
-Of the kind "lost" are the same functions, but the device dies while the task is stalled, and is taken away then.
+Of the kind "lost" are the same functions, but the device dies while the task is stalled, and is taken away then. Of the
+kind "unload" are those that workers call when the program has closed what it holds: the driver's module is unloaded.
 """
 
 import contextlib
@@ -23,18 +24,20 @@ from . import agent, cellrun, errors, kept, options, procs, programs, results, r
 
 KIND = "sweep"
 PHASES = ("probe", "work", "close", "remove")
-IOCTL, CALL, LOST = "ioctl", "call", "lost"
-ORDERLY = (IOCTL, CALL)  # kinds where the device does not die
-CALLS = (CALL, LOST)  # kinds where a task is stalled
+IOCTL, CALL, LOST, UNLOAD = "ioctl", "call", "lost", "unload"
+ORDERLY = (IOCTL, CALL, UNLOAD)  # kinds where the device does not die
+CALLS = (CALL, LOST, UNLOAD)  # kinds where a task is stalled
 KINDS = ("mmio", "mmio_read", "mmio_write", "ctb", "h2g", "g2h", "dma", "dma_read", "dma_write",
-         "irq", *ORDERLY, LOST)  # but for the last three as in tools/vgpu/front/events.c
+         "irq", *ORDERLY, LOST)  # but for the last four as in tools/vgpu/front/events.c
 CALL_PHASES = ("work", "close", "remove")  # nobody has anything to race with in "probe"
+UNLOAD_PHASES = ("close",)  # before, somebody holds the module
 # What `make test` walks: one point a phase, of each sort. In the last two of the probe jobs and a reset are on their
 # way.
 SHORT = ("userptr@probe@mmio_read@81", "userptr@probe@h2g@15", "userptr@probe@mmio_write@406", "userptr@work@h2g@3",
          "userptr@work@irq@2", "userptr@close@h2g@1", "userptr@remove@mmio_write@10",
          "userptr@work@call@xe_vm_bind_ioctl", "userptr@close@call@xe_vm_close_and_put",
-         "userptr@remove@call@xe_device_remove", "userptr@work@lost@xe_vm_bind_ioctl")
+         "userptr@remove@call@xe_device_remove", "userptr@work@lost@xe_vm_bind_ioctl",
+         "userptr@close@unload@vm_destroy_work_func")
 FIRED_TIME = 0.1  # seconds the program gets after the device has died under it
 LATE_CALLS = 0.3  # seconds in which the driver's own workers may still call a function when the program has answered
 BESIDE_TIME = 0.4  # seconds the program gets to close what it holds beside a stalled removal
@@ -63,7 +66,7 @@ class Point:
 
     @property
     def way(self):
-        return "unbind" if self.kind in ORDERLY else "surprise"
+        return "unload" if self.kind == UNLOAD else "unbind" if self.kind in ORDERLY else "surprise"
 
     @property
     def name(self):
@@ -84,11 +87,16 @@ def parse(text, states):
                 not re.fullmatch(NAME if parts[2] in CALLS else NUMBER, parts[3]):
             raise errors.UsageError(f"TESTS {name} is no point: want STATE@{'|'.join(PHASES)}@{'|'.join(KINDS)}@N, "
                                     f"N a function of the driver for {' and '.join(CALLS)}")
-        if parts[2] in CALLS and parts[1] not in CALL_PHASES:
-            raise errors.UsageError(f"TESTS {name}: no task can be stalled in {parts[1]}, only in "
-                                    f"{', '.join(CALL_PHASES)}")
+        phases = stalls_in(parts[2])
+        if parts[2] in CALLS and parts[1] not in phases:
+            raise errors.UsageError(f"TESTS {name}: no task can be stalled in {parts[1]}, only in {', '.join(phases)}")
         out.append(Point(*parts[:3], parts[3] if parts[2] in CALLS else int(parts[3])))
     return out
+
+
+def stalls_in(kind):
+    """The phases in which points of a kind of CALLS are."""
+    return UNLOAD_PHASES if kind == UNLOAD else CALL_PHASES
 
 
 def points(state, recorded):
@@ -264,10 +272,11 @@ class SweepRun(cellrun.CellRun):
         self.time_leave(lambda: self.way.leave(self.boot))
 
     def _at_call(self):
-        """The device leaves in order while a task is inside of the driver, or a stalled removal meets the program."""
+        """The device, or the module, leaves while a task is inside of the driver, or a stalled removal meets the
+        program."""
         Phases(self).before(self.cell.phase)
         stalled = stall.Stall(self.guest)
-        stalled.arm(self.cell.n)
+        stalled.arm(self.cell.n, self.cell.kind == UNLOAD)
         try:
             if self.cell.phase == "remove":
                 self._leave_stalled(stalled)
@@ -408,7 +417,8 @@ class Recorder(SweepRun):
             watch.again()
             work.do(phase)
             time.sleep(LATE_CALLS * self.guest.pace)
-            self.recorded[phase] += [{"kind": kind, "kn": name} for name in watch.called() for kind in CALLS]
+            self.recorded[phase] += [{"kind": kind, "kn": name} for name, kthread in watch.called().items()
+                                     for kind in CALLS if phase in stalls_in(kind) and (kthread or kind != UNLOAD)]
             if phase == "close":
                 self.tell("exit")
                 self.wait_exit()
@@ -446,7 +456,7 @@ class Worker(run.Worker):
 def recording(session, side, iommu, state, rules, known):
     """The recording of a side (phase -> events). known: one of the same kernel, GPU and programs will do."""
     sources = kept.Content()(Point(state, "probe", "mmio_read", 1))
-    name = f"sweep-points-{session.sides[side].kernel.content}-{session.gpu}-{iommu}-{sources}-{state}"
+    name = f"sweep-recording-{session.sides[side].kernel.content}-{session.gpu}-{iommu}-{sources}-{state}"
     had = session.cache.read_state(name) if known else None
     if not had:
         had = record(session, side, iommu, state, rules, results.new_run_dir(f"sweep-record-{session.base.name}"))
