@@ -180,7 +180,7 @@ class FakeBoot:
 
 @pytest.fixture
 def hunter(monkeypatch, tmp_path):
-    def make(red=(), kunit_ok=True, no_probe=0, same=False, left=""):
+    def make(red=(), kunit_ok=True, no_probe=0, same=False, left="", silent=()):
         FakeBoot.no_probe = no_probe
 
         class FakeRun:
@@ -192,7 +192,8 @@ def hunter(monkeypatch, tmp_path):
             def run(self):
                 asked.append((self.facts["gpu"], self.cell.name))
                 bad = (f"{self.cell.name} dry" if self.dry else self.cell.name) in red
-                return Result(self.cell, {**self.facts, **self.cell.facts()}, "dirty" if bad else "clean",
+                good = "skip" if self.cell.name in silent else "clean"
+                return Result(self.cell, {**self.facts, **self.cell.facts()}, "dirty" if bad else good,
                                   [Finding("klog", "splat")] if bad else [])
 
         monkeypatch.setattr(hunt, "same_code", lambda *_a: same)
@@ -314,7 +315,7 @@ def test_in_a_kernel_with_switches_only_who_comes_by_is_asked(hunter, monkeypatc
 def test_a_mutant_behind_a_switch_that_nobody_notices_survives(hunter, monkeypatch):
     res = switched(hunter(), monkeypatch)
     assert (res.verdict, res.findings[0].summary) == (
-        "dirty", "survives 4 tests that reach it, and 21 with a task stalled at it")
+        "dirty", "survives 4 tests that reach it, and 33 with a task stalled at it")
     assert asked[3] == ("KUnit", "xe_dma")
     res = switched(hunter(), monkeypatch, names=())
     assert (res.verdict, res.findings[0].summary, asked) == ("dirty", "no test reaches it", [])
@@ -328,11 +329,18 @@ def test_a_task_that_is_stalled_at_a_mutant_is_asked_last(hunter, monkeypatch):
     # What goes wrong without the mutant as well says nothing of it.
     res = switched(hunter(red=[point, f"{point} dry"]), monkeypatch)
     assert res.verdict == "dirty" and ("lnl", "userptr@remove@call@xe_mutant_here") in asked
-    assert res.findings[0].summary == "survives 4 tests that reach it, and 20 with a task stalled at it"
+    assert res.findings[0].summary == "survives 4 tests that reach it, and 32 with a task stalled at it"
     assert {gpu for gpu, name in asked if name.startswith("vram")} == {"bmg"}
     mine = [n.partition("@")[2] for _, n in asked if n.startswith("userptr@")]
     assert [n for n in mine if "@call@" not in n] == [
-        *(f"{phase}@lost@xe_mutant_here" for phase in ("work", "close", "remove")), "close@unload@xe_mutant_here"]
+        *(f"{phase}@lost@xe_mutant_here" for phase in ("work", "close", "reset", "remove")),
+        "close@unload@xe_mutant_here", "work@reset@xe_mutant_here", "close@reset@xe_mutant_here"]
+
+
+def test_where_nobody_comes_to_a_mutant_it_is_not_asked_in_other_ways(hunter, monkeypatch):
+    switched(hunter(silent=["userptr@close@call@xe_mutant_here"]), monkeypatch)
+    mine = [n.partition("@")[2] for _, n in asked if n.startswith("userptr@close@")]
+    assert mine == ["close@call@xe_mutant_here"] and ("lnl", "userptr@work@lost@xe_mutant_here") in asked
 
 
 def test_suites_kill_behind_switches_and_a_guest_that_never_comes_up_does_not(hunter, monkeypatch):

@@ -14,7 +14,7 @@ from xerig.sweep import Point
 
 FACTS = {"base": "6.12", "side": "patched", "kernel": "plain", "iommu": "on", "gpu": "lnl"}
 RECORDED = {"probe": [{"kind": "mmio_read", "kn": n, "what": f"R{n % 3}", "addr": n % 3} for n in range(1, 10)],
-            "work": [{"kind": "ioctl", "kn": 1}, {"kind": "ioctl", "kn": 2}], "close": [],
+            "work": [{"kind": "ioctl", "kn": 1}, {"kind": "ioctl", "kn": 2}], "close": [], "reset": [],
             "remove": [{"kind": "irq", "kn": 1, "what": "MSI"}, {"kind": "irq", "kn": 2, "what": "MSI"}]}
 
 
@@ -67,6 +67,15 @@ def test_a_recording_that_lost_events_is_refused():
         sweep.events(SimpleNamespace(command=lambda _c, since: {"events": [], "next": 1, "total": 9, "dropped": 7}))
 
 
+@pytest.fixture(autouse=True)
+def _reset(monkeypatch):
+    """A GT reset that is over at once, and says so."""
+    def ask(boot):
+        boot.agent.did.append("ask for reset")
+        boot.agent.records.append(agent.Record(6, 0, 0, "xe 0000:01:00.0: [drm] GT0: reset done"))
+    monkeypatch.setattr(sweep.ways_more, "ask_reset", ask)
+
+
 class Guest(FakeGuest):
     def __init__(self, log=(), answer="held {}", refuse=()):
         super().__init__(log)
@@ -114,6 +123,7 @@ def walk(phase, gpu=None, point=None, bound=True, rules=(), **kw):
     ("probe", ["unbind", "bind", "remove", "drivers_autoprobe", "rescan", "drivers_autoprobe"]),
     ("work", ["spawn", "remove", "signal 9", "rescan"]),
     ("close", ["spawn", "close", "remove", "signal 9", "rescan"]),
+    ("reset", ["spawn", "ask for reset", "remove", "signal 9", "rescan"]),
     ("remove", ["spawn", "unbind", "remove", "signal 9", "rescan"]),
 ])
 def test_the_device_dies_in_the_phase_and_is_taken_away(phase, did):
@@ -221,6 +231,21 @@ def test_the_module_is_unloaded_under_a_stalled_worker(monkeypatch):
     assert call("close", "unload", answer=["held {}", SILENT, "ok {}"], log=["xe: a word"])[2].verdict == "dirty"
 
 
+def test_the_gt_is_reset_under_a_stalled_task_and_the_device_leaves_after_it():
+    did, _, res = call("work", "reset", answer=[SILENT, "held {}"])
+    assert did == ["at xe:xe_bo_lock 700", "spawn", "ask for reset", "at", "unbind", "at", "signal 9", "bind"]
+    assert res.verdict == "clean" and res.facts["way"] == "unbind", res.findings
+
+
+def test_a_stalled_reset_meets_the_program_and_then_the_removal():
+    did, log, res = call("reset", answer=["held {}", SILENT, "ok {}"])
+    assert did == ["spawn", "at xe:xe_bo_lock 700", "ask for reset", "close", "unbind", "at", "signal 9", "bind"]
+    assert res.verdict == "clean" and ("dead", True) not in log, res.findings
+    did, log, _ = call("reset", "lost", answer=["held {}"])
+    assert did == ["spawn", "at xe:xe_bo_lock 700", "ask for reset", "remove", "at", "signal 9", "rescan"]
+    assert ("dead", True) in log
+
+
 def test_what_waits_for_a_stalled_task_may_say_so_and_no_more():
     for text, verdict in (("xe 0000:01:00.0: [drm] 7 buffers are locked and stay for now", "clean"),
                           ("xe 0000:01:00.0: [drm] 7 buffers are lost", "dirty")):
@@ -266,7 +291,7 @@ def test_a_workload_that_fails_is_not_recorded():
 def test_the_recording_names_the_functions_of_each_phase(monkeypatch):
     monkeypatch.setattr(sweep, "LATE_CALLS", 0.0)
     phases = iter(("xe:xe_vm_bind\nxe:xe_bo_lock kthread\n", "xe:xe_vm_close\nxe:xe_vm_free kthread\n",
-                   "xe:xe_unplug_halt kthread\n"))
+                   "xe:gt_reset kthread\n", "xe:xe_unplug_halt kthread\n"))
     guest, gpu = Stalling(at=["none"], answer="held"), FakeGpu()
     at = guest.read
     guest.read = lambda path, *a: next(phases) if path == f"{stall.FILES}/calls" else at(path, *a)
@@ -279,12 +304,13 @@ def test_the_recording_names_the_functions_of_each_phase(monkeypatch):
     assert res.verdict == "clean", res.findings
     every = [p.name.partition("@")[2] for p in sweep.points("userptr", rec.recorded)]
     found = [n for n in every if "@call@" in n]
-    assert sorted(every) == sorted(["close@unload@xe_vm_free", *found,
-                                    *(n.replace("@call@", "@lost@") for n in found)])
-    assert sorted(found) == ["close@call@xe_vm_close", "close@call@xe_vm_free", "remove@call@xe_unplug_halt", "work@call@xe_bo_lock",
-                             "work@call@xe_vm_bind"]
+    assert sorted(every) == sorted(["close@unload@xe_vm_free", *found, *(
+        n.replace("@call@", "@lost@") for n in found), *(
+        n.replace("@call@", "@reset@") for n in found if n.startswith(("work", "close")))])
+    assert sorted(found) == ["close@call@xe_vm_close", "close@call@xe_vm_free", "remove@call@xe_unplug_halt", "reset@call@gt_reset",
+                             "work@call@xe_bo_lock", "work@call@xe_vm_bind"]
     assert [d for d in guest.did if d.startswith("at ")] == [
-        "at xe:xe_vm_bind\nxe:xe_bo_lock", "at again", "at again", "at again"]
+        "at xe:xe_vm_bind\nxe:xe_bo_lock", "at again", "at again", "at again", "at again"]
 
 
 def test_functions_of_the_driver_without_what_cannot_be_called(monkeypatch, tmp_path):

@@ -100,6 +100,7 @@ class Hunt:
         self.healthy = session.machine("patched", IOMMU)  # a machine without the mutant that is being run
         self._boots = itertools.count(1)
         self.stalls = Counter()  # mutant -> times that a task was stalled at it and nobody noticed
+        self.silent = set()  # (mutant, test) where there was nothing to run
         self.lucky = {}  # path -> Counter of the tests that killed a mutant of it
 
     def _judged(self, mutant, ask):
@@ -147,8 +148,8 @@ class Hunt:
         return killer, f"survives {len(tests)} tests that reach it{stalls}" if tests else "no test reaches it"
 
     def _stalled(self, mutant, made, number, cells):
-        """Who notices where a task is stalled that has come to the mutant, while the device leaves or dies, or the
-        module is unloaded. Where the driver itself is not clean then, nothing is said of the mutant."""
+        """Who notices where a task is stalled that has come to the mutant, while the device leaves, dies or is reset, or
+        the module is unloaded. Where the driver itself is not clean then, nothing is said of the mutant."""
         states = list(dict.fromkeys(c.state for c in cells))[:STALLED]
         points = [sweep.Point(s, phase, kind, switches.HERE) for s in states for kind in sweep.CALLS
                   for phase in sweep.stalls_in(kind)]
@@ -270,12 +271,16 @@ class Hunt:
                 with cellrun.booted(machine, where) as (vm, lingering):
                     while left:
                         cell = left.pop(0)
+                        if self._unreached(mutant, cell):
+                            continue
                         self.note(f"{mutant.name}: {cell.name}")
                         kind = Stalled if isinstance(cell, sweep.Point) else cellrun.CellRun
                         cell_run = kind(vm, cell, facts, self.rules, lingering)
                         res = cell_run.run()
                         lingering, failed = cell_run.lingering, 0
                         self.stalls[mutant] += isinstance(cell, sweep.Point) and res.verdict == "clean"
+                        if res.verdict == "skip":
+                            self.silent.add((mutant, cell))
                         # How long remove() took is as much the machine's affair.
                         res.findings = [f for f in res.findings if not f.summary.startswith("remove() took")]
                         if res.verdict == "dirty" and not res.findings:
@@ -296,6 +301,11 @@ class Hunt:
                     self._sound(mutant)
                     return f"the guest: {e}"
         return None
+
+    def _unreached(self, mutant, test):
+        """Whether nobody comes to a mutant in the phase of a point, as one where the device leaves has told."""
+        return isinstance(test, sweep.Point) and test.kind != sweep.CALL and \
+            (mutant, replace(test, kind=sweep.CALL)) in self.silent
 
     def _ask_suites(self, mutant, machine, names, limits):
         """Some suites by name, in one guest; limits: seconds after which each of them hangs."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Removal at every event of a recorded workload: probe, a program's work, its close, and removal itself.
+"""Removal at every event of a recorded workload: probe, a program's work, its close, removal itself, a GT reset.
 
 One run records what the device is asked for in each phase. Then each point repeats the phase with the device
 dying at that event, and takes the dead device away. What the driver says in words is its right then; what
@@ -8,9 +8,11 @@ counts are splats, mappings left, what the GPU sees, time, and a device that com
 Of the kind "ioctl" are the moments before each ioctl of the program: there the device leaves in order, and the
 program goes on behind its back. Of the kind "call" are the functions of the driver that are called in a phase: a task
 is stalled at the entry of one while the device leaves in order, and goes on when it has left, or when the removal has
-waited for it. In the phase "remove" it is the removal that is stalled, and the program closes what it holds beside it.
+waited for it. In the phase "remove" it is the removal that is stalled, and the program closes what it holds beside it;
+in "reset" a GT reset, beside which the program closes before the device leaves.
 Of the kind "lost" are the same functions, but the device dies while the task is stalled, and is taken away then. Of the
-kind "unload" are those that workers call when the program has closed what it holds: the driver's module is unloaded.
+kind "unload" are those that workers call when the program has closed what it holds: the driver's module is unloaded. Of the kind "reset" are
+those of the program's calls during which the GT is reset; the device leaves when they are over.
 """
 
 import contextlib
@@ -20,17 +22,18 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from . import agent, cellrun, errors, kept, options, procs, programs, results, run, stall, ways
+from . import agent, cellrun, errors, kept, options, procs, programs, results, run, stall, ways, ways_more
 
 KIND = "sweep"
-PHASES = ("probe", "work", "close", "remove")
-IOCTL, CALL, LOST, UNLOAD = "ioctl", "call", "lost", "unload"
-ORDERLY = (IOCTL, CALL, UNLOAD)  # kinds where the device does not die
-CALLS = (CALL, LOST, UNLOAD)  # kinds where a task is stalled
+PHASES = ("probe", "work", "close", "reset", "remove")
+IOCTL, CALL, LOST, UNLOAD, RESET = "ioctl", "call", "lost", "unload", "reset"
+ORDERLY = (IOCTL, CALL, UNLOAD, RESET)  # kinds where the device does not die
+CALLS = (CALL, LOST, UNLOAD, RESET)  # kinds where a task is stalled
 KINDS = ("mmio", "mmio_read", "mmio_write", "ctb", "h2g", "g2h", "dma", "dma_read", "dma_write",
-         "irq", *ORDERLY, LOST)  # but for the last four as in tools/vgpu/front/events.c
-CALL_PHASES = ("work", "close", "remove")  # nobody has anything to race with in "probe"
-UNLOAD_PHASES = ("close",)  # before, somebody holds the module
+         "irq", *ORDERLY, LOST)  # but for the last five as in tools/vgpu/front/events.c
+CALL_PHASES = ("work", "close", "reset", "remove")  # nobody has anything to race with in "probe"
+# Before "close" somebody holds the module; a reset that meets another reset or the removal is a matter of "reset".
+FEWER_PHASES = {UNLOAD: ("close",), RESET: ("work", "close")}
 # What `make test` walks: one point a phase, of each sort. In the last two of the probe jobs and a reset are on their
 # way.
 SHORT = ("userptr@probe@mmio_read@81", "userptr@probe@h2g@15", "userptr@probe@mmio_write@406", "userptr@work@h2g@3",
@@ -40,7 +43,9 @@ SHORT = ("userptr@probe@mmio_read@81", "userptr@probe@h2g@15", "userptr@probe@mm
          "userptr@close@unload@vm_destroy_work_func")
 FIRED_TIME = 0.1  # seconds the program gets after the device has died under it
 LATE_CALLS = 0.3  # seconds in which the driver's own workers may still call a function when the program has answered
-BESIDE_TIME = 0.4  # seconds the program gets to close what it holds beside a stalled removal
+BESIDE_TIME = 0.4  # seconds the program gets to close what it holds beside a stalled removal or reset
+RESET_TIME = 0.4  # seconds a GT reset gets beside a stalled task, which it may have to wait for
+RESET_OVER = re.compile(r"GT\d+: reset (done|failed)")
 PAGE = 1 << 20
 NUMBER, NAME = re.compile("[1-9][0-9]{0,8}"), re.compile(r"[A-Za-z_][\w.]{0,99}", re.ASCII)
 AUTOPROBE = "/sys/bus/pci/drivers_autoprobe"
@@ -96,7 +101,7 @@ def parse(text, states):
 
 def stalls_in(kind):
     """The phases in which points of a kind of CALLS are."""
-    return UNLOAD_PHASES if kind == UNLOAD else CALL_PHASES
+    return FEWER_PHASES.get(kind, CALL_PHASES)
 
 
 def points(state, recorded):
@@ -137,6 +142,13 @@ def progress(every, results):
     return f"{len(done)} of {len(every)} points walked: {', '.join(words)}{tail}"
 
 
+def _wait(over, limit):
+    """Until over(), or limit seconds."""
+    end = time.monotonic() + limit
+    while not over() and time.monotonic() < end:
+        time.sleep(0.02)
+
+
 class Phases:
     """The workload, phase by phase, on a CellRun's boot. Shared by the recording and the points."""
 
@@ -152,7 +164,7 @@ class Phases:
             return
         if not bound:
             self._bind("the driver does not bind after an earlier point")
-        if phase in ("close", "remove") and not self.c.hold():
+        if phase in ("close", "remove", "reset") and not self.c.hold():
             raise errors.InfraError("the program did not reach its state on a healthy device")
 
     def _bind(self, complaint, excused=lambda: False):
@@ -169,6 +181,9 @@ class Phases:
                 self._bind("the driver does not bind", fired)
             elif phase == "remove":
                 UNBIND.leave(self.c.boot)
+            elif phase == "reset":
+                over = self.c.reset()
+                _wait(lambda: over() or fired(), ways.LEAVE_TIME)
             elif phase == "work":
                 self.c.start()
                 self._answer(fired, self.c.state.held_seconds)
@@ -219,6 +234,12 @@ class SweepRun(cellrun.CellRun):
 
     def said(self, line):
         """The program's answer in a phase; of interest to who records."""
+
+    def reset(self):
+        """Asks for a GT reset; returns a function that says whether it is over."""
+        since = len(self.guest.slice(0))
+        ways_more.ask_reset(self.boot)
+        return lambda: any(RESET_OVER.search(r.text) for r in self.guest.slice(since))
 
     def fired(self):
         """Whether the device has died."""
@@ -272,8 +293,8 @@ class SweepRun(cellrun.CellRun):
         self.time_leave(lambda: self.way.leave(self.boot))
 
     def _at_call(self):
-        """The device, or the module, leaves while a task is inside of the driver, or a stalled removal meets the
-        program."""
+        """The device, or the module, leaves while a task is inside of the driver, or a stalled removal or reset meets
+        the program."""
         Phases(self).before(self.cell.phase)
         stalled = stall.Stall(self.guest)
         stalled.arm(self.cell.n, self.cell.kind == UNLOAD)
@@ -281,18 +302,38 @@ class SweepRun(cellrun.CellRun):
             if self.cell.phase == "remove":
                 self._leave_stalled(stalled)
                 return
-            if self.cell.phase == "close":
-                self.tell("close")
-            else:
-                self.start()
-            if not stalled.wait(self._answered()):
+            if not stalled.wait(self._begun()):
                 self.ev.skip = "this run had no such event"
+            elif self.cell.kind == RESET:
+                _wait(self.reset(), RESET_TIME * self.guest.pace)
+                stalled.end()
+                self._answer()
+            elif self.cell.phase == "reset" and self.cell.kind == CALL:
+                self._line_came = False
+                self.tell("close")
+                self._answer(BESIDE_TIME * self.guest.pace)
             self._time_stalled()
         finally:
             stalled.end()
         if not self._line_came:  # what it did was stalled: it goes on without its device
-            with contextlib.suppress(agent.GuestTimeout):
-                self.line(programs.ANSWER_TIME)
+            self._answer()
+
+    def _begun(self):
+        """Begins the phase; returns a function that says whether it is over."""
+        if self.cell.phase == "reset":
+            self._line_came = True  # nothing was asked since it holds its state
+            return self.reset()
+        if self.cell.phase == "close":
+            self.tell("close")
+        else:
+            self.start()
+        return self._answered()
+
+    def _answer(self, limit=programs.ANSWER_TIME):
+        """Waits for the program's answer."""
+        with contextlib.suppress(agent.GuestTimeout):
+            self.line(limit)
+            self._line_came = True
 
     def _answered(self):
         """A function that says whether the phase is over: the program has answered, and some time has passed."""
@@ -388,19 +429,25 @@ class Recorder(SweepRun):
         self._load_modules()
         work = Phases(self)
         for phase in PHASES:
-            if phase != "close":  # the program of "work" is the one that closes; "remove" starts another
+            if phase != "close":  # the program of "work" is the one that closes; the phases after it start theirs
                 work.before(phase)
             self.gpu.command("record", on=True, max=PAGE)
             work.do(phase)
             self.gpu.command("record", on=False)
             self.recorded[phase] = events(self.gpu) + self._ioctls()
-            if phase == "close":
-                self.tell("exit")
-                self.wait_exit()
+            self._end(phase)
         self._over()
         if self.functions:
             self._calls(work)
         UNBIND.back(self.boot)
+
+    def _end(self, phase):
+        """The program of a phase goes, where the next one does not go on with it."""
+        if phase == "close":
+            self.tell("exit")
+            self.wait_exit()
+        elif phase == "reset":
+            self._over()
 
     def _over(self):
         self.kill()
@@ -419,9 +466,7 @@ class Recorder(SweepRun):
             time.sleep(LATE_CALLS * self.guest.pace)
             self.recorded[phase] += [{"kind": kind, "kn": name} for name, kthread in watch.called().items()
                                      for kind in CALLS if phase in stalls_in(kind) and (kthread or kind != UNLOAD)]
-            if phase == "close":
-                self.tell("exit")
-                self.wait_exit()
+            self._end(phase)
         self._over()
         watch.no_watch()
 

@@ -248,16 +248,19 @@ def _debugfs(boot, folder, name):
     return f"{path}/{name}"
 
 
+def ask_reset(boot):
+    """Asks for a reset of the first GT, which a worker does."""
+    boot.agent.call("read", LEAVE_TIME, path=_debugfs(boot, "/gt0", "force_reset"))
+
+
 class ResetRemove(Remove):
     name = "reset-remove"
     what = "a GT reset is on its way when the device is removed"
     resets = True
 
-    FILE = "force_reset"  # reading it asks for a reset
-
     def leave(self, boot):
         guest = boot.agent
-        asked = guest.begin("read", path=_debugfs(boot, "/gt0", self.FILE))
+        asked = guest.begin("read", path=_debugfs(boot, "/gt0", "force_reset"))
         took = super().leave(boot)
         try:
             guest.end(asked, "read", LEAVE_TIME)
@@ -276,11 +279,11 @@ class Wedged(Unbind):
 
     def prepare(self, boot):
         guest = boot.agent
-        fault, reset = _debugfs(boot, "", "fail_gt_reset"), _debugfs(boot, "/gt0", "force_reset")
+        fault = _debugfs(boot, "", "fail_gt_reset")
         since = len(guest.slice(0))
         inject(guest, fault)
         try:
-            guest.call("read", LEAVE_TIME, path=reset)
+            ask_reset(boot)
             _wait(lambda: any(self.SAID in r.text for r in guest.slice(since)), LEAVE_TIME, "a wedged device")
         finally:
             guest.write(f"{fault}/probability", "0")

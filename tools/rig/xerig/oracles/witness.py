@@ -57,7 +57,7 @@ def of_next_binding(ev, event):
 def closes_beside(facts):
     """Whether the program closes or unmaps while the driver is there and its jobs run."""
     return told(facts.get("order")) is not None or facts.get("phase") == "close" or \
-        facts.get("phase") == "remove" and bool(re.search("@(call|lost)@", facts.get("test", "")))
+        facts.get("phase") in ("remove", "reset") and bool(re.search("@(call|lost)@", facts.get("test", "")))
 
 
 def of_reset_fault(event):
