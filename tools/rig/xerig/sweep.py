@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Removal at every event of a recorded workload: probe, a program's work, its close, removal itself, a GT reset.
+"""Removal at every event of a recorded workload: probe, a program's work, its close, a GT reset, removal itself.
 
 One run records what the device is asked for in each phase. Then each point repeats the phase with the device
 dying at that event, and takes the dead device away. What the driver says in words is its right then; what
@@ -40,7 +40,8 @@ SHORT = ("userptr@probe@mmio_read@81", "userptr@probe@h2g@15", "userptr@probe@mm
          "userptr@work@irq@2", "userptr@close@h2g@1", "userptr@remove@mmio_write@10",
          "userptr@work@call@xe_vm_bind_ioctl", "userptr@close@call@xe_vm_close_and_put",
          "userptr@remove@call@xe_device_remove", "userptr@work@lost@xe_vm_bind_ioctl",
-         "userptr@close@unload@vm_destroy_work_func")
+         "userptr@close@unload@vm_destroy_work_func", "userptr@work@reset@xe_vm_bind_ioctl", "userptr@reset@h2g@2",
+         "userptr@reset@call@xe_uc_start")
 FIRED_TIME = 0.1  # seconds the program gets after the device has died under it
 LATE_CALLS = 0.3  # seconds in which the driver's own workers may still call a function when the program has answered
 BESIDE_TIME = 0.4  # seconds the program gets to close what it holds beside a stalled removal or reset
