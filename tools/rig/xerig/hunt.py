@@ -61,7 +61,9 @@ BATTERY = (("userptr", "unbind", "munmap-after"), ("bo-bound", "remove", "close-
            ("hang-fault", "unbind", "close-after"), ("queue-idle", "pull", "close-after"),
            ("idle-fd", "reset-remove", "close-after"), ("preempt-vm", "reset-fails", "close-after"),
            ("userptr", "rmmod", "close-after"), ("idle-fd", "surprise-suspend", "close-after"),
-           ("userptr", "suspend-surprise", "close-after"), ("queue-idle", "suspend-remove", "close-after"))
+           ("userptr", "suspend-surprise", "close-after"), ("queue-idle", "suspend-remove", "close-after"),
+           ("idle-fd", "failed-probe", "close-after"), ("queue-endless", "wedged", "close-after"),
+           ("many-bos", "unbind", "during"), ("userptr", "surprise", "munmap-during"))
 # What only a GPU with memory of its own can tell.
 LOCAL = (("vram-dmabuf", "unbind", "close-after"), ("vram-bound", "unbind", "close-after"),
          ("vram-mmap", "surprise", "close-after"), ("dmabuf-second", "unbind", "close-after"))
