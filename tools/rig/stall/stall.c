@@ -163,7 +163,9 @@ static int stall_begin(char *text)
 	char *name = strsep(&text, " "), *ms = strsep(&text, " ");
 	int err = ms ? kstrtouint(ms, 10, &stall_ms) : -EINVAL;
 
-	if (err || (text && strcmp(text, "kthread")) || stall_ms > MOST_MS || strlen(name) >= sizeof(stall_name))
+	if (text && strcmp(text, "kthread"))
+		return -EINVAL;
+	if (err || stall_ms > MOST_MS || strlen(name) >= sizeof(stall_name))
 		return -EINVAL;
 	if (stall_probe.symbol_name)
 		unregister_kprobe(&stall_probe);
@@ -261,8 +263,10 @@ static ssize_t calls_write(struct file *file, const char __user *from, size_t si
 		return PTR_ERR(text);
 	mutex_lock(&setup_lock);
 	if (!strcmp(text, "again")) {
-		for (i = 0; i < watch_count; i++)
-			watches[i].called = watches[i].kthread = false;
+		for (i = 0; i < watch_count; i++) {
+			watches[i].called = false;
+			watches[i].kthread = false;
+		}
 		kfree(text);
 	} else {
 		watch_end();
