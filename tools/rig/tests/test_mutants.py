@@ -341,6 +341,11 @@ def test_where_nobody_comes_to_a_mutant_it_is_not_asked_in_other_ways(hunter, mo
     switched(hunter(silent=["userptr@close@call@xe_mutant_here"]), monkeypatch)
     mine = [n.partition("@")[2] for _, n in asked if n.startswith("userptr@close@")]
     assert mine == ["close@call@xe_mutant_here"] and ("lnl", "userptr@work@lost@xe_mutant_here") in asked
+    # Nor is a guest booted where nothing else is left.
+    point = "idle-fd@remove@lost@xe_mutant_here"
+    res = switched(hunter(silent=[f"idle-fd@{phase}@call@xe_mutant_here" for phase in ("work", "close")],
+                          red=[point, f"{point} dry"]), monkeypatch)
+    assert res.verdict == "dirty" and [n for _, n in asked if n.startswith("idle-fd@")][-1] == point
 
 
 def test_suites_kill_behind_switches_and_a_guest_that_never_comes_up_does_not(hunter, monkeypatch):

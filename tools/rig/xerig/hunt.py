@@ -267,7 +267,7 @@ class Hunt:
 
     def _ask_cells(self, mutant, machine, facts, cells):
         left, failed = list(cells), 0
-        while left:
+        while left := [c for c in left if not self._unreached(mutant, c)]:
             where = self._folder(mutant) / f"{facts['gpu']}-{left[0].state}-{next(self._boots)}"
             try:
                 with cellrun.booted(machine, where) as (vm, lingering):
