@@ -141,7 +141,7 @@ def test_what_is_recorded_is_known_on_another_machine(tmp_path):
     here.add(KILLED, "clean", "idle-fd/unbind: dma: leaked\n  twice")
     here.add(SURVIVED, "dirty", "survives 3 tests")
     here.add(GONE, "clean", "was about a line that has left")
-    assert here.save([KILLED, SURVIVED]) == 2
+    assert here.save(iter([KILLED, SURVIVED])) == 2
     there = pasts.Past(paths.Cache(tmp_path / "new"), "6.12", "k1")
     assert there.known() == {KILLED: ["clean", "idle-fd/unbind: dma: leaked twice"],
                              SURVIVED: ["dirty", "survives 3 tests"]}

@@ -38,7 +38,8 @@ class Past:
 
     def save(self, idents):
         """Writes what is known of these mutants, and of no other, into the repository; returns how many."""
-        rows = sorted((i, *what) for i, what in self.known().items() if i in set(idents))
+        mine = set(idents)
+        rows = sorted((i, *what) for i, what in self.known().items() if i in mine)
         if rows:
             text = ["# SPDX-License-Identifier: MIT",
                     f"# What became of the mutants of {self.base}; made by `xe-unplug mutants --record`. Identity, "
