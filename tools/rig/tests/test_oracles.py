@@ -96,7 +96,13 @@ def test_witness_knows_that_a_reset_gt_waits_for_no_answer_to_a_page_fault():
     ev = clean()
     ev.witness = [{"kind": "guc_protocol", "detail": "page fault response nobody waits for: context 7, asid 3"}]
     assert spoke(ev) == ["witness"]
-    ev.facts = {**ev.facts, "way": "reset-remove"}
+    plain = ev.facts
+    for more in ({"phase": "reset", "test": "userptr@reset@call@x"}, {"phase": "work", "test": "userptr@work@reset@x"}):
+        ev.facts = {**plain, "kind": "sweep", **more}
+        assert spoke(ev) == [], more
+    ev.facts = {**ev.facts, "test": "userptr@work@call@x"}
+    assert spoke(ev) == ["witness"]
+    ev.facts = {**plain, "way": "reset-remove"}
     assert spoke(ev) == []
     ev.witness[0]["detail"] = "unknown action"
     assert spoke(ev) == ["witness"]

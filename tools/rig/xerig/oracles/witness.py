@@ -60,6 +60,12 @@ def closes_beside(facts):
         facts.get("phase") in ("remove", "reset") and bool(re.search("@(call|lost)@", facts.get("test", "")))
 
 
+def resets(facts):
+    """Whether the rig asks for a GT reset."""
+    way = WAYS.get(facts.get("way"))
+    return bool(way and way.resets) or facts.get("phase") == "reset" or "@reset@" in facts.get("test", "")
+
+
 def of_reset_fault(event):
     """A fault that was being served when the GT was reset: the driver answers it to the new GuC."""
     return event.get("detail", "").startswith("page fault response nobody waits for")
@@ -69,11 +75,10 @@ def check(ev):
     out = []
     kinds = {}
     beside = closes_beside(ev.facts)
-    resets = WAYS[ev.facts["way"]].resets if ev.facts.get("way") in WAYS else False
     for event in ev.witness:
         if beside and of_running_job(event):
             continue
-        if resets and of_reset_fault(event):
+        if resets(ev.facts) and of_reset_fault(event):
             continue
         # What cannot be stopped is kept from memory, and the GPU says that it tried.
         if ev.facts.get("way") in RUNS_ON and kept_from_memory(event) and not of_next_binding(ev, event):
